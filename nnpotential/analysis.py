@@ -1,0 +1,200 @@
+"""Figures of a landscape: graph, barriers, coverage, generalisation."""
+
+from collections import Counter
+
+import networkx as nx
+import numpy as np
+from pele.storage import Minimum, TransitionState
+from scipy.special import log_softmax, softmax
+from sklearn.metrics import roc_auc_score
+
+from .explore import read_progress
+
+__all__ = ["barriers_to_lowest", "coverage", "generalisation", "landscape_graph", "summarise"]
+
+_QUANTILES = (0.0, 0.25, 0.5, 0.75, 1.0)
+
+
+def landscape_graph(database):
+    """Minima joined by the lowest transition state of each pair.
+
+    Points that failed verification and degenerate rearrangements are left out.
+
+    Parameters
+    ----------
+    database : pele.storage.Database
+
+    Returns
+    -------
+    networkx.Graph
+        Nodes are pele `Minimum` objects; every edge has the pele
+        `TransitionState` as ``ts`` and its loss as ``energy``.
+    """
+    session = database.session
+    graph = nx.Graph()
+    graph.add_nodes_from(session.query(Minimum).filter(Minimum.invalid == 0).order_by(Minimum._id))
+    ordered = session.query(TransitionState).filter(TransitionState.invalid == 0)
+    for ts in ordered.order_by(TransitionState.energy.desc(), TransitionState._id.desc()):
+        ends = ts.minimum1, ts.minimum2
+        if ends[0] != ends[1] and all(end in graph for end in ends):
+            graph.add_edge(*ends, ts=ts, energy=ts.energy)
+    return graph
+
+
+def lowest_minimum(graph):
+    """The minimum of lowest loss; ties go to the one found first."""
+    return min(graph, key=lambda m: (m.energy, m.id()))
+
+
+def barriers_to_lowest(graph):
+    """Barrier from each connected minimum to the lowest one.
+
+    The barrier is the height, above the minimum, of the highest transition
+    state on the path for which that is lowest, found on the minimum spanning
+    tree.
+
+    Parameters
+    ----------
+    graph : networkx.Graph
+        From `landscape_graph`.
+
+    Returns
+    -------
+    dict
+        Barrier in nats per sample by minimum, without the lowest itself and
+        without minima that are not connected to it.
+    """
+    if not graph:
+        return {}
+    tree = nx.minimum_spanning_tree(graph, weight="energy")
+    root = lowest_minimum(graph)
+    highest = {root: -np.inf}
+    for parent, child in nx.bfs_edges(tree, root):
+        highest[child] = max(highest[parent], tree.edges[parent, child]["energy"])
+    return {m: top - m.energy for m, top in highest.items() if m != root}
+
+
+def coverage(hits):
+    """How much of the landscape the independent quenches have seen.
+
+    Parameters
+    ----------
+    hits : sequence of int
+        Number of independent quenches that ended in each minimum found by them.
+
+    Returns
+    -------
+    dict
+        ``good_turing``, the probability that a further quench ends in a known
+        minimum, and ``chao1``, a lower bound estimate of the number of minima
+        in reach; None without quenches.
+
+    References
+    ----------
+    I. J. Good, Biometrika 40, 237 (1953); A. Chao, Scand. J. Statist. 11, 265
+    (1984), here in the bias-corrected form.
+    """
+    n = int(np.sum(hits, initial=0))
+    if n == 0:
+        return {"good_turing": None, "chao1": None}
+    count = Counter(hits)
+    once, twice = count[1], count[2]
+    return {
+        "good_turing": 1 - once / n,
+        "chao1": len(hits) + once * (once - 1) / (2 * (twice + 1)),
+    }
+
+
+def generalisation(system, coords):
+    """Train and test loss, accuracy and AUC of one set of parameters.
+
+    Parameters
+    ----------
+    system : NNSystem
+    coords : ndarray, shape (n_parameters,)
+
+    Returns
+    -------
+    dict
+        ``train_loss`` and ``test_loss`` without the L2 term, in nats per
+        sample for cross-entropy; for classification also ``test_accuracy``
+        and ``test_auc`` (one class against the rest, mean over classes). None
+        where the test set does not define a figure.
+    """
+    data = system.data
+    figures = {}
+    for part, X, y in (
+        ("train", data.X_train, data.y_train),
+        ("test", data.X_test, data.y_test),
+    ):
+        figures[f"{part}_loss"] = None
+        if len(X):
+            f = system.net.outputs(coords, X)
+            if system.settings.loss == "cross_entropy":
+                loss = -log_softmax(f, axis=1)[np.arange(len(y)), y].mean()
+            else:
+                loss = ((f - y) ** 2).mean()
+            figures[f"{part}_loss"] = float(loss)
+    if system.settings.loss == "cross_entropy":
+        figures["test_accuracy"] = figures["test_auc"] = None
+        if len(data.X_test):
+            p = softmax(f, axis=1)
+            figures["test_accuracy"] = float((p.argmax(axis=1) == y).mean())
+            # without every class in the test set the AUC is not defined
+            if len(np.unique(y)) == data.n_outputs:
+                score = p[:, 1] if data.n_outputs == 2 else p
+                figures["test_auc"] = float(roc_auc_score(y, score, multi_class="ovr"))
+    return figures
+
+
+def summarise(database):
+    """The figures of a landscape, all plain numbers.
+
+    Parameters
+    ----------
+    database : pele.storage.Database
+
+    Returns
+    -------
+    dict
+        Counts, components, quantiles of losses and barriers (nats per sample),
+        coverage, outcomes of verification, seconds by stage.
+    """
+    session = database.session
+    graph = landscape_graph(database)
+    progress = read_progress(database)
+    minima = session.query(Minimum).order_by(Minimum.energy, Minimum._id).all()
+    states = session.query(TransitionState).all()
+    n_degenerate = sum(ts.minimum1 == ts.minimum2 for ts in states)
+    components = [len(c) for c in nx.connected_components(graph)]
+    barriers = barriers_to_lowest(graph)
+    hits = [h for m in minima if (h := (m.user_data or {}).get("quenches", 0))]
+    outcomes = Counter(
+        (point.user_data or {}).get("verified", "not yet") for point in (*minima, *states)
+    )
+    attempts = progress["attempts"]
+    return {
+        "n_minima": len(minima),
+        "n_transition_states": len(states) - n_degenerate,
+        "n_degenerate_rearrangements": n_degenerate,
+        "n_components": len(components),
+        "largest_component": max(components, default=0),
+        "share_connected": (len(barriers) + 1) / len(graph) if graph else None,
+        "lowest_loss": minima[0].energy if minima else None,
+        "losses": _quantiles([m.energy for m in minima]),
+        "barriers": _quantiles(list(barriers.values())),
+        "coverage": {"n_quenches": progress["quenches"], **coverage(hits)},
+        "connection_attempts": len(attempts),
+        "connection_attempts_with_transition_state": sum(found > 0 for *_, found in attempts),
+        "failed_quenches": progress["failed_quenches"],
+        "corrected_connections": progress["corrected"],
+        "verified": dict(sorted(outcomes.items())),
+        "seconds": {stage: round(s, 3) for stage, s in progress["seconds"].items()},
+    }
+
+
+def _quantiles(values):
+    if not values:
+        return {}
+    found = np.quantile(values, _QUANTILES)
+    return {f"{q:g}": float(v) for q, v in zip(_QUANTILES, found, strict=True)}

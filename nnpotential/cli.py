@@ -1,0 +1,425 @@
+"""The command line."""
+
+import json
+import os
+import sys
+import time
+from collections import Counter
+from pathlib import Path
+from typing import Annotated
+
+import numpy as np
+import typer
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.table import Table
+from sqlalchemy.exc import DatabaseError
+
+from .datasets import DATASETS, load_dataset
+from .errors import InputError
+from .landscape import Landscape, check_same_settings
+from .network import MLP
+from .plots import COLOURS
+from .verify import OUTCOMES
+
+__all__ = ["main"]
+
+app = typer.Typer(
+    help="""Map the loss-function landscape of a neural network: minima, transition states and
+    how they connect.
+
+    'nnpotential explore ljat' does all of it; the other commands do one stage each on the
+    directory that it makes. '--debug' anywhere shows the Python traceback of an error.""",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+
+Directory = Annotated[Path, typer.Argument(metavar="DIR", help="The landscape's directory.")]
+Quenches = Annotated[
+    int | None, typer.Option(min=0, help="Independent quenches. [default: 100]", show_default=False)
+]
+Runs = Annotated[
+    int | None,
+    typer.Option(min=0, help="Basin-hopping runs. [default: 5]", show_default=False),
+]
+Steps = Annotated[
+    int | None,
+    typer.Option(min=0, help="Steps of each basin-hopping run. [default: 20]", show_default=False),
+]
+Attempts = Annotated[
+    int | None,
+    typer.Option(
+        min=0,
+        help="Partners tried for a minimum that is not connected to the lowest. [default: 6]",
+        show_default=False,
+    ),
+]
+Colour = Annotated[
+    str | None,
+    typer.Option(metavar="WHAT", help=f"Colour the branches by one of: {', '.join(COLOURS)}."),
+]
+
+
+@app.command()
+def explore(
+    dataset: Annotated[
+        str,
+        typer.Argument(
+            metavar="DATASET",
+            help=f"One of {', '.join(DATASETS)}, or a CSV or npz file. The last column of a CSV "
+            "file is the target.",
+        ),
+    ],
+    output: Annotated[
+        Path | None,
+        typer.Option(
+            "--output",
+            "-o",
+            metavar="DIR",
+            help="The landscape's directory; one that exists is continued. "
+            "[default: runs/DATASET-HIDDEN-N]",
+        ),
+    ] = None,
+    hidden: Annotated[
+        str | None,
+        typer.Option(
+            metavar="SIZES",
+            help="Sizes of the hidden layers, as in 5,5,5; 'none' for no hidden layer. "
+            "[default: 10]",
+        ),
+    ] = None,
+    n_train: Annotated[
+        int | None,
+        typer.Option(help="Training samples. [default: 1000 for ljat and xor, else 80 %]"),
+    ] = None,
+    n_test: Annotated[
+        int | None, typer.Option(help="Test samples. [default: 1000 for ljat and xor, else 20 %]")
+    ] = None,
+    activation: Annotated[
+        str | None, typer.Option(help="tanh, sigmoid, softplus or silu. [default: tanh]")
+    ] = None,
+    bias: Annotated[
+        bool | None, typer.Option("--bias/--no-bias", help="Biases in every layer. [default: yes]")
+    ] = None,
+    loss: Annotated[
+        str | None,
+        typer.Option(
+            help="cross_entropy for class labels, squared_error for real targets. "
+            "[default: cross_entropy]"
+        ),
+    ] = None,
+    regularization: Annotated[
+        float | None, typer.Option(help="Weight of the sum of squared parameters. [default: 1e-4]")
+    ] = None,
+    regularize_bias: Annotated[
+        bool | None,
+        typer.Option(
+            "--regularize-bias/--no-regularize-bias",
+            help="Whether that sum contains the biases. [default: yes]",
+        ),
+    ] = None,
+    seed: Annotated[
+        int | None, typer.Option(help="Fixes the data and the whole search. [default: 0]")
+    ] = None,
+    quenches: Quenches = None,
+    basin_hopping_runs: Runs = None,
+    basin_hopping_steps: Steps = None,
+    connection_attempts: Attempts = None,
+    colour: Colour = None,
+):
+    """Map a landscape: minima, transition states, verification, graph, summary.
+
+    Ctrl-C loses nothing; the same command continues. Limits on the search may be raised later,
+    all other options must stay as they were.
+
+    Example: nnpotential explore ljat --n-train 100 --hidden 10 --output runs/first
+    """
+    sizes = None if hidden is None else _sizes(hidden)
+    search = _given(
+        quenches=quenches,
+        basin_hopping_runs=basin_hopping_runs,
+        basin_hopping_steps=basin_hopping_steps,
+        connection_attempts=connection_attempts,
+    )
+    asked = {
+        "dataset": _given(n_train=n_train, n_test=n_test),
+        "network": _given(activation=activation, bias=bias),
+        "potential": _given(
+            loss=loss, regularization=regularization, regularize_bias=regularize_bias
+        ),
+        **_given(seed=seed),
+    }
+    if output is not None and (output / "settings.toml").is_file():
+        land = _continued(output, dataset, sizes, asked)
+    else:
+        data = load_dataset(
+            dataset,
+            seed=0 if seed is None else seed,
+            regression=loss == "squared_error",
+            **asked["dataset"],
+        )
+        sizes = [10] if sizes is None else sizes
+        net = MLP([data.n_inputs, *sizes, data.n_outputs], **asked["network"])
+        if output is None:
+            shape = "x".join(map(str, sizes)) or "none"
+            output = Path("runs") / f"{Path(data.name).stem}-{shape}-{len(data.X_train)}"
+        if (output / "settings.toml").is_file():
+            land = _continued(output, dataset, sizes, asked)
+        else:
+            land = Landscape.create(
+                output, net, data, seed=0 if seed is None else seed, **asked["potential"], **search
+            )
+    _say(f"landscape: {output}")
+    with _Reporter() as reporter:
+        try:
+            land.explore(reporter, **search)
+        except KeyboardInterrupt:
+            reporter.stop()
+            n = land.database.number_of_minima()
+            _say(f"interrupted; {n} minima are kept, the same command continues")
+            raise
+    if colour is not None:
+        land.draw(colour=colour)
+    _print_summary(land.summary())
+    _say(f"disconnectivity graph: {output / 'disconnectivity.png'}")
+
+
+def _continued(output, dataset, sizes, asked):
+    """Open a landscape to go on with, having compared what was asked for."""
+    land = Landscape.open(output)
+    found = land.settings
+    asked["dataset"]["name"] = Path(dataset).name
+    if dataset not in DATASETS:
+        recorded = found["dataset"]
+        data = load_dataset(
+            dataset,
+            asked["dataset"].get("n_train", recorded["n_train"]),
+            asked["dataset"].get("n_test", recorded["n_test"]),
+            seed=found["seed"],
+            regression=found["potential"]["loss"] == "squared_error",
+        )
+        asked["dataset"]["sha256"] = data.sha256
+    if sizes is not None:
+        ends = found["network"]["layer_sizes"]
+        asked["network"]["layer_sizes"] = [ends[0], *sizes, ends[-1]]
+    check_same_settings(output, found, asked)
+    return land
+
+
+@app.command()
+def connect(
+    directory: Directory,
+    connection_attempts: Attempts = None,
+):
+    """Search transition states until all minima are connected, or partners run out."""
+    land = Landscape.open(directory)
+    with _Reporter() as reporter:
+        summary = land.connect(reporter, **_given(connection_attempts=connection_attempts))
+    _print_summary(summary)
+
+
+@app.command()
+def verify(directory: Directory):
+    """Check every stored point anew: convergence, index, connections, uniqueness.
+
+    The minima that a transition state joins are found by following the gradient, independently
+    of the search. The exit code is 1 if any point fails.
+    """
+    land = Landscape.open(directory)
+    with _Reporter() as reporter:
+        results = land.verify(reporter)
+    kinds = ("minimum", "transition state")
+    table = Table("outcome", "meaning")
+    for kind in ("minima", "transition states"):
+        table.add_column(kind, justify="right")
+    count = Counter((kind, outcome) for kind, _, outcome in results)
+    for outcome, meaning in OUTCOMES.items():
+        if outcome == "ok" or any(count[kind, outcome] for kind in kinds):
+            table.add_row(outcome, meaning, *(str(count[kind, outcome]) for kind in kinds))
+    Console().print(table)
+    failed = [r for r in results if r[2] != "ok"]
+    for kind, number, outcome in failed[:20]:
+        _say(f"{kind} {number}: {outcome}")
+    raise typer.Exit(1 if failed else 0)
+
+
+@app.command()
+def graph(
+    directory: Directory,
+    colour: Colour = None,
+    levels: Annotated[int, typer.Option(min=2, help="Number of levels.")] = 40,
+    title: Annotated[str | None, typer.Option(help="Title above the graph.")] = None,
+):
+    """Draw the disconnectivity graph, as PNG and SVG in DIR."""
+    land = Landscape.open(directory)
+    drawn, total = land.draw(colour=colour, levels=levels, title=title)
+    _say(f"{drawn} of {total} minima drawn: {directory / 'disconnectivity.png'} and .svg")
+
+
+@app.command()
+def summary(
+    directory: Directory,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print the whole summary as JSON.")
+    ] = False,
+):
+    """Show the figures of a landscape."""
+    figures = Landscape.open(directory).summary()
+    if as_json:
+        print(json.dumps(figures, indent=2))
+    else:
+        _print_summary(figures)
+
+
+@app.command()
+def dataset(
+    name: Annotated[
+        str,
+        typer.Argument(metavar="NAME", help=f"One of {', '.join(DATASETS)}, or a CSV or npz file."),
+    ],
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", metavar="FILE.npz", help="Where to write it.")
+    ] = None,
+    n_train: Annotated[int | None, typer.Option(help="Training samples.")] = None,
+    n_test: Annotated[int | None, typer.Option(help="Test samples.")] = None,
+    seed: Annotated[int, typer.Option(help="Fixes the data or the split.")] = 0,
+    standardize: Annotated[
+        bool, typer.Option(help="Shift and scale by the training set's mean and deviation.")
+    ] = True,
+    regression: Annotated[bool, typer.Option(help="The targets are real numbers.")] = False,
+):
+    """Make or inspect a data set."""
+    data = load_dataset(name, n_train, n_test, seed, standardize=standardize, regression=regression)
+    table = Table("", "training", "test", title=data.name)
+    table.add_row("samples", str(len(data.X_train)), str(len(data.X_test)))
+    table.add_row("inputs", str(data.n_inputs), str(data.n_inputs))
+    if data.is_classification:
+        for label in range(data.n_outputs):
+            counts = [str(int(np.sum(y == label))) for y in (data.y_train, data.y_test)]
+            table.add_row(f"class {label}", *counts)
+    else:
+        table.add_row("targets", str(data.n_outputs), str(data.n_outputs))
+    Console().print(table)
+    if output is not None:
+        if output.suffix != ".npz":
+            raise InputError(f"the output must be an npz file, not {output}")
+        data.save(output)
+        _say(f"written: {output}")
+
+
+def _sizes(text):
+    if text.strip().lower() == "none":
+        return []
+    try:
+        sizes = [int(part) for part in text.split(",")]
+    except ValueError:
+        raise InputError(
+            f"--hidden takes sizes such as 10 or 5,5,5, or 'none'; not {text!r}"
+        ) from None
+    for size in sizes:
+        if size < 1:
+            raise InputError(f"the size of a hidden layer must be at least 1, not {size}")
+    return sizes
+
+
+def _given(**options):
+    return {name: value for name, value in options.items() if value is not None}
+
+
+def _say(text):
+    print(text, file=sys.stderr)
+
+
+def _print_summary(figures):
+    def number(value):
+        return "-" if value is None else f"{value:.6g}"
+
+    table = Table(show_header=False)
+    table.add_column()
+    table.add_column(justify="right")
+    rows = {
+        "minima": figures["n_minima"],
+        "transition states": figures["n_transition_states"],
+        "degenerate rearrangements": figures["n_degenerate_rearrangements"],
+        "minima connected to the lowest": "-"
+        if figures["share_connected"] is None
+        else f"{100 * figures['share_connected']:.1f} %",
+        "lowest loss (nats per sample)": number(figures["lowest_loss"]),
+        "median loss": number(figures["losses"].get("0.5")),
+        "median barrier to the lowest": number(figures["barriers"].get("0.5")),
+        "coverage (Good-Turing)": number(figures["coverage"]["good_turing"]),
+        "minima in reach (Chao1)": number(figures["coverage"]["chao1"]),
+        "connections that gave a transition state": (
+            f"{figures['connection_attempts_with_transition_state']} of "
+            f"{figures['connection_attempts']}"
+        ),
+        "verified": ", ".join(f"{n} {outcome}" for outcome, n in figures["verified"].items()),
+        "seconds": ", ".join(f"{s:.1f} {stage}" for stage, s in figures["seconds"].items()),
+    }
+    for label, value in rows.items():
+        table.add_row(label.replace("_", " "), str(value).replace("_", " "))
+    Console().print(table)
+
+
+class _Reporter:
+    """Progress on standard error: bars on a terminal, a line now and then elsewhere."""
+
+    _interval = 10.0  # seconds between lines
+
+    def __init__(self):
+        console = Console(stderr=True)
+        self._bars = None
+        self._tasks = {}
+        self._last = time.monotonic()
+        if console.is_terminal:
+            self._bars = Progress(
+                TextColumn("{task.description:>18}"),
+                BarColumn(),
+                MofNCompleteColumn(),
+                TimeElapsedColumn(),
+                TextColumn("{task.fields[text]}"),
+                console=console,
+            )
+
+    def __enter__(self):
+        if self._bars:
+            self._bars.start()
+        return self
+
+    def __exit__(self, *_):
+        self.stop()
+
+    def stop(self):
+        if self._bars:
+            self._bars.stop()
+
+    def __call__(self, stage, done, total, text):
+        label = stage.replace("_", " ")
+        if self._bars:
+            if stage not in self._tasks:
+                self._tasks[stage] = self._bars.add_task(label, text="")
+            self._bars.update(self._tasks[stage], completed=done, total=total, text=text)
+        elif time.monotonic() - self._last > self._interval:
+            self._last = time.monotonic()
+            _say(f"{label}: {done} of {total}, {text}")
+
+
+def main():
+    """Run the command line; errors are one line and exit code 2."""
+    arguments = sys.argv[1:]
+    debug = "--debug" in arguments
+    arguments = [a for a in arguments if a != "--debug"]
+    # small matrices: BLAS threads only stand in each other's way
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+    try:
+        app(arguments, prog_name="nnpotential")
+    except (InputError, OSError, DatabaseError) as error:
+        if debug:
+            raise
+        line = " ".join(str(error).split()) or type(error).__name__
+        _say(f"error: {line}")
+        sys.exit(2)
+    except KeyboardInterrupt:
+        sys.exit(130)

@@ -1,0 +1,384 @@
+"""A landscape: one directory that holds all of it, and the search that fills it."""
+
+import json
+import os
+import platform
+import shutil
+import sqlite3
+import tempfile
+import tomllib
+from dataclasses import asdict
+from importlib.metadata import version
+from pathlib import Path
+
+import tomli_w
+
+from .analysis import landscape_graph, summarise
+from .checks import check_integer
+from .datasets import Dataset
+from .errors import InputError
+from .explore import Exploration, SearchSettings, record_outcome
+from .files import atomic_write
+from .network import MLP
+from .plots import draw_disconnectivity_graph
+from .system import NNSystem
+from .verify import verify_minimum, verify_transition_state
+
+__all__ = ["Landscape"]
+
+_DATABASE, _DATASET = "landscape.sqlite", "dataset.npz"
+_SETTINGS, _SUMMARY = "settings.toml", "summary.json"
+
+
+class Landscape:
+    """A loss-function landscape in a directory, complete and movable.
+
+    Use `create`, `open` or `open_or_create`.
+
+    Attributes
+    ----------
+    path : pathlib.Path
+    system : NNSystem
+    database : pele.storage.Database
+    settings : dict
+        As in ``settings.toml``.
+
+    Examples
+    --------
+    >>> import nnpotential as nnp
+    >>> data = nnp.load_dataset("ljat", n_train=100, n_test=1000, seed=0)
+    >>> land = nnp.Landscape.create("runs/ljat-10-100", nnp.MLP([3, 10, 4]), data)
+    >>> land.explore()
+    >>> land.summary()["n_minima"]
+    """
+
+    def __init__(self, path):
+        self.path = Path(path)
+        self.settings = _read_settings(self.path)
+        network, potential = self.settings["network"], self.settings["potential"]
+        recorded = self.settings["dataset"]
+        data = Dataset.load(self.path / _DATASET, name=recorded["name"], seed=recorded.get("seed"))
+        if data.sha256 != recorded["sha256"]:
+            raise InputError(
+                f"{self.path / _DATASET} is not the data set that {_SETTINGS} describes"
+            )
+        self.system = NNSystem(
+            MLP(network["layer_sizes"], network["activation"], network["bias"]),
+            data,
+            **potential,
+            seed=self.settings["seed"],
+        )
+        self.database = _open_database(self.path / _DATABASE, self.system)
+
+    @classmethod
+    def create(
+        cls,
+        path,
+        net,
+        data,
+        *,
+        loss=None,
+        regularization=1e-4,
+        regularize_bias=True,
+        seed=0,
+        **search,
+    ):
+        """Make a new landscape directory.
+
+        Parameters
+        ----------
+        path : path
+            Must not exist, or be an empty directory.
+        net : MLP
+        data : Dataset
+        loss, regularization, regularize_bias
+            As for `NNSystem`.
+        seed : int
+            Fixes the whole search.
+        **search
+            As for `SearchSettings`.
+
+        Returns
+        -------
+        Landscape
+
+        Raises
+        ------
+        InputError
+            If the place is taken or cannot be written, or a setting is wrong.
+            Nothing is left behind.
+        """
+        path = Path(path)
+        if path.is_dir() and (path / _SETTINGS).exists():
+            raise InputError(f"{path} holds a landscape already: open it, or choose another place")
+        if path.is_file() or (path.is_dir() and any(path.iterdir())):
+            what = "a file" if path.is_file() else "a directory with other things in it"
+            raise InputError(f"{path} is {what}: choose a new or empty directory")
+        seed = check_integer("the seed", seed, 0)
+        system = NNSystem(
+            net,
+            data,
+            loss=loss,
+            regularization=regularization,
+            regularize_bias=regularize_bias,
+            seed=seed,
+        )
+        settings = _settings(system, seed, _search_settings(search))
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            unfinished = Path(tempfile.mkdtemp(dir=path.parent, prefix=f".{path.name}."))
+        except OSError as error:
+            raise InputError(f"{path} cannot be made: {error.strerror}") from None
+        try:
+            unfinished.chmod(0o755)
+            data.save(unfinished / _DATASET)
+            database = system.create_database(str(unfinished / _DATABASE))
+            _close(database)
+            _write_settings(unfinished, settings)
+            os.rename(unfinished, path)
+        except BaseException as error:
+            shutil.rmtree(unfinished, ignore_errors=True)
+            if isinstance(error, OSError):
+                raise InputError(f"{path} cannot be made: {error.strerror}") from None
+            raise
+        return cls(path)
+
+    @classmethod
+    def open(cls, path):
+        """Open a landscape that exists.
+
+        Never open one of unknown origin: a pele database holds pickled
+        objects, and reading those can run any program.
+
+        Raises
+        ------
+        InputError
+            If there is none, or it is damaged or inconsistent.
+        """
+        return cls(path)
+
+    def explore(self, on_progress=None, **search):
+        """Find minima, connect and verify them, draw the graph; resumes if run again.
+
+        Parameters
+        ----------
+        on_progress : callable, optional
+            ``on_progress(stage, done, total, text)``.
+        **search
+            New limits, as for `SearchSettings`; they are recorded.
+
+        Returns
+        -------
+        dict
+            The summary.
+        """
+        if search:
+            self._update_search(search)
+        try:
+            self._exploration(on_progress).run()
+        finally:
+            # what was found is committed; the figures follow it, also after Ctrl-C
+            self.database.session.rollback()
+            self.write_summary()
+        if landscape_graph(self.database):
+            self.draw()
+        return self.summary()
+
+    def connect(self, on_progress=None, **search):
+        """Connect what is not connected, and verify; see `explore`."""
+        if search:
+            self._update_search(search)
+        exploration = self._exploration(on_progress)
+        try:
+            exploration.connect()
+            exploration.verify()
+        finally:
+            self.database.session.rollback()
+            self.write_summary()
+        return self.summary()
+
+    def verify(self, on_progress=None):
+        """Verify every stored point anew.
+
+        Returns
+        -------
+        list of (str, int, str)
+            ``"minimum"`` or ``"transition state"``, its id, and the outcome, a
+            key of `nnpotential.verify.OUTCOMES`.
+        """
+        minima, states = self.database.minima(), self.database.transition_states()
+        report = on_progress or (lambda stage, done, total, text: None)
+        results = []
+        for done, point in enumerate((*minima, *states), 1):
+            if done <= len(minima):
+                kind, outcome = "minimum", verify_minimum(self.system, self.database, point)
+            else:
+                kind, (outcome, _) = "transition state", verify_transition_state(self.system, point)
+            record_outcome(point, outcome)
+            self.database.session.commit()
+            results.append((kind, point.id(), outcome))
+            report("verify", done, len(minima) + len(states), f"{kind} {point.id()}: {outcome}")
+        self.write_summary()
+        return results
+
+    def graph(self):
+        """Minima joined by the lowest transition state of each pair; see `landscape_graph`."""
+        return landscape_graph(self.database)
+
+    def draw(self, *, colour=None, levels=40, title=None):
+        """Draw ``disconnectivity.png`` and ``.svg``; see `draw_disconnectivity_graph`.
+
+        Returns
+        -------
+        n_drawn, n_minima : int
+        """
+        paths = [self.path / f"disconnectivity.{suffix}" for suffix in ("png", "svg")]
+        return draw_disconnectivity_graph(
+            self.system, self.database, paths, colour=colour, levels=levels, title=title
+        )
+
+    def summary(self):
+        """The figures of the landscape as it is now, as in ``summary.json``."""
+        return {
+            **summarise(self.database),
+            "versions": self.settings["versions"],
+            "seed": self.settings["seed"],
+            "settings": self.settings,
+        }
+
+    def write_summary(self):
+        """Rewrite ``summary.json``."""
+        with atomic_write(self.path / _SUMMARY) as file:
+            json.dump(self.summary(), file, indent=2)
+            file.write("\n")
+
+    def close(self):
+        """Close the database."""
+        _close(self.database)
+
+    def _exploration(self, on_progress):
+        search = SearchSettings(**self.settings["search"])
+        return Exploration(self.system, self.database, search, self.settings["seed"], on_progress)
+
+    def _update_search(self, search):
+        merged = asdict(_search_settings({**self.settings["search"], **search}))
+        if merged != self.settings["search"]:
+            self.settings["search"] = merged
+            _write_settings(self.path, self.settings)
+
+
+def check_same_settings(path, found, asked):
+    """Refuse to continue a landscape under other settings.
+
+    Parameters
+    ----------
+    path : path
+    found, asked : dict
+        Nested settings; of `asked` every entry must agree.
+
+    Raises
+    ------
+    InputError
+        That names the first difference.
+    """
+    for section, values in asked.items():
+        if not isinstance(values, dict):
+            section, values, there = None, {section: values}, found
+        else:
+            there = found.get(section, {})
+        for name, value in values.items():
+            if there.get(name) != value:
+                label = f"{section}.{name}" if section else name
+                raise InputError(
+                    f"{path} is another landscape: there {label} = {there.get(name)!r}, "
+                    f"asked for {value!r}; choose another --output"
+                )
+
+
+def _search_settings(search):
+    try:
+        return SearchSettings(**search)
+    except TypeError:
+        unknown = sorted(set(search) - set(SearchSettings.__dataclass_fields__))
+        raise InputError(f"unknown search setting {unknown[0]!r}") from None
+
+
+def _settings(system, seed, search):
+    return {
+        "seed": seed,
+        "dataset": system.data.settings,
+        "network": {
+            "layer_sizes": list(system.net.layer_sizes),
+            "activation": system.net.activation,
+            "bias": system.net.bias,
+        },
+        "potential": asdict(system.settings),
+        "search": asdict(search),
+        "versions": {
+            "python": platform.python_version(),
+            **{name: version(name) for name in ("nnpotential", "pele", "numpy", "scipy")},
+        },
+    }
+
+
+def _write_settings(path, settings):
+    with atomic_write(path / _SETTINGS, "wb") as file:
+        tomli_w.dump(settings, file)
+
+
+def _read_settings(path):
+    if not path.exists():
+        raise InputError(f"there is no landscape at {path}")
+    if not path.is_dir():
+        raise InputError(f"{path} is a file; a landscape is a directory")
+    try:
+        with open(path / _SETTINGS, "rb") as file:
+            settings = tomllib.load(file)
+    except FileNotFoundError:
+        raise InputError(f"{path} is no landscape: it has no {_SETTINGS}") from None
+    except (OSError, tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise InputError(f"{path / _SETTINGS} cannot be read: {error}") from None
+    for section in ("seed", "dataset", "network", "potential", "search", "versions"):
+        if section not in settings:
+            raise InputError(f"{path / _SETTINGS} lacks {section!r}")
+    return settings
+
+
+def _open_database(path, system):
+    """Open the database, having made sure that it is one and belongs to the system."""
+    if not path.is_file():
+        raise InputError(f"there is no database {path}")
+    try:
+        connection = sqlite3.connect(f"file:{path}?mode=ro", uri=True)
+        try:
+            verdict = connection.execute("PRAGMA quick_check").fetchone()[0]
+            tables = {r[0] for r in connection.execute("SELECT name FROM sqlite_master")}
+            stored = {}
+            if "tbl_system_property" in tables:
+                stored = dict(
+                    connection.execute(
+                        "SELECT property_name, COALESCE(string_value, float_value, int_value) "
+                        "FROM tbl_system_property"
+                    )
+                )
+        finally:
+            connection.close()
+    except sqlite3.DatabaseError as error:
+        raise InputError(f"{path} is no intact database: {error}") from None
+    if verdict != "ok":
+        raise InputError(f"{path} is no intact database: {verdict}")
+    if "tbl_minima" not in tables:
+        raise InputError(f"{path} is no pele database")
+    for name, value in system.get_system_properties().items():
+        if stored.get(name) != value:
+            raise InputError(
+                f"{path} was made with other settings: {name} is {stored.get(name)!r} there, "
+                f"{value!r} here"
+            )
+    return system.create_database(str(path), createdb=False)
+
+
+def _close(database):
+    database.session.close()
+    database.connection.close()
+    database.engine.dispose()

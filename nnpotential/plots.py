@@ -1,0 +1,119 @@
+"""The disconnectivity graph, drawn to be printed."""
+
+from contextlib import redirect_stdout
+from pathlib import Path
+
+import matplotlib
+import networkx as nx
+import numpy as np
+from matplotlib.figure import Figure
+from pele.utils.disconnectivity_graph import DisconnectivityGraph
+
+from .analysis import generalisation, landscape_graph, lowest_minimum
+from .checks import check_choice
+from .errors import InputError
+from .files import atomic_write
+
+__all__ = ["COLOURS", "draw_disconnectivity_graph"]
+
+COLOURS = {
+    "test-auc": ("test_auc", "test AUC"),
+    "test-loss": ("test_loss", "test loss (nats per sample)"),
+    "train-loss": ("train_loss", "training loss without penalty (nats per sample)"),
+    "test-accuracy": ("test_accuracy", "test accuracy"),
+}
+
+_STYLE = {
+    "font.family": "sans-serif",
+    "font.size": 8,
+    "axes.linewidth": 0.6,
+    "ytick.major.width": 0.6,
+    "svg.fonttype": "none",
+}
+
+
+def draw_disconnectivity_graph(system, database, paths, *, colour=None, levels=40, title=None):
+    """Draw the minima connected to the lowest one as a disconnectivity graph.
+
+    Every branch ends at the loss of a minimum; branches join at the level
+    above which their minima are connected.
+
+    Parameters
+    ----------
+    system : NNSystem
+    database : pele.storage.Database
+    paths : sequence of path
+        Files to write; the suffix says the format (``.png``, ``.svg``, ``.pdf``).
+    colour : {"test-auc", "test-loss", "train-loss", "test-accuracy"}, optional
+        What to colour the branches by.
+    levels : int
+        Number of levels between the lowest and the highest transition state.
+    title : str, optional
+
+    Returns
+    -------
+    n_drawn, n_minima : int
+
+    Raises
+    ------
+    InputError
+        If there is no minimum to draw, or the colour is not defined for it.
+
+    References
+    ----------
+    O. M. Becker and M. Karplus, J. Chem. Phys. 106, 1495 (1997); D. J. Wales,
+    M. A. Miller and T. R. Walsh, Nature 394, 758 (1998).
+    """
+    graph = landscape_graph(database)
+    if not graph:
+        raise InputError("there is no verified minimum to draw: run 'nnpotential explore' first")
+    lowest = lowest_minimum(graph)
+    drawn = graph.subgraph(nx.node_connected_component(graph, lowest)).copy()
+    values = None
+    if colour is not None:
+        check_choice("colour", colour, tuple(COLOURS))
+        key, label = COLOURS[colour]
+        values = {m: generalisation(system, m.coords).get(key) for m in drawn}
+        if any(value is None for value in values.values()):
+            raise InputError(
+                f"{colour} is not defined for these data: it needs a test set with every class"
+            )
+
+    with matplotlib.rc_context(_STYLE):
+        figure = Figure(figsize=(3.4 if len(drawn) < 60 else 5.2, 4.2), layout="constrained")
+        axes = figure.add_subplot()
+        if drawn.number_of_edges():
+            _draw_tree(axes, drawn, values, levels)
+        else:
+            axes.plot([0], [lowest.energy], "_", color="black", markersize=20)
+            axes.set_xticks([])
+        axes.spines[["top", "right", "bottom"]].set_visible(False)
+        axes.set_ylabel("regularised loss (nats per sample)")
+        if system.settings.loss != "cross_entropy":
+            axes.set_ylabel("regularised loss (squared target units per sample)")
+        axes.ticklabel_format(axis="y", useOffset=False)
+        axes.set_xlabel(f"{len(drawn)} of {len(graph)} minima")
+        if title:
+            axes.set_title(title, fontsize=8)
+        if values is not None and len(set(values.values())) > 1:
+            norm = matplotlib.colors.Normalize(min(values.values()), max(values.values()))
+            scale = matplotlib.cm.ScalarMappable(norm, matplotlib.colormaps["viridis"])
+            figure.colorbar(scale, ax=axes, label=label, fraction=0.05, pad=0.02)
+        for path in map(Path, paths):
+            with atomic_write(path, "wb") as file:
+                figure.savefig(file, format=path.suffix.lstrip("."), dpi=300)
+    return len(drawn), len(graph)
+
+
+def _draw_tree(axes, graph, values, levels):
+    energies = [ts.energy for _, _, ts in graph.edges(data="ts")]
+    low, high = min(energies), max(energies)
+    # a tree of one level has no height to draw: leave room below and above
+    margin = max((high - low) / levels, 1e-3 * (high - min(m.energy for m in graph)))
+    tree = DisconnectivityGraph(graph, nlevels=levels, order_by_energy=True, subgraph_size=1)
+    tree.set_energy_levels(list(np.linspace(low, high + margin, levels)))
+    with redirect_stdout(None):  # pele remarks on small graphs
+        tree.calculate()
+        if values is not None and len(set(values.values())) > 1:
+            tree.color_by_value(values.get, colormap=matplotlib.colormaps["viridis"])
+        tree.plot(axes=axes, linewidth=0.7)

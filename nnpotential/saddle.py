@@ -1,0 +1,132 @@
+"""Transition states: eigenvector following, and the descent to the minima they join."""
+
+import numpy as np
+from pele.optimize import Result
+
+from .quench import newton
+from .stationary import spectrum, trust_region_step
+
+__all__ = ["descend", "find_transition_state"]
+
+
+def find_transition_state(
+    x, potential, zero_modes, *, direction=None, nsteps=200, radius=0.2, max_radius=1.0
+):
+    """Follow one eigenvector uphill and all others downhill to a transition state.
+
+    The step minimises, within a trust radius, the image of the loss in which
+    gradient and curvature along the followed mode have changed sign; a
+    transition state of the loss is a minimum of the image.
+
+    Parameters
+    ----------
+    x : ndarray, shape (n_parameters,)
+        A candidate, such as the highest image of a band.
+    potential : NNPotential
+    zero_modes : ndarray, shape (n_parameters, k)
+    direction : ndarray, shape (n_parameters,), optional
+        The direction to follow at first, such as the tangent of the band. The
+        mode that overlaps it most is followed until the lowest eigenvalue is
+        negative along it, then the lowest. Without it the lowest is followed.
+    nsteps : int
+    radius, max_radius : float
+        First and largest trust radius.
+
+    Returns
+    -------
+    pele.optimize.Result
+        ``coords, energy, grad, rms, eigenval, eigenvec, nfev, nsteps, success,
+        message``; `success` means converged with index one.
+
+    References
+    ----------
+    T. Helgaker, Chem. Phys. Lett. 182, 503 (1991); C. J. Cerjan and W. H.
+    Miller, J. Chem. Phys. 75, 2800 (1981).
+    """
+    x = np.array(x, dtype=float)
+    here = spectrum(potential, x, zero_modes)
+    nfev = 1
+    message = "too many steps"
+    settled = False
+    for _ in range(nsteps):
+        values = here.eigenvalues
+        followed = 0
+        if direction is not None and values[0] > -1e-12 * values[-1]:
+            followed = int(np.argmax(np.abs(here.eigenvectors.T @ direction)))
+        elif direction is not None:
+            overlap = np.abs(here.eigenvectors.T @ direction)
+            followed = 0 if overlap[0] > 0.3 * overlap.max() else int(np.argmax(overlap))
+        direction = here.eigenvectors[:, followed]
+
+        flip = np.ones_like(values)
+        flip[followed] = -1.0
+        components = here.components
+        step = trust_region_step(flip * values, flip * components, radius)
+        predicted = float(components @ step + 0.5 * values @ step**2)
+        if here.index == 1 and followed == 0 and here.converged:
+            settled = True
+        there = spectrum(potential, x + here.eigenvectors @ step, zero_modes)
+        nfev += 1
+        if settled and there.rms > 0.5 * here.rms:
+            message = "converged"
+            break
+
+        error = abs(there.energy - here.energy - predicted)
+        scale = abs(components @ step) + abs(0.5 * values @ step**2)
+        rounding = 1e-14 * (abs(here.energy) + 1)
+        quality = error / max(scale, 100 * rounding)
+        length = np.linalg.norm(step)
+        if not np.isfinite(quality) or quality > 0.5:
+            radius = 0.4 * length
+        elif quality < 0.2 and length > 0.8 * radius:
+            radius = min(1.5 * radius, max_radius)
+        if np.isfinite(quality) and quality < 1.0:
+            x, here = x + here.eigenvectors @ step, there
+        elif radius < 1e-12:
+            message = "no step agrees with the quadratic model"
+            break
+    if settled:
+        if here.index != 1:
+            settled, message = False, f"index {here.index}"
+    elif here.converged:
+        message = f"converged to index {here.index}"
+    return Result(
+        coords=x,
+        energy=here.energy,
+        grad=here.gradient,
+        rms=here.rms,
+        eigenval=float(here.eigenvalues[0]),
+        eigenvec=here.eigenvectors[:, 0].copy(),
+        nfev=nfev,
+        nhev=nfev,
+        nsteps=nfev - 1,
+        success=settled,
+        message=message,
+    )
+
+
+def descend(transition_state, direction, potential, zero_modes, *, pushoff=0.02, radius=0.1):
+    """Walk down from a transition state to one of the minima it joins.
+
+    Newton steps within a small trust radius: short enough to stay in the basin
+    that steepest descent would enter, which the verification checks by
+    following the gradient itself.
+
+    Parameters
+    ----------
+    transition_state : ndarray, shape (n_parameters,)
+    direction : ndarray, shape (n_parameters,)
+        The unstable mode, with the sign of the side to descend to.
+    potential : NNPotential
+    zero_modes : ndarray, shape (n_parameters, k)
+    pushoff : float
+        How far along `direction` to begin.
+    radius : float
+
+    Returns
+    -------
+    pele.optimize.Result
+        As `newton` returns it.
+    """
+    start = transition_state + pushoff * direction / np.linalg.norm(direction)
+    return newton(start, potential, zero_modes, max_radius=radius, nsteps=5000)

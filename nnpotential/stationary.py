@@ -1,0 +1,155 @@
+"""What a stationary point is: convergence, index, and the step that leads to one."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import scipy.linalg
+from scipy.optimize import brentq
+
+__all__ = ["ENERGY_ERROR", "RMS_TOLERANCE", "ZERO", "Spectrum", "spectrum", "trust_region_step"]
+
+RMS_TOLERANCE = 1e-9  # rms gradient of a converged point, nats per sample and unit weight
+ENERGY_ERROR = 1e-12  # g^T |H|^-1 g / 2 of a converged point, nats per sample
+ZERO = 1e-9  # an eigenvalue this far below the largest counts as zero
+
+
+@dataclass(frozen=True)
+class Spectrum:
+    """Loss, gradient and eigen-decomposed Hessian of one point.
+
+    The known zero modes are lifted out of the way: they appear with a large
+    positive eigenvalue and take part in nothing below.
+    """
+
+    energy: float
+    gradient: np.ndarray
+    eigenvalues: np.ndarray
+    eigenvectors: np.ndarray
+    n_zero_modes: int
+
+    @property
+    def components(self):
+        """The gradient in the eigenbasis."""
+        return self.eigenvectors.T @ self.gradient
+
+    @property
+    def rms(self):
+        """Root mean square of the gradient."""
+        return rms(self.gradient)
+
+    @property
+    def physical(self):
+        """The eigenvalues without the lifted zero modes, ascending."""
+        return self.eigenvalues[: self.eigenvalues.size - self.n_zero_modes]
+
+    @property
+    def index(self):
+        """Number of eigenvalues below zero."""
+        return int((self.physical < -self._threshold).sum())
+
+    @property
+    def n_degenerate(self):
+        """Number of vanishing eigenvalues beyond the known zero modes."""
+        return int((np.abs(self.physical) <= self._threshold).sum())
+
+    @property
+    def _threshold(self):
+        return ZERO * np.abs(self.physical).max()
+
+    @property
+    def energy_error(self):
+        """``g^T |H|^-1 g / 2``: how far the loss may still be from its value here."""
+        size = np.maximum(np.abs(self.eigenvalues), np.finfo(float).tiny)
+        return 0.5 * float((self.components**2 / size).sum())
+
+    @property
+    def converged(self):
+        """Whether the point is stationary to the standard of this project."""
+        return self.rms <= RMS_TOLERANCE and self.energy_error <= ENERGY_ERROR
+
+
+def rms(vector):
+    """Root mean square of a vector."""
+    return float(np.linalg.norm(vector) / np.sqrt(vector.size))
+
+
+def lift_zero_modes(hessian, zero_modes):
+    """`hessian` with a large eigenvalue on the known zero modes.
+
+    Parameters
+    ----------
+    hessian : ndarray, shape (n, n)
+    zero_modes : ndarray, shape (n, k)
+        Orthonormal columns.
+
+    Returns
+    -------
+    ndarray, shape (n, n)
+    """
+    if zero_modes.shape[1] == 0:
+        return hessian
+    large = 1 + 2 * np.linalg.norm(hessian)
+    return hessian + large * (zero_modes @ zero_modes.T)
+
+
+def spectrum(potential, x, zero_modes):
+    """Evaluate loss, gradient and Hessian at `x` and diagonalise.
+
+    Parameters
+    ----------
+    potential : NNPotential
+    x : ndarray, shape (n,)
+    zero_modes : ndarray, shape (n, k)
+
+    Returns
+    -------
+    Spectrum
+    """
+    energy, gradient, hessian = potential.getEnergyGradientHessian(x)
+    values, vectors = scipy.linalg.eigh(
+        lift_zero_modes(hessian, zero_modes), driver="evd", check_finite=False
+    )
+    return Spectrum(energy, gradient, values, vectors, zero_modes.shape[1])
+
+
+def trust_region_step(eigenvalues, components, radius):
+    """Minimise a quadratic model within a sphere, in the Hessian's eigenbasis.
+
+    Parameters
+    ----------
+    eigenvalues, components : ndarray, shape (n,)
+        Of the Hessian, and the gradient in its eigenbasis.
+    radius : float
+
+    Returns
+    -------
+    ndarray, shape (n,)
+        The step in the eigenbasis, of length at most `radius`.
+
+    References
+    ----------
+    J. J. More and D. C. Sorensen, SIAM J. Sci. Stat. Comput. 4, 553 (1983).
+    """
+    lowest = float(eigenvalues.min())
+    if lowest > 0:
+        newton = -components / eigenvalues
+        if np.linalg.norm(newton) <= radius:
+            return newton
+    scale = max(float(np.abs(eigenvalues).max()), np.finfo(float).tiny)
+    smallest = max(0.0, -lowest) + 1e-12 * scale
+    largest = smallest + np.linalg.norm(components) / radius + 1e-12 * scale
+
+    def excess(shift):
+        length = np.linalg.norm(components / (eigenvalues + shift))
+        return 1 / max(length, np.finfo(float).tiny) - 1 / radius
+
+    if excess(smallest) >= 0:
+        # the hard case: no gradient along the lowest mode, so walk along it
+        step = -components / (eigenvalues + smallest)
+        lacking = max(radius**2 - float(step @ step), 0.0)
+        at = int(np.argmin(eigenvalues))
+        step[at] += np.copysign(np.sqrt(lacking), -components[at])
+        return step * min(1.0, radius / np.linalg.norm(step))
+    shift = brentq(excess, smallest, largest, rtol=1e-3, xtol=1e-300)
+    step = -components / (eigenvalues + shift)
+    return step * min(1.0, radius / np.linalg.norm(step))

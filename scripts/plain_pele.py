@@ -1,0 +1,48 @@
+"""The same with plain pele calls on `NNSystem`: copy this file and edit it."""
+
+import matplotlib
+
+matplotlib.use("Agg")
+
+from matplotlib import pyplot as plt
+from pele.landscape import ConnectManager
+from pele.utils.disconnectivity_graph import DisconnectivityGraph
+
+import nnpotential as nnp
+from nnpotential.analysis import landscape_graph
+from nnpotential.explore import record_outcome
+from nnpotential.verify import verify_minimum, verify_transition_state
+
+data = nnp.load_dataset("ljat", n_train=100, n_test=1000, seed=0)
+net = nnp.MLP([data.n_inputs, 5, data.n_outputs])
+system = nnp.NNSystem(net, data, regularization=1e-3, seed=0)
+
+# minima: basin-hopping; its steps and temperature are in system.params
+database = system.create_database("plain_pele.sqlite")
+system.get_basinhopping(database=database, outstream=None).run(50)
+print(database.number_of_minima(), "minima")
+
+# transition states: connect every minimum to the lowest one
+manager = ConnectManager(database, strategy="gmin", verbosity=0)
+for _ in range(30):
+    try:
+        min1, min2 = manager.get_connect_job()
+    except ConnectManager.NoMoreConnectionsError:
+        break
+    system.get_double_ended_connect(min1, min2, database, verbosity=0).connect()
+print(database.number_of_transition_states(), "transition states")
+
+# verification, as `nnpotential verify` does it
+for minimum in database.minima():
+    record_outcome(minimum, verify_minimum(system, database, minimum))
+for ts in database.transition_states():
+    record_outcome(ts, verify_transition_state(system, ts)[0])
+database.session.commit()
+print(sum(m.invalid for m in database.minima()), "minima failed")
+
+# pele's database2graph would do as well, but draws degenerate rearrangements too
+graph = DisconnectivityGraph(landscape_graph(database), nlevels=30, order_by_energy=True)
+graph.calculate()
+graph.plot(linewidth=1)
+plt.ylabel("loss (nats per sample)")
+plt.savefig("plain_pele.png", dpi=200)
