@@ -1,5 +1,6 @@
 """Only builds the extension; everything else is in pyproject.toml."""
 
+from glob import glob
 from importlib.metadata import version
 
 import numpy
@@ -9,15 +10,24 @@ from setuptools import Extension, setup
 
 kernel = Extension(
     "nnpotential._kernel",
-    sources=["cython/_kernel.pyx", "cython/kernel.cpp"],
-    depends=["cython/kernel.hpp", "cython/pele_potential.hpp"],
+    sources=[
+        "cython/_kernel.pyx",
+        "cython/kernel.cpp",
+        "cython/pool.cpp",
+        "cython/engine_baseline.cpp",
+        "cython/engine_avx2.cpp",
+        "cython/engine_avx512.cpp",
+    ],
+    depends=glob("cython/*.hpp"),
     include_dirs=["cython", numpy.get_include(), pele.get_include(), pele.get_include() + "/pele"],
     define_macros=[
         ("NPY_NO_DEPRECATED_API", "NPY_1_7_API_VERSION"),
         ("NNPOTENTIAL_PELE_VERSION", version("pele")),
     ],
-    # -fopenmp-simd vectorises the marked sums; it links no OpenMP runtime.
-    extra_compile_args=["-O3", "-std=c++17", "-fopenmp-simd"],
+    # Nothing for this machine alone: the engines name their instruction sets
+    # themselves and are chosen at run time. -Wno-psabi: vectors wider than the
+    # baseline never cross from one file to another.
+    extra_compile_args=["-O3", "-std=c++17", "-Wno-psabi"],
     language="c++",
 )
 

@@ -5,7 +5,8 @@
 cimport numpy as np
 import numpy as np
 from libcpp cimport bool as cbool
-from libcpp.memory cimport shared_ptr as cpp_shared_ptr, make_shared
+from libcpp.memory cimport shared_ptr as cpp_shared_ptr
+from libcpp.string cimport string
 from libcpp.vector cimport vector
 
 from pele.potentials cimport _pele
@@ -35,12 +36,20 @@ cdef extern from "kernel.hpp" namespace "nnpotential":
         double regularization
         cbool regularize_bias
     cdef cppclass Kernel:
-        Kernel(const Model &, size_t, const double *, const long long *, const double *) except +
+        Kernel(const Model &, size_t, const double *, const long long *, const double *,
+               size_t, const string &) except +
+        Kernel(const Model &, size_t, const float *, const long long *, const double *,
+               size_t, const string &) except +
         size_t n_parameters()
-        double energy(const double *) nogil except +
-        double energy_gradient(const double *, double *) nogil except +
-        double energy_gradient_hessian(const double *, double *, double *) nogil except +
-        void hessian_vector_product(const double *, const double *, double *) nogil except +
+        const char *engine()
+        double energy(const double *) except + nogil
+        double energy_gradient(const double *, double *) except + nogil
+        double subset(const double *, const long long *, size_t, double *) except + nogil
+        void many(const double *, size_t, double *, double *) except + nogil
+        double energy_gradient_hessian(const double *, double *, double *, cbool) except + nogil
+        void hessian_products(const double *, const double *, size_t, double *) except + nogil
+    vector[string] engines()
+    void vector_function(const string &, int, size_t, const double *, double *) except +
 
 cdef extern from "pele_potential.hpp" namespace "nnpotential":
     cdef cppclass PelePotential:
@@ -49,14 +58,24 @@ cdef extern from "pele_potential.hpp" namespace "nnpotential":
 
 ACTIVATIONS = ("tanh", "sigmoid", "softplus", "silu", "relu")
 LOSSES = ("cross_entropy", "squared_error")
+ENGINES = tuple(name.decode() for name in engines())
 PELE_VERSION = nnpotential_pele_version.decode()
+
+
+def apply_function(str engine, int which, const double[::1] values):
+    """The engines' own exp (0), tanh (1) and log1p (2), for their tests."""
+    result = np.empty(values.shape[0])
+    cdef double[::1] out = result
+    vector_function(engine.encode(), which, values.shape[0], &values[0], &out[0])
+    return result
 
 
 cdef class KernelPotential(_pele.BasePotential):
     """The kernel behind pele's potential interface, without checks.
 
     `nnpotential.NNPotential` is the public class; it checks what reaches the
-    methods here. All arrays are C-contiguous float64.
+    methods here. All arrays are C-contiguous float64, except the inputs, which
+    may be float32.
 
     Parameters
     ----------
@@ -70,16 +89,23 @@ cdef class KernelPotential(_pele.BasePotential):
     X : ndarray, shape (n_samples, n_in)
     labels : ndarray of int64, shape (n_samples,), or None
     targets : ndarray, shape (n_samples, n_out), or None
+    threads : int
+    engine : str
+        One of `ENGINES`, or empty for the first.
     """
 
     cdef cpp_shared_ptr[Kernel] kernel
     cdef size_t n
 
     def __cinit__(self, sizes, bint bias, int activation, int loss,
-                  double regularization, bint regularize_bias,
-                  const double[:, ::1] X, const long long[::1] labels,
-                  const double[:, ::1] targets, **kwargs):
+                  double regularization, bint regularize_bias, X,
+                  const long long[::1] labels, const double[:, ::1] targets,
+                  size_t threads, str engine, **kwargs):
         cdef Model model
+        cdef const double[:, ::1] X64
+        cdef const float[:, ::1] X32
+        cdef const long long *y = &labels[0] if labels is not None else NULL
+        cdef const double *t = &targets[0, 0] if targets is not None else NULL
         for size in sizes:
             model.sizes.push_back(<size_t>size)
         model.bias = bias
@@ -87,13 +113,22 @@ cdef class KernelPotential(_pele.BasePotential):
         model.loss = <Loss>loss
         model.regularization = regularization
         model.regularize_bias = regularize_bias
-        self.kernel = make_shared[Kernel](
-            model, <size_t>X.shape[0], &X[0, 0],
-            &labels[0] if labels is not None else NULL,
-            &targets[0, 0] if targets is not None else NULL)
+        if X.dtype == np.float32:
+            X32 = X
+            self.kernel.reset(new Kernel(
+                model, <size_t>X32.shape[0], &X32[0, 0], y, t, threads, engine.encode()))
+        else:
+            X64 = X
+            self.kernel.reset(new Kernel(
+                model, <size_t>X64.shape[0], &X64[0, 0], y, t, threads, engine.encode()))
         self.n = self.kernel.get().n_parameters()
         self.thisptr = _pele.shared_ptr[_pele.cBasePotential](
             <_pele.cBasePotential *>new PelePotential(self.kernel))
+
+    @property
+    def engine(self):
+        """The instruction set in use."""
+        return self.kernel.get().engine().decode()
 
     def energy(self, const double[::1] x):
         cdef double e
@@ -109,19 +144,36 @@ cdef class KernelPotential(_pele.BasePotential):
             e = self.kernel.get().energy_gradient(&x[0], &g[0])
         return e, gradient
 
-    def energy_gradient_hessian(self, const double[::1] x):
+    def subset(self, const double[::1] x, const long long[::1] indices):
+        gradient = np.empty(self.n)
+        cdef double[::1] g = gradient
+        cdef double e
+        with nogil:
+            e = self.kernel.get().subset(&x[0], &indices[0], indices.shape[0], &g[0])
+        return e, gradient
+
+    def many(self, const double[:, ::1] x):
+        energies, gradients = np.empty(x.shape[0]), np.empty((x.shape[0], self.n))
+        cdef double[::1] e = energies
+        cdef double[:, ::1] g = gradients
+        with nogil:
+            self.kernel.get().many(&x[0, 0], x.shape[0], &e[0], &g[0, 0])
+        return energies, gradients
+
+    def energy_gradient_hessian(self, const double[::1] x, bint gauss_newton=False):
         gradient = np.empty(self.n)
         hessian = np.empty((self.n, self.n))
         cdef double[::1] g = gradient
         cdef double[:, ::1] h = hessian
         cdef double e
         with nogil:
-            e = self.kernel.get().energy_gradient_hessian(&x[0], &g[0], &h[0, 0])
+            e = self.kernel.get().energy_gradient_hessian(&x[0], &g[0], &h[0, 0], gauss_newton)
         return e, gradient, hessian
 
-    def product(self, const double[::1] x, const double[::1] v):
-        result = np.empty(self.n)
-        cdef double[::1] out = result
+    def products(self, const double[::1] x, const double[:, ::1] vectors):
+        result = np.empty((vectors.shape[0], self.n))
+        cdef double[:, ::1] out = result
         with nogil:
-            self.kernel.get().hessian_vector_product(&x[0], &v[0], &out[0])
+            self.kernel.get().hessian_products(
+                &x[0], &vectors[0, 0], vectors.shape[0], &out[0, 0])
         return result

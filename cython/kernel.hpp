@@ -1,81 +1,68 @@
 // The loss of a fully connected network and its derivatives, over fixed data.
 //
-// This header is the only interface between the numerics and the rest of the
-// project: it knows neither pele nor Python.
+// This class is the only interface between the numerics and the rest of the
+// project: it knows neither pele nor Python. Results are the same to the last
+// bit for any number of threads.
 #pragma once
 
-#include <cstddef>
-#include <vector>
+#include <memory>
+#include <string>
+
+#include "engine.hpp"
+#include "pool.hpp"
 
 namespace nnpotential {
-
-enum class Activation { tanh, sigmoid, softplus, silu, relu };
-enum class Loss { cross_entropy, squared_error };
-
-// Everything that defines the loss apart from the data.
-struct Model {
-  std::vector<size_t> sizes;  // n_in, hidden ..., n_out
-  bool bias;
-  Activation activation;
-  Loss loss;
-  double regularization;  // weight of sum x_i^2
-  bool regularize_bias;
-};
 
 class Kernel {
  public:
   // X is (n_samples, n_in) in C order. For cross-entropy `labels` holds one
   // class index a sample; for squared error `targets` is (n_samples, n_out).
-  Kernel(const Model &model, size_t n_samples, const double *X,
-         const long long *labels, const double *targets);
+  // `engine` is the name of an instruction set, or empty for the best one here.
+  template <class Real>
+  Kernel(const Model &model, size_t n_samples, const Real *X,
+         const long long *labels, const double *targets, size_t n_threads,
+         const std::string &engine);
 
-  size_t n_parameters() const { return n_parameters_; }
-  size_t n_samples() const { return n_samples_; }
+  size_t n_parameters() const { return problem_.n_parameters; }
+  size_t n_samples() const { return problem_.n_samples; }
+  const char *engine() const { return engine_->name; }
 
   // Every method may be called from several threads at once.
   double energy(const double *x) const;
   double energy_gradient(const double *x, double *gradient) const;
-  // `hessian` is the full symmetric (n_parameters, n_parameters) matrix.
+  // The mean over the listed samples only; indices may repeat. `gradient` may
+  // be null.
+  double subset(const double *x, const long long *indices, size_t n_indices,
+                double *gradient) const;
+  // Points and gradients are (n_points, n_parameters) in C order.
+  void many(const double *x, size_t n_points, double *energies,
+            double *gradients) const;
+  // `hessian` is the full symmetric (n_parameters, n_parameters) matrix, or
+  // its Gauss-Newton part.
   double energy_gradient_hessian(const double *x, double *gradient,
-                                 double *hessian) const;
-  void hessian_vector_product(const double *x, const double *v,
-                              double *product) const;
+                                 double *hessian,
+                                 bool gauss_newton = false) const;
+  // Vectors and products are (n_vectors, n_parameters) in C order.
+  void hessian_products(const double *x, const double *vectors,
+                        size_t n_vectors, double *products) const;
 
  private:
-  // The weights (n_out, n_in) and then the biases (n_out,) of one layer.
-  struct Layer {
-    size_t n_in, n_out, weights, biases;
-  };
-  // A run of consecutive samples, stored feature by feature so that the
-  // innermost loops run over samples. `width` is `count` rounded up to whole
-  // vectors; the padding is kept out of every sum by a zero derivative.
-  struct Tile {
-    size_t first, count, width;
-    const double *input;
-  };
-  struct Workspace;
-
-  template <int order>
-  double forward(const double *x, const Tile &tile, Workspace &w) const;
-  template <int order>
-  double output_layer(const Tile &tile, Workspace &w) const;
-  void backward(const double *x, const Tile &tile, Workspace &w) const;
-  void add_gradient(const Tile &tile, const Workspace &w, double *g) const;
-  void add_hessian(const double *x, const Tile &tile, Workspace &w,
-                   double *hessian) const;
-  void add_product(const double *x, const double *v, const Tile &tile,
-                   Workspace &w, double *product) const;
+  double sum_chunks(const double *x, const Samples &samples,
+                    double *gradient) const;
+  double finish(const double *x, double loss, size_t n, double *gradient) const;
   double penalty(const double *x) const;
   template <class F>
   void for_each_penalised(F f) const;
 
-  Model model_;
-  size_t n_samples_, n_parameters_, widest_;
-  std::vector<Layer> layers_;
-  std::vector<double> data_;  // the inputs, tile by tile
-  std::vector<Tile> tiles_;
-  std::vector<long long> labels_;
-  std::vector<double> targets_;
+  Problem problem_;
+  const Engine *engine_;
+  std::unique_ptr<Pool> pool_;
 };
+
+// Names of the engines that run on this machine, the best first.
+std::vector<std::string> engines();
+// See Engine::function.
+void vector_function(const std::string &engine, int which, size_t n,
+                     const double *in, double *out);
 
 }  // namespace nnpotential

@@ -48,14 +48,14 @@ def check_integer(name, value, minimum):
 
 
 def check_inputs(X, n_in=None):
-    """Return inputs as a C-contiguous float64 array ``(n_samples, n_in)``.
+    """Return inputs as a C-contiguous array ``(n_samples, n_in)``, float64 or float32.
 
     Raises
     ------
     InputError
         If they are not numbers, not finite, empty or of the wrong shape.
     """
-    X = _as_numbers("inputs", X)
+    X = _as_numbers("inputs", X, keep_float32=True)
     if X.ndim != 2 or X.size == 0:
         raise InputError(f"inputs must have shape (n_samples, n_in), not {X.shape}")
     if n_in is not None and X.shape[1] != n_in:
@@ -102,14 +102,15 @@ def check_labels(y, n_samples, n_classes=None):
     return y
 
 
-def _as_numbers(name, values):
+def _as_numbers(name, values, keep_float32=False):
     try:
         values = np.asarray(values)
         if values.dtype.kind not in "biuf":
             raise ValueError
     except ValueError:
         raise InputError(f"{name} must be an array of real numbers") from None
-    values = np.ascontiguousarray(values, dtype=np.float64)
+    dtype = np.float32 if keep_float32 and values.dtype == np.float32 else np.float64
+    values = np.ascontiguousarray(values, dtype=dtype)
     if not np.isfinite(values).all():
         at = tuple(int(i) for i in np.argwhere(~np.isfinite(values))[0])
         raise InputError(f"{name} must be finite: entry {at} is {values[at]}")

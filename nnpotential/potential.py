@@ -1,12 +1,13 @@
 """The loss of a network on data, as a pele potential."""
 
+import os
 from dataclasses import dataclass
 from importlib.metadata import version
 
 import numpy as np
 
 from . import _kernel
-from .checks import check_choice, check_inputs, check_labels, check_targets
+from .checks import check_choice, check_inputs, check_integer, check_labels, check_targets
 from .errors import InputError
 
 __all__ = ["NNPotential"]
@@ -83,6 +84,15 @@ class NNPotential(_kernel.KernelPotential):
         Weight of the L2 term, not negative.
     regularize_bias : bool
         Whether the L2 term contains the biases.
+    threads : int
+        Threads of one evaluation. The result is the same to the last bit for
+        any number.
+
+    Attributes
+    ----------
+    engine : str
+        The instruction set in use, the best of this machine; the environment
+        variable ``NNPOTENTIAL_ENGINE`` chooses another.
 
     Raises
     ------
@@ -99,7 +109,17 @@ class NNPotential(_kernel.KernelPotential):
     >>> energy, gradient = pot.getEnergyGradient(x)
     """
 
-    def __new__(cls, net, X, y, *, loss="cross_entropy", regularization=1e-4, regularize_bias=True):
+    def __new__(
+        cls,
+        net,
+        X,
+        y,
+        *,
+        loss="cross_entropy",
+        regularization=1e-4,
+        regularize_bias=True,
+        threads=1,
+    ):
         settings = LossSettings(loss, regularization, regularize_bias)
         X = check_inputs(X, net.layer_sizes[0])
         labels = targets = None
@@ -118,8 +138,11 @@ class NNPotential(_kernel.KernelPotential):
             X,
             labels,
             targets,
+            check_integer("threads", threads, 1),
+            _engine(),
         )
         self.net = net
+        self.threads = threads
         self.settings = settings
         self._data = (X, labels if targets is None else targets)
         return self
@@ -129,7 +152,8 @@ class NNPotential(_kernel.KernelPotential):
 
     def __reduce__(self):
         s = self.settings
-        return _rebuild, (self.net, *self._data, s.loss, s.regularization, s.regularize_bias)
+        options = (s.loss, s.regularization, s.regularize_bias, self.threads)
+        return _rebuild, (self.net, *self._data, *options)
 
     def getEnergy(self, x):
         """The loss at `x`, an ndarray of float64, shape (n_parameters,)."""
@@ -168,19 +192,71 @@ class NNPotential(_kernel.KernelPotential):
         """The exact Hessian at `x`, shape (n_parameters, n_parameters)."""
         return self.getEnergyGradientHessian(x)[2]
 
+    def getGaussNewton(self, x):
+        """The Gauss-Newton part of the Hessian, shape (n_parameters, n_parameters).
+
+        ``J^T H_l J / N`` with the Jacobian of the outputs and the Hessian of
+        the loss in the outputs, plus the penalty; never with a negative
+        eigenvalue.
+        """
+        return self.energy_gradient_hessian(self._check("x", x), True)[2]
+
     def hessian_vector_product(self, x, v):
-        """The exact product of the Hessian at `x` with the vector `v`.
+        """The exact product of the Hessian at `x` with one vector or several.
 
         Parameters
         ----------
-        x, v : ndarray of float64, shape (n_parameters,)
+        x : ndarray of float64, shape (n_parameters,)
+        v : ndarray of float64, shape (n_parameters,) or (n_vectors, n_parameters)
+            Several vectors at once share the work on `x`.
 
         Returns
         -------
-        ndarray, shape (n_parameters,)
+        ndarray, of the shape of `v`
         """
         self._require_curvature()
-        return self.product(self._check("x", x), self._check("v", v))
+        x, v = self._check("x", x), self._check("v", v, several=True)
+        return self.products(x, v.reshape(-1, v.shape[-1])).reshape(v.shape)
+
+    def energies_gradients(self, x):
+        """Losses and gradients at several points in one call.
+
+        Parameters
+        ----------
+        x : ndarray of float64, shape (n_points, n_parameters)
+
+        Returns
+        -------
+        energies : ndarray, shape (n_points,)
+        gradients : ndarray, shape (n_points, n_parameters)
+        """
+        x = self._check("x", x, several=True)
+        return self.many(x.reshape(-1, x.shape[-1]))
+
+    def subset_energy_gradient(self, x, indices):
+        """Loss and gradient on some of the samples, such as a minibatch.
+
+        Parameters
+        ----------
+        x : ndarray of float64, shape (n_parameters,)
+        indices : array_like of int, shape (n_indices,)
+            Which samples the mean runs over, each from 0 up to but not
+            including the number of samples; one that repeats counts again.
+
+        Returns
+        -------
+        energy : float
+            With the whole penalty.
+        gradient : ndarray, shape (n_parameters,)
+        """
+        indices = np.asarray(indices)
+        if indices.ndim != 1 or indices.size == 0 or indices.dtype.kind not in "iu":
+            raise InputError("indices must be a list of at least one integer")
+        n = len(self._data[0])
+        if indices.min() < 0 or indices.max() >= n:
+            raise InputError(f"indices must be from 0 to {n - 1}")
+        indices = np.ascontiguousarray(indices, dtype=np.int64)
+        return self.subset(self._check("x", x), indices)
 
     def _require_curvature(self):
         if self.net.activation == "relu":
@@ -189,20 +265,33 @@ class NNPotential(_kernel.KernelPotential):
                 "Hessian is needed"
             )
 
-    def _check(self, name, x):
+    def _check(self, name, x, several=False):
         x = np.asarray(x)
         n = self.net.n_parameters
-        if x.shape != (n,):
+        if x.shape != (n,) and not (several and x.ndim == 2 and x.shape[1] == n and len(x)):
             raise InputError(f"{name} must have shape ({n},), not {x.shape}")
         if x.dtype != np.float64:
             raise InputError(f"{name} must be float64, not {x.dtype}")
         if not np.isfinite(x).all():
-            at = int(np.flatnonzero(~np.isfinite(x))[0])
-            raise InputError(f"{name} must be finite: {name}[{at}] is {x[at]}")
+            at = tuple(int(i) for i in np.argwhere(~np.isfinite(x))[0])
+            index = at[0] if len(at) == 1 else at
+            raise InputError(f"{name} must be finite: {name}[{index}] is {x[at]}")
         return np.ascontiguousarray(x)
 
 
-def _rebuild(net, X, y, loss, regularization, regularize_bias):
+def _rebuild(net, X, y, loss, regularization, regularize_bias, threads):
     return NNPotential(
-        net, X, y, loss=loss, regularization=regularization, regularize_bias=regularize_bias
+        net,
+        X,
+        y,
+        loss=loss,
+        regularization=regularization,
+        regularize_bias=regularize_bias,
+        threads=threads,
     )
+
+
+def _engine():
+    """The instruction set asked for in the environment, or empty for the best."""
+    name = os.environ.get("NNPOTENTIAL_ENGINE", "")
+    return check_choice("NNPOTENTIAL_ENGINE", name, _kernel.ENGINES) if name else name

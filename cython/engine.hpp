@@ -1,0 +1,49 @@
+// One engine per instruction set; all are compiled from engine_impl.hpp.
+#pragma once
+
+#include "problem.hpp"
+
+namespace nnpotential {
+
+// Sums over the tiles first <= t < last of the given samples, without the
+// penalty and without division by the number of samples. Outputs are
+// overwritten.
+struct Engine {
+  const char *name;
+  // The loss; with `gradient` not null also the gradient.
+  double (*gradient)(const Problem &, const double *x, const Samples &,
+                     size_t first, size_t last, double *gradient);
+  // Products of the Hessian with `n_vectors` vectors, both (n_vectors,
+  // n_parameters) in C order.
+  void (*product)(const Problem &, const double *x, const double *vectors,
+                  size_t n_vectors, size_t first, size_t last,
+                  double *products);
+  // Prepares one tile for `hessian_rows`.
+  void (*hessian_tile)(const Problem &, const double *x, size_t tile,
+                       bool gauss_newton, struct HessianTile &);
+  // Adds the prepared tile to one unit's rows of the upper triangle.
+  void (*hessian_rows)(const Problem &, const struct HessianTile &,
+                       size_t layer, size_t unit, double *hessian);
+  // Vector functions by themselves, for their tests: 0 exp of values not
+  // above 0, 1 tanh, 2 log1p of values not below 0.
+  void (*function)(int which, size_t n, const double *in, double *out);
+};
+
+// What the rows of the Hessian need of one tile, sample by sample.
+struct HessianTile {
+  size_t count = 0;
+  std::vector<Buffer> activations;  // [layer][sample][inputs + 1, padded]
+  std::vector<size_t> stride;       // of those rows
+  std::vector<Buffer> delta;        // [layer][unit][sample]
+  std::vector<std::vector<Buffer>> G;  // [l][m][(i, k)][sample], m >= l
+  std::vector<std::vector<Buffer>> J;  // [l][m][i][sample][inputs of m, padded]
+  bool mixed = true;  // whether the terms with J count
+};
+
+extern const Engine engine_baseline;
+#if defined(__x86_64__)
+extern const Engine engine_avx2;
+extern const Engine engine_avx512;
+#endif
+
+}  // namespace nnpotential

@@ -1,0 +1,33 @@
+// The engine for AVX512. The target holds for the project's own code only: what
+// the standard headers define must run everywhere.
+#if defined(__x86_64__)
+#include <cstring>
+#include <utility>
+#include <vector>
+
+#include "engine.hpp"
+
+#if defined(__clang__)
+#pragma clang attribute push(__attribute__((target("avx512f,avx512dq,avx512vl,avx2,fma"))), apply_to = function)
+#else
+#pragma GCC push_options
+#pragma GCC target("avx512f,avx512dq,avx512vl,avx2,fma")
+#endif
+
+namespace nnpotential {
+namespace {
+#define NNP_LANES 8
+#include "simd.hpp"
+#include "engine_impl.hpp"
+}  // namespace
+
+const Engine engine_avx512 = {"avx512",      gradient,     product,
+                             hessian_tile, hessian_rows, function};
+}  // namespace nnpotential
+
+#if defined(__clang__)
+#pragma clang attribute pop
+#else
+#pragma GCC pop_options
+#endif
+#endif

@@ -1,0 +1,765 @@
+// Loss, gradient, Hessian and Hessian-vector products of one tile after the
+// other. Included once per instruction set, after simd.hpp, in its namespace.
+
+constexpr size_t fold_tiles = 16;   // tiles summed plainly, then compensated
+constexpr size_t lane_budget = 4096;  // parameters whose sums stay in lanes
+
+// Register blocks: rows by vectors, within the registers of the instruction set.
+constexpr int block_rows = NNP_LANES == 8 ? 6 : 4;
+constexpr int block_vectors = NNP_LANES == 8 ? 4 : 2;
+
+// Y[r][s] (+)= bias[r] + sum_k matrix[r rs + k cs] A[k][s] for R rows and NV vectors
+template <int R, int NV>
+NNP_INLINE void multiply_block(size_t K, const double *matrix, size_t rs,
+                               size_t cs, const double *A, size_t width,
+                               const double *bias, bool add, double *Y) {
+  V acc[R][NV];
+  for (int r = 0; r < R; ++r)
+    for (int v = 0; v < NV; ++v) {
+      acc[r][v] = add ? load(Y + r * width + v * NNP_LANES) : V{};
+      if (bias) acc[r][v] += splat(bias[r]);
+    }
+  for (size_t k = 0; k < K; ++k) {
+    V a[NV];
+    for (int v = 0; v < NV; ++v) a[v] = load(A + k * width + v * NNP_LANES);
+    for (int r = 0; r < R; ++r) {
+      const V w = splat(matrix[r * rs + k * cs]);
+      for (int v = 0; v < NV; ++v) acc[r][v] += w * a[v];
+    }
+  }
+  for (int r = 0; r < R; ++r)
+    for (int v = 0; v < NV; ++v) store(Y + r * width + v * NNP_LANES, acc[r][v]);
+}
+
+template <int R>
+static void multiply_rows(size_t K, const double *matrix, size_t rs, size_t cs,
+                          const double *A, size_t width, const double *bias,
+                          bool add, double *Y) {
+  size_t s = 0;
+  constexpr size_t step = block_vectors * NNP_LANES;
+  for (; s + step <= width; s += step)
+    multiply_block<R, block_vectors>(K, matrix, rs, cs, A + s, width, bias, add,
+                                     Y + s);
+  for (; s < width; s += NNP_LANES)
+    multiply_block<R, 1>(K, matrix, rs, cs, A + s, width, bias, add, Y + s);
+}
+
+static void multiply(size_t rows, size_t K, const double *matrix, size_t rs,
+                     size_t cs, const double *A, size_t width,
+                     const double *bias, bool add, double *Y) {
+  size_t r = 0;
+  while (r < rows) {
+    const size_t left = rows - r;
+    const double *m = matrix + r * rs, *b = bias ? bias + r : nullptr;
+    double *y = Y + r * width;
+    size_t done;
+    // 5 + 5 rather than 6 + 4, 4 + 4 rather than 6 + 2
+    if (block_rows == 6 && left != 5 && left != 10 && left != 8 && left != 4 &&
+        left >= 6) {
+      multiply_rows<6>(K, m, rs, cs, A, width, b, add, y), done = 6;
+    } else if (block_rows == 6 && left >= 5 && left != 8) {
+      multiply_rows<5>(K, m, rs, cs, A, width, b, add, y), done = 5;
+    } else if (left >= 4) {
+      multiply_rows<4>(K, m, rs, cs, A, width, b, add, y), done = 4;
+    } else if (left == 3) {
+      multiply_rows<3>(K, m, rs, cs, A, width, b, add, y), done = 3;
+    } else if (left == 2) {
+      multiply_rows<2>(K, m, rs, cs, A, width, b, add, y), done = 2;
+    } else {
+      multiply_rows<1>(K, m, rs, cs, A, width, b, add, y), done = 1;
+    }
+    r += done;
+  }
+}
+
+// Sums over samples of one parameter each: kept in whole vectors while there
+// are few parameters, as plain numbers where there are many.
+struct Sums {
+  double *data;
+  bool lanes;
+};
+
+NNP_INLINE void add(const Sums &sums, size_t at, V value) {
+  if (sums.lanes) {
+    double *p = sums.data + at * NNP_LANES;
+    store(p, load(p) + value);
+  } else {
+    sums.data[at] += sum(value);
+  }
+}
+
+// sums[r K + k] += sum_s D[r][s] A[k][s]
+template <int R, int C>
+NNP_INLINE void outer_block(size_t width, const double *D, const double *A,
+                            size_t K, const Sums &sums, size_t at) {
+  V acc[R][C] = {};
+  for (size_t s = 0; s < width; s += NNP_LANES) {
+    V a[C];
+    for (int c = 0; c < C; ++c) a[c] = load(A + c * width + s);
+    for (int r = 0; r < R; ++r) {
+      const V d = load(D + r * width + s);
+      for (int c = 0; c < C; ++c) acc[r][c] += d * a[c];
+    }
+  }
+  for (int r = 0; r < R; ++r)
+    for (int c = 0; c < C; ++c) add(sums, at + r * K + c, acc[r][c]);
+}
+
+template <int R>
+static void outer_rows(size_t width, const double *D, const double *A, size_t K,
+                       const Sums &sums, size_t at) {
+  constexpr int C = NNP_LANES == 8 ? 5 : 3;
+  size_t k = 0;
+  for (; k + C <= K; k += C)
+    outer_block<R, C>(width, D, A + k * width, K, sums, at + k);
+  for (; k + 2 <= K; k += 2)
+    outer_block<R, 2>(width, D, A + k * width, K, sums, at + k);
+  if (k < K) outer_block<R, 1>(width, D, A + k * width, K, sums, at + k);
+}
+
+static void outer(size_t rows, size_t K, size_t width, const double *D,
+                  const double *A, const Sums &sums, size_t at) {
+  constexpr int R = NNP_LANES == 8 ? 5 : 3;
+  size_t r = 0;
+  for (; r + R <= rows; r += R)
+    outer_rows<R>(width, D + r * width, A, K, sums, at + r * K);
+  for (; r + 2 <= rows; r += 2)
+    outer_rows<2>(width, D + r * width, A, K, sums, at + r * K);
+  if (r < rows) outer_rows<1>(width, D + r * width, A, K, sums, at + r * K);
+}
+
+static void row_sums(size_t rows, size_t width, const double *D,
+                     const Sums &sums, size_t at) {
+  for (size_t r = 0; r < rows; ++r) {
+    V acc = V{};
+    for (size_t s = 0; s < width; s += NNP_LANES) acc += load(D + r * width + s);
+    add(sums, at + r, acc);
+  }
+}
+
+NNP_INLINE V logistic(V z, V &complement) {
+  const V e = exp_nonpositive((V)((M)z | (M)splat(-0.0)));
+  const V large = 1.0 / (1.0 + e), small = e * large;
+  complement = select(z < 0.0, large, small);
+  return select(z < 0.0, small, large);
+}
+
+// z becomes a = s(z); with order >= 1 d1 = s'(z), with order >= 2 d2 = s''(z).
+template <int order>
+static void activate(Activation kind, size_t n, double *z, double *d1,
+                     double *d2) {
+  for (size_t i = 0; i < n; i += NNP_LANES) {
+    const V x = load(z + i);
+    V a, f1 = V{}, f2 = V{}, c;
+    switch (kind) {
+      case Activation::tanh:
+        a = tanh_(x);
+        f1 = (1.0 - a) * (1.0 + a);
+        f2 = -2.0 * a * f1;
+        break;
+      case Activation::sigmoid:
+        a = logistic(x, c);
+        f1 = a * c;
+        f2 = f1 * (c - a);
+        break;
+      case Activation::softplus:
+        f1 = logistic(x, c);
+        f2 = f1 * c;
+        a = larger(x, V{}) +
+            log1p_nonnegative(exp_nonpositive((V)((M)x | (M)splat(-0.0))));
+        break;
+      case Activation::silu: {
+        const V s = logistic(x, c);
+        a = x * s;
+        f1 = s * (1.0 + x * c);
+        f2 = s * c * (2.0 + x * (c - s));
+        break;
+      }
+      default:  // relu
+        a = larger(x, V{});
+        f1 = select(x > 0.0, splat(1.0), V{});
+    }
+    store(z + i, a);
+    if (order >= 1) store(d1 + i, f1);
+    if (order >= 2) store(d2 + i, f2);
+  }
+}
+
+// Scratch of one tile: activations, their derivatives, dL/dz, W^T dL/dz. The
+// last row of activations holds the class probabilities.
+struct Work {
+  std::vector<Buffer> a, d1, d2, delta, back;
+  Buffer gathered_inputs, gathered_truth;
+
+  Work(const Problem &problem, int order, bool gather) {
+    const size_t T = tile_samples;
+    for (const Layer &layer : problem.layers) {
+      const size_t n = layer.n_out * T;
+      a.emplace_back(n);
+      d1.emplace_back(order >= 1 ? n : 0);
+      d2.emplace_back(order >= 2 ? n : 0);
+      delta.emplace_back(order >= 1 ? n : 0);
+      back.emplace_back(order >= 2 ? n : 0);
+    }
+    if (gather) {
+      gathered_inputs = Buffer(problem.n_in() * T);
+      gathered_truth = Buffer(problem.truth_rows() * T);
+    }
+  }
+
+  // Tile t of the samples: a view of the data, or a copy of those listed.
+  Tile tile(const Problem &problem, const Samples &samples, size_t t) {
+    if (!samples.indices) return problem.tile(t);
+    const size_t first = t * tile_samples;
+    const size_t left = samples.count - first;
+    const size_t count = left < tile_samples ? left : tile_samples;
+    const size_t width = padded(count);
+    for (size_t s = 0; s < width; ++s) {
+      // padding repeats the last sample; it counts nowhere
+      const size_t n = samples.indices[first + (s < count ? s : count - 1)];
+      const Tile from = problem.tile(n / tile_samples);
+      const size_t lane = n % tile_samples;
+      for (size_t i = 0; i < problem.n_in(); ++i)
+        gathered_inputs[i * width + s] = from.inputs[i * from.width + lane];
+      for (size_t o = 0; o < problem.truth_rows(); ++o)
+        gathered_truth[o * width + s] = from.truth[o * from.width + lane];
+    }
+    return {count, width, gathered_inputs.data(), gathered_truth.data()};
+  }
+
+  const double *into(const Tile &tile, size_t layer) const {
+    return layer == 0 ? tile.inputs : a[layer - 1].data();
+  }
+};
+
+NNP_INLINE M counted(const Tile &tile, size_t s) {
+  return lane_numbers() + (double)s < (double)tile.count;
+}
+
+template <int order>
+static V cross_entropy(const Tile &tile, size_t n_out, const double *z,
+                       double *p, double *delta) {
+  const size_t width = tile.width;
+  V total = V{};
+  for (size_t s = 0; s < width; s += NNP_LANES) {
+    const V y = load(tile.truth + s);
+    V top = load(z + s), at = V{}, right = top;
+    for (size_t o = 1; o < n_out; ++o) {
+      const V value = load(z + o * width + s), number = splat((double)o);
+      at = select(value > top, number, at);
+      top = larger(value, top);
+      right = select(y == number, value, right);
+    }
+    V others = V{};  // sum of exp(z - top) without the largest term
+    for (size_t o = 0; o < n_out; ++o) {
+      const V number = splat((double)o);
+      const V value = exp_nonpositive(load(z + o * width + s) - top);
+      others += select(at == number, V{}, value);
+      if (order >= 1) store(p + o * width + s, value);
+    }
+    const M real = counted(tile, s);
+    total += select(real, (top - right) + log1p_nonnegative(others), V{});
+    if (order >= 1) {
+      const V scale = 1.0 / (1.0 + others);
+      V wrong = V{};  // 1 - p of the right class, without cancellation
+      for (size_t o = 0; o < n_out; ++o) {
+        const V q = load(p + o * width + s) * scale;
+        store(p + o * width + s, q);
+        wrong += select(y == splat((double)o), V{}, q);
+      }
+      for (size_t o = 0; o < n_out; ++o) {
+        const V q = load(p + o * width + s);
+        const V d = select(y == splat((double)o), -wrong, q);
+        store(delta + o * width + s, select(real, d, V{}));
+      }
+    }
+  }
+  return total;
+}
+
+template <int order>
+static V squared_error(const Tile &tile, size_t n_out, const double *z,
+                       double *delta) {
+  const double scale = 1.0 / n_out;
+  V total = V{};
+  for (size_t o = 0; o < n_out; ++o)
+    for (size_t s = 0; s < tile.width; s += NNP_LANES) {
+      const size_t at = o * tile.width + s;
+      V r = load(z + at) - load(tile.truth + at);
+      r = select(counted(tile, s), r, V{});
+      total += scale * r * r;
+      if (order >= 1) store(delta + at, 2 * scale * r);
+    }
+  return total;
+}
+
+// The forward pass; returns the loss of the tile, lane by lane.
+template <int order>
+static V forward(const Problem &problem, const double *x, const Tile &tile,
+                 Work &w) {
+  const size_t last = problem.layers.size() - 1;
+  for (size_t l = 0; l <= last; ++l) {
+    const Layer &layer = problem.layers[l];
+    multiply(layer.n_out, layer.n_in, x + layer.weights, layer.n_in, 1,
+             w.into(tile, l), tile.width,
+             problem.model.bias ? x + layer.biases : nullptr, false,
+             w.a[l].data());
+    if (l < last)
+      activate<order>(problem.model.activation, layer.n_out * tile.width,
+                      w.a[l].data(), w.d1[l].data(), w.d2[l].data());
+  }
+  const size_t n_out = problem.n_out();
+  double *z = w.a[last].data(), *delta = w.delta[last].data();
+  if (problem.model.loss == Loss::squared_error)
+    return squared_error<order>(tile, n_out, z, delta);
+  // the probabilities replace the outputs, vector by vector
+  return cross_entropy<order>(tile, n_out, z, z, delta);
+}
+
+// dL/dz of the hidden layers from that of the output layer.
+static void backward(const Problem &problem, const double *x, const Tile &tile,
+                     Work &w, bool keep) {
+  for (size_t l = problem.layers.size() - 1; l-- > 0;) {
+    const Layer &above = problem.layers[l + 1];
+    double *delta = w.delta[l].data();
+    multiply(above.n_in, above.n_out, x + above.weights, 1, above.n_in,
+             w.delta[l + 1].data(), tile.width, nullptr, false, delta);
+    const double *d1 = w.d1[l].data();
+    for (size_t k = 0; k < above.n_in * tile.width; k += NNP_LANES) {
+      const V back = load(delta + k);
+      if (keep) store(w.back[l].data() + k, back);
+      store(delta + k, back * load(d1 + k));
+    }
+  }
+}
+
+// total += part, with the rounding errors carried along (Neumaier).
+static void add_compensated(size_t n, const double *part, double *total,
+                            double *error) {
+  for (size_t i = 0; i < n; ++i) {
+    const double t = total[i] + part[i];
+    error[i] += (total[i] < 0 ? -total[i] : total[i]) >=
+                        (part[i] < 0 ? -part[i] : part[i])
+                    ? (total[i] - t) + part[i]
+                    : (part[i] - t) + total[i];
+    total[i] = t;
+  }
+}
+
+// Sums over many tiles: plain within a fold of them, compensated between folds.
+class Folder {
+ public:
+  Folder(size_t n, double *total)
+      : n_(n),
+        lanes_(n <= lane_budget),
+        size_(n * (lanes_ ? NNP_LANES : 1)),
+        part_(size_),
+        plain_(lanes_ ? n : 0),
+        error_(n),
+        total_(total) {
+    std::memset(total, 0, n * sizeof(double));
+  }
+  Sums sums() { return {part_.data(), lanes_}; }
+  void fold() {
+    if (lanes_)
+      for (size_t i = 0; i < n_; ++i)
+        plain_[i] = sum(load(part_.data() + i * NNP_LANES));
+    add_compensated(n_, lanes_ ? plain_.data() : part_.data(), total_,
+                    error_.data());
+    std::memset(part_.data(), 0, size_ * sizeof(double));
+  }
+  void finish() {
+    for (size_t i = 0; i < n_; ++i) total_[i] += error_[i];
+  }
+
+ private:
+  size_t n_;
+  bool lanes_;
+  size_t size_;
+  Buffer part_, plain_, error_;
+  double *total_;
+};
+
+static double gradient(const Problem &problem, const double *x,
+                       const Samples &samples, size_t first, size_t last,
+                       double *g) {
+  Work w(problem, g ? 1 : 0, samples.indices != nullptr);
+  double loss = 0;
+  Folder losses(1, &loss);
+  if (!g) {
+    for (size_t t = first; t < last; ++t) {
+      const Tile tile = w.tile(problem, samples, t);
+      add(losses.sums(), 0, forward<0>(problem, x, tile, w));
+      if ((t + 1 - first) % fold_tiles == 0 || t + 1 == last) losses.fold();
+    }
+    losses.finish();
+    return loss;
+  }
+  Folder gradients(problem.n_parameters, g);
+  const Sums sums = gradients.sums();
+  for (size_t t = first; t < last; ++t) {
+    const Tile tile = w.tile(problem, samples, t);
+    add(losses.sums(), 0, forward<1>(problem, x, tile, w));
+    backward(problem, x, tile, w, false);
+    for (size_t l = 0; l < problem.layers.size(); ++l) {
+      const Layer &layer = problem.layers[l];
+      const double *delta = w.delta[l].data();
+      outer(layer.n_out, layer.n_in, tile.width, delta, w.into(tile, l), sums,
+            layer.weights);
+      if (problem.model.bias)
+        row_sums(layer.n_out, tile.width, delta, sums, layer.biases);
+    }
+    if ((t + 1 - first) % fold_tiles == 0 || t + 1 == last) {
+      losses.fold();
+      gradients.fold();
+    }
+  }
+  losses.finish();
+  gradients.finish();
+  return loss;
+}
+
+// Products by the R-operator: B. A. Pearlmutter, Neural Comput. 6, 147 (1994).
+static void product(const Problem &problem, const double *x,
+                    const double *vectors, size_t n_vectors, size_t first,
+                    size_t last, double *products) {
+  const size_t L = problem.layers.size(), P = problem.n_parameters;
+  const Samples all{nullptr, problem.n_samples};
+  Work w(problem, 2, false);
+  std::vector<Buffer> Rz, Ra, Rdelta;
+  for (const Layer &layer : problem.layers) {
+    Rz.emplace_back(layer.n_out * tile_samples);
+    Ra.emplace_back(layer.n_out * tile_samples);
+    Rdelta.emplace_back(layer.n_out * tile_samples);
+  }
+  std::vector<Folder> folders;
+  for (size_t i = 0; i < n_vectors; ++i) folders.emplace_back(P, products + i * P);
+
+  for (size_t t = first; t < last; ++t) {
+    const Tile tile = w.tile(problem, all, t);
+    const size_t width = tile.width;
+    forward<2>(problem, x, tile, w);
+    backward(problem, x, tile, w, true);
+    for (size_t i = 0; i < n_vectors; ++i) {
+      const double *v = vectors + i * P;
+      for (size_t l = 0; l < L; ++l) {
+        const Layer &layer = problem.layers[l];
+        multiply(layer.n_out, layer.n_in, v + layer.weights, layer.n_in, 1,
+                 w.into(tile, l), width,
+                 problem.model.bias ? v + layer.biases : nullptr, false,
+                 Rz[l].data());
+        if (l > 0)
+          multiply(layer.n_out, layer.n_in, x + layer.weights, layer.n_in, 1,
+                   Ra[l - 1].data(), width, nullptr, true, Rz[l].data());
+        if (l + 1 < L)
+          for (size_t k = 0; k < layer.n_out * width; k += NNP_LANES)
+            store(Ra[l].data() + k,
+                  load(w.d1[l].data() + k) * load(Rz[l].data() + k));
+      }
+      const size_t n_out = problem.n_out();
+      for (size_t s = 0; s < width; s += NNP_LANES) {
+        const M real = counted(tile, s);
+        V mean = V{};
+        if (problem.model.loss == Loss::cross_entropy)
+          for (size_t o = 0; o < n_out; ++o)
+            mean += load(w.a[L - 1].data() + o * width + s) *
+                    load(Rz[L - 1].data() + o * width + s);
+        for (size_t o = 0; o < n_out; ++o) {
+          const V r = load(Rz[L - 1].data() + o * width + s);
+          const V d = problem.model.loss == Loss::cross_entropy
+                          ? load(w.a[L - 1].data() + o * width + s) * (r - mean)
+                          : (2.0 / n_out) * r;
+          store(Rdelta[L - 1].data() + o * width + s, select(real, d, V{}));
+        }
+      }
+      const Sums sums = folders[i].sums();
+      for (size_t l = L; l-- > 0;) {
+        const Layer &layer = problem.layers[l];
+        outer(layer.n_out, layer.n_in, width, Rdelta[l].data(), w.into(tile, l),
+              sums, layer.weights);
+        if (problem.model.bias)
+          row_sums(layer.n_out, width, Rdelta[l].data(), sums, layer.biases);
+        if (l == 0) break;
+        outer(layer.n_out, layer.n_in, width, w.delta[l].data(),
+              Ra[l - 1].data(), sums, layer.weights);
+        double *back = Rdelta[l - 1].data();
+        multiply(layer.n_in, layer.n_out, v + layer.weights, 1, layer.n_in,
+                 w.delta[l].data(), width, nullptr, false, back);
+        multiply(layer.n_in, layer.n_out, x + layer.weights, 1, layer.n_in,
+                 Rdelta[l].data(), width, nullptr, true, back);
+        for (size_t k = 0; k < layer.n_in * width; k += NNP_LANES)
+          store(back + k, load(w.d1[l - 1].data() + k) * load(back + k) +
+                              load(w.d2[l - 1].data() + k) *
+                                  load(Rz[l - 1].data() + k) *
+                                  load(w.back[l - 1].data() + k));
+      }
+    }
+    if ((t + 1 - first) % fold_tiles == 0 || t + 1 == last)
+      for (Folder &folder : folders) folder.fold();
+  }
+  for (Folder &folder : folders) folder.finish();
+}
+
+// Let u_l be an addition to the pre-activations z_l. With
+//   G_lm = d2 loss / du_l du_m  and  J_ml = d a_m / d u_l,
+// the block of layers l <= m is, per sample,
+//   H[(i,j),(k,q)] = a_{l-1,j} (G_lm[i,k] a_{m-1,q} + delta_{m,k} J_{m-1,l}[q,i])
+// (second term for l < m only), and both follow from
+//   G_lm = D_l W_{l+1}^T G_{l+1,m},
+//   G_ll = D_l W_{l+1}^T G_{l+1,l+1} W_{l+1} D_l + diag(s''_l W_{l+1}^T delta_{l+1}),
+//   J_ml = D_m W_m J_{m-1,l}.
+// Method: C. M. Bishop, Neural Comput. 4, 494 (1992). The Gauss-Newton part is
+// what is left without s'' and without J.
+static void hessian_tile(const Problem &problem, const double *x, size_t t,
+                         bool gauss_newton, HessianTile &out) {
+  const size_t L = problem.layers.size();
+  Work w(problem, 2, false);
+  const Tile tile = problem.tile(t);
+  const size_t width = tile.width;
+  forward<2>(problem, x, tile, w);
+  backward(problem, x, tile, w, true);
+  out.count = tile.count;
+  out.mixed = !gauss_newton;
+  auto units = [&](size_t l) { return problem.layers[l].n_out; };
+
+  // sample by sample, with a one for the bias
+  out.activations.clear(), out.stride.clear(), out.delta.clear();
+  for (size_t l = 0; l < L; ++l) {
+    const size_t n = problem.layers[l].n_in;
+    const size_t stride = padded(n + 1);
+    Buffer rows(width * stride);
+    const double *a = w.into(tile, l);
+    for (size_t j = 0; j < n; ++j)
+      for (size_t s = 0; s < tile.count; ++s)
+        rows[s * stride + j] = a[j * width + s];
+    if (problem.model.bias)
+      for (size_t s = 0; s < tile.count; ++s) rows[s * stride + n] = 1;
+    out.activations.push_back(std::move(rows));
+    out.stride.push_back(stride);
+    Buffer delta(units(l) * width);
+    std::memcpy(delta.data(), w.delta[l].data(),
+                units(l) * width * sizeof(double));
+    out.delta.push_back(std::move(delta));
+  }
+
+  out.G.clear(), out.J.clear();
+  out.G.resize(L), out.J.resize(L);
+  for (size_t l = 0; l < L; ++l) {
+    for (size_t m = 0; m < L; ++m) {
+      out.G[l].emplace_back(m >= l ? units(l) * units(m) * width : 0);
+      out.J[l].emplace_back(0);
+    }
+  }
+  const size_t n_out = units(L - 1);
+  double *top = out.G[L - 1][L - 1].data();
+  const double *p = w.a[L - 1].data();
+  for (size_t i = 0; i < n_out; ++i)
+    for (size_t k = 0; k < n_out; ++k)
+      for (size_t s = 0; s < width; s += NNP_LANES) {
+        V g;
+        if (problem.model.loss == Loss::squared_error) {
+          g = splat(i == k ? 2.0 / n_out : 0.0);
+        } else if (i == k) {
+          // 1 - p without cancellation: for the right class -delta is that
+          const V q = load(p + i * width + s);
+          const M right = load(tile.truth + s) == splat((double)i);
+          g = q * select(right, -load(w.delta[L - 1].data() + i * width + s),
+                         1.0 - q);
+        } else {
+          g = -load(p + i * width + s) * load(p + k * width + s);
+        }
+        store(top + (i * n_out + k) * width + s,
+              select(counted(tile, s), g, V{}));
+      }
+
+  for (size_t l = L - 1; l-- > 0;) {
+    const Layer &above = problem.layers[l + 1];
+    const size_t n = units(l);
+    for (size_t m = l + 1; m < L; ++m) {
+      // W^T times the matrices, whose columns and samples lie side by side
+      const size_t n_m = units(m);
+      double *G = out.G[l][m].data();
+      multiply(n, above.n_out, x + above.weights, 1, n, out.G[l + 1][m].data(),
+               n_m * width, nullptr, false, G);
+      for (size_t i = 0; i < n; ++i)
+        for (size_t k = 0; k < n_m; ++k)
+          for (size_t s = 0; s < width; s += NNP_LANES) {
+            double *g = G + (i * n_m + k) * width + s;
+            store(g, load(g) * load(w.d1[l].data() + i * width + s));
+          }
+    }
+    double *G = out.G[l][l].data();
+    for (size_t i = 0; i < n; ++i) {
+      double *row = G + i * n * width;
+      multiply(n, above.n_out, x + above.weights, 1, n,
+               out.G[l][l + 1].data() + i * above.n_out * width, width, nullptr,
+               false, row);
+      for (size_t k = 0; k < n; ++k)
+        for (size_t s = 0; s < width; s += NNP_LANES) {
+          double *g = row + k * width + s;
+          V value = load(g) * load(w.d1[l].data() + k * width + s);
+          if (i == k && !gauss_newton)
+            value += load(w.d2[l].data() + i * width + s) *
+                     load(w.back[l].data() + i * width + s);
+          store(g, value);
+        }
+    }
+  }
+  if (gauss_newton) return;
+
+  for (size_t l = 0; l + 1 < L; ++l) {
+    const size_t n = units(l);
+    Buffer rows(n * n * width);  // d a_l / d u_l, unit by unit of u
+    for (size_t i = 0; i < n; ++i)
+      std::memcpy(rows.data() + (i * n + i) * width, w.d1[l].data() + i * width,
+                  width * sizeof(double));
+    for (size_t m = l + 1; m < L; ++m) {
+      // [i][q][sample] of the layer below m becomes [i][sample][q]
+      const size_t n_q = problem.layers[m].n_in, stride = out.stride[m];
+      out.J[l][m] = Buffer(n * width * stride);
+      for (size_t i = 0; i < n; ++i)
+        for (size_t q = 0; q < n_q; ++q)
+          for (size_t s = 0; s < tile.count; ++s)
+            out.J[l][m][(i * width + s) * stride + q] =
+                rows[(i * n_q + q) * width + s];
+      if (m + 1 == L) break;
+      const Layer &layer = problem.layers[m];
+      Buffer next(n * layer.n_out * width);
+      for (size_t i = 0; i < n; ++i) {
+        double *to = next.data() + i * layer.n_out * width;
+        multiply(layer.n_out, layer.n_in, x + layer.weights, layer.n_in, 1,
+                 rows.data() + i * layer.n_in * width, width, nullptr, false,
+                 to);
+        for (size_t k = 0; k < layer.n_out * width; k += NNP_LANES)
+          store(to + k, load(to + k) * load(w.d1[m].data() + k));
+      }
+      rows = std::move(next);
+    }
+  }
+}
+
+// B[j][q] = sum_s a_j(s) (g(s) a'_q(s) + d(s) J_q(s)) for R rows j and NV
+// vectors of columns q.
+template <int R, int NV, bool mixed>
+NNP_INLINE void hessian_block(size_t count, const double *a, size_t a_stride,
+                              const double *b, const double *J, size_t b_stride,
+                              const double *g, const double *d, double *B) {
+  V acc[R][NV] = {};
+  for (size_t s = 0; s < count; ++s) {
+    V t[NV];
+    for (int v = 0; v < NV; ++v) {
+      t[v] = splat(g[s]) * load(b + s * b_stride + v * NNP_LANES);
+      if (mixed) t[v] += splat(d[s]) * load(J + s * b_stride + v * NNP_LANES);
+    }
+    for (int r = 0; r < R; ++r) {
+      const V w = splat(a[s * a_stride + r]);
+      for (int v = 0; v < NV; ++v) acc[r][v] += w * t[v];
+    }
+  }
+  for (int r = 0; r < R; ++r)
+    for (int v = 0; v < NV; ++v)
+      store(B + r * b_stride + v * NNP_LANES, acc[r][v]);
+}
+
+template <bool mixed>
+static void hessian_pair(size_t count, size_t n_rows, const double *a,
+                         size_t a_stride, size_t n_columns, const double *b,
+                         const double *J, size_t b_stride, const double *g,
+                         const double *d, double *B) {
+  constexpr int NV = 2;
+  constexpr int R = NNP_LANES == 8 ? 11 : 5;
+  for (size_t q = 0; q < n_columns;) {
+    const bool wide = q + NNP_LANES < n_columns;
+    size_t j = 0;
+    while (j < n_rows) {
+      const size_t left = n_rows - j;
+      const double *from = a + j;
+      double *to = B + j * b_stride + q;
+#define NNP_BLOCK(rows)                                                      \
+  {                                                                          \
+    if (wide)                                                                \
+      hessian_block<rows, NV, mixed>(count, from, a_stride, b + q, J + q,    \
+                                     b_stride, g, d, to);                    \
+    else                                                                     \
+      hessian_block<rows, 1, mixed>(count, from, a_stride, b + q, J + q,     \
+                                    b_stride, g, d, to);                     \
+    j += rows;                                                               \
+  }
+      if (left >= R)
+        NNP_BLOCK(R)
+      else if (left >= 6 && R > 6)
+        NNP_BLOCK(6)
+      else if (left >= 4)
+        NNP_BLOCK(4)
+      else if (left >= 2)
+        NNP_BLOCK(2)
+      else
+        NNP_BLOCK(1)
+#undef NNP_BLOCK
+    }
+    q += wide ? 2 * NNP_LANES : NNP_LANES;
+  }
+}
+
+static void hessian_rows(const Problem &problem, const HessianTile &tile,
+                         size_t l, size_t i, double *hessian) {
+  const size_t L = problem.layers.size(), P = problem.n_parameters;
+  const size_t width = padded(tile.count), extra = problem.model.bias ? 1 : 0;
+  const Layer &rows = problem.layers[l];
+  const size_t n_rows = rows.n_in + extra;
+  size_t widest = 0;
+  for (size_t m = l; m < L; ++m)
+    widest = tile.stride[m] > widest ? tile.stride[m] : widest;
+  Buffer block(n_rows * widest + NNP_LANES);
+  for (size_t m = l; m < L; ++m) {
+    const Layer &columns = problem.layers[m];
+    const size_t n_columns = columns.n_in + extra, stride = tile.stride[m];
+    for (size_t k = l == m ? i : 0; k < columns.n_out; ++k) {
+      const double *g =
+          tile.G[l][m].data() + (i * columns.n_out + k) * width;
+      const double *d = tile.delta[m].data() + k * width;
+      const double *a = tile.activations[l].data();
+      const double *b = tile.activations[m].data();
+      if (l < m && tile.mixed)
+        hessian_pair<true>(tile.count, n_rows, a, tile.stride[l], n_columns, b,
+                           tile.J[l][m].data() + i * width * stride, stride, g,
+                           d, block.data());
+      else
+        hessian_pair<false>(tile.count, n_rows, a, tile.stride[l], n_columns, b,
+                            b, stride, g, d, block.data());
+      const size_t column = columns.weights + k * columns.n_in;
+      for (size_t j = 0; j < rows.n_in; ++j) {
+        const double *from = block.data() + j * stride;
+        double *to = hessian + (rows.weights + i * rows.n_in + j) * P;
+        for (size_t q = 0; q < columns.n_in; ++q) to[column + q] += from[q];
+        if (extra) to[columns.biases + k] += from[columns.n_in];
+      }
+      if (!extra) continue;
+      const double *from = block.data() + rows.n_in * stride;
+      const size_t r = rows.biases + i;
+      hessian[r * P + columns.biases + k] += from[columns.n_in];
+      // the weights of a later layer lie right of this bias, those of its own
+      // layer left of it: there the upper triangle is the transposed element
+      if (l < m) {
+        for (size_t q = 0; q < columns.n_in; ++q)
+          hessian[r * P + column + q] += from[q];
+      } else if (k != i) {
+        for (size_t q = 0; q < columns.n_in; ++q)
+          hessian[(column + q) * P + r] += from[q];
+      }
+    }
+  }
+}
+
+static void function(int which, size_t n, const double *in, double *out) {
+  double values[NNP_LANES];
+  for (size_t i = 0; i < n; i += NNP_LANES) {
+    const size_t left = n - i < NNP_LANES ? n - i : NNP_LANES;
+    for (size_t k = 0; k < NNP_LANES; ++k) values[k] = k < left ? in[i + k] : 0;
+    const V v = load(values);
+    store(values, which == 0   ? exp_nonpositive(v)
+                  : which == 1 ? tanh_(v)
+                               : log1p_nonnegative(v));
+    for (size_t k = 0; k < left; ++k) out[i + k] = values[k];
+  }
+}

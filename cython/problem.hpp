@@ -1,0 +1,97 @@
+// The network, its loss and its data as the engines read them.
+#pragma once
+
+#include <cstddef>
+#include <cstdlib>
+#include <new>
+#include <vector>
+
+namespace nnpotential {
+
+enum class Activation { tanh, sigmoid, softplus, silu, relu };
+enum class Loss { cross_entropy, squared_error };
+
+// Everything that defines the loss apart from the data.
+struct Model {
+  std::vector<size_t> sizes;  // n_in, hidden ..., n_out
+  bool bias;
+  Activation activation;
+  Loss loss;
+  double regularization;  // weight of sum x_i^2
+  bool regularize_bias;
+};
+
+// The weights (n_out, n_in) and then the biases (n_out,) of one layer, as
+// offsets into the parameter vector.
+struct Layer {
+  size_t n_in, n_out, weights, biases;
+};
+
+// Memory aligned to whole cache lines, zero at first.
+class Buffer {
+ public:
+  explicit Buffer(size_t n = 0)
+      : data_(static_cast<double *>(
+            std::aligned_alloc(64, (n * sizeof(double) / 64 + 1) * 64))) {
+    if (!data_) throw std::bad_alloc();
+    for (size_t i = 0; i < n; ++i) data_[i] = 0;
+  }
+  Buffer(Buffer &&other) noexcept : data_(other.data_) { other.data_ = nullptr; }
+  Buffer &operator=(Buffer &&other) noexcept {
+    std::swap(data_, other.data_);
+    return *this;
+  }
+  ~Buffer() { std::free(data_); }
+  double *data() { return data_; }
+  const double *data() const { return data_; }
+  double &operator[](size_t i) { return data_[i]; }
+  double operator[](size_t i) const { return data_[i]; }
+
+ private:
+  double *data_;
+};
+
+// A run of samples, stored feature by feature so that the vector lanes run
+// over samples. `width`, the stride, is `count` rounded up to whole vectors;
+// the padding is kept out of every sum.
+struct Tile {
+  size_t count, width;
+  const double *inputs;  // [n_in][width]
+  const double *truth;   // class indices [width], or targets [n_out][width]
+};
+
+constexpr size_t tile_samples = 64;
+constexpr size_t lane_multiple = 8;  // whole vectors of every engine
+
+inline size_t padded(size_t count) {
+  return (count + lane_multiple - 1) / lane_multiple * lane_multiple;
+}
+
+// The data, tile by tile; read-only once made.
+struct Problem {
+  Model model;
+  std::vector<Layer> layers;
+  size_t n_parameters, n_samples, n_tiles;
+  Buffer inputs, truth;
+
+  size_t n_in() const { return layers.front().n_in; }
+  size_t n_out() const { return layers.back().n_out; }
+  size_t truth_rows() const {
+    return model.loss == Loss::cross_entropy ? 1 : n_out();
+  }
+  Tile tile(size_t t) const {
+    const size_t first = t * tile_samples;
+    const size_t count =
+        n_samples - first < tile_samples ? n_samples - first : tile_samples;
+    return {count, padded(count), inputs.data() + first * n_in(),
+            truth.data() + first * truth_rows()};
+  }
+};
+
+// The samples that a call sums over: all of them, or a list of indices.
+struct Samples {
+  const long long *indices;  // null for all
+  size_t count;
+};
+
+}  // namespace nnpotential
