@@ -130,13 +130,20 @@ cdef class KernelPotential(_pele.BasePotential):
         """The instruction set in use."""
         return self.kernel.get().engine().decode()
 
-    def energy(self, const double[::1] x):
+    cdef int _fits(self, Py_ssize_t size) except -1:
+        if size != <Py_ssize_t>self.n:
+            raise ValueError(f"the network has {self.n} parameters, not {size}")
+        return 0
+
+    def _energy(self, const double[::1] x):
+        self._fits(x.shape[0])
         cdef double e
         with nogil:
             e = self.kernel.get().energy(&x[0])
         return e
 
-    def energy_gradient(self, const double[::1] x):
+    def _energy_gradient(self, const double[::1] x):
+        self._fits(x.shape[0])
         gradient = np.empty(self.n)
         cdef double[::1] g = gradient
         cdef double e
@@ -144,7 +151,8 @@ cdef class KernelPotential(_pele.BasePotential):
             e = self.kernel.get().energy_gradient(&x[0], &g[0])
         return e, gradient
 
-    def subset(self, const double[::1] x, const long long[::1] indices):
+    def _subset(self, const double[::1] x, const long long[::1] indices):
+        self._fits(x.shape[0])
         gradient = np.empty(self.n)
         cdef double[::1] g = gradient
         cdef double e
@@ -152,7 +160,8 @@ cdef class KernelPotential(_pele.BasePotential):
             e = self.kernel.get().subset(&x[0], &indices[0], indices.shape[0], &g[0])
         return e, gradient
 
-    def many(self, const double[:, ::1] x):
+    def _many(self, const double[:, ::1] x):
+        self._fits(x.shape[1])
         energies, gradients = np.empty(x.shape[0]), np.empty((x.shape[0], self.n))
         cdef double[::1] e = energies
         cdef double[:, ::1] g = gradients
@@ -160,7 +169,8 @@ cdef class KernelPotential(_pele.BasePotential):
             self.kernel.get().many(&x[0, 0], x.shape[0], &e[0], &g[0, 0])
         return energies, gradients
 
-    def energy_gradient_hessian(self, const double[::1] x, bint gauss_newton=False):
+    def _energy_gradient_hessian(self, const double[::1] x, bint gauss_newton=False):
+        self._fits(x.shape[0])
         gradient = np.empty(self.n)
         hessian = np.empty((self.n, self.n))
         cdef double[::1] g = gradient
@@ -170,7 +180,9 @@ cdef class KernelPotential(_pele.BasePotential):
             e = self.kernel.get().energy_gradient_hessian(&x[0], &g[0], &h[0, 0], gauss_newton)
         return e, gradient, hessian
 
-    def products(self, const double[::1] x, const double[:, ::1] vectors):
+    def _products(self, const double[::1] x, const double[:, ::1] vectors):
+        self._fits(x.shape[0])
+        self._fits(vectors.shape[1])
         result = np.empty((vectors.shape[0], self.n))
         cdef double[:, ::1] out = result
         with nogil:

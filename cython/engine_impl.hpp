@@ -112,9 +112,17 @@ static void outer_rows(size_t width, const double *D, const double *A, size_t K,
   size_t k = 0;
   for (; k + C <= K; k += C)
     outer_block<R, C>(width, D, A + k * width, K, sums, at + k);
-  for (; k + 2 <= K; k += 2)
-    outer_block<R, 2>(width, D, A + k * width, K, sums, at + k);
-  if (k < K) outer_block<R, 1>(width, D, A + k * width, K, sums, at + k);
+  const double *left = A + k * width;
+  switch (K - k) {
+    case 4:
+      return outer_block<R, 4>(width, D, left, K, sums, at + k);
+    case 3:
+      return outer_block<R, 3>(width, D, left, K, sums, at + k);
+    case 2:
+      return outer_block<R, 2>(width, D, left, K, sums, at + k);
+    case 1:
+      return outer_block<R, 1>(width, D, left, K, sums, at + k);
+  }
 }
 
 static void outer(size_t rows, size_t K, size_t width, const double *D,
@@ -123,9 +131,17 @@ static void outer(size_t rows, size_t K, size_t width, const double *D,
   size_t r = 0;
   for (; r + R <= rows; r += R)
     outer_rows<R>(width, D + r * width, A, K, sums, at + r * K);
-  for (; r + 2 <= rows; r += 2)
-    outer_rows<2>(width, D + r * width, A, K, sums, at + r * K);
-  if (r < rows) outer_rows<1>(width, D + r * width, A, K, sums, at + r * K);
+  const double *left = D + r * width;
+  switch (rows - r) {
+    case 4:
+      return outer_rows<4>(width, left, A, K, sums, at + r * K);
+    case 3:
+      return outer_rows<3>(width, left, A, K, sums, at + r * K);
+    case 2:
+      return outer_rows<2>(width, left, A, K, sums, at + r * K);
+    case 1:
+      return outer_rows<1>(width, left, A, K, sums, at + r * K);
+  }
 }
 
 static void row_sums(size_t rows, size_t width, const double *D,
@@ -145,43 +161,53 @@ NNP_INLINE V logistic(V z, V &complement) {
 }
 
 // z becomes a = s(z); with order >= 1 d1 = s'(z), with order >= 2 d2 = s''(z).
-template <int order>
-static void activate(Activation kind, size_t n, double *z, double *d1,
-                     double *d2) {
+template <Activation kind, int order>
+static void activate_as(size_t n, double *z, double *d1, double *d2) {
   for (size_t i = 0; i < n; i += NNP_LANES) {
     const V x = load(z + i);
     V a, f1 = V{}, f2 = V{}, c;
-    switch (kind) {
-      case Activation::tanh:
-        a = tanh_(x);
-        f1 = (1.0 - a) * (1.0 + a);
-        f2 = -2.0 * a * f1;
-        break;
-      case Activation::sigmoid:
-        a = logistic(x, c);
-        f1 = a * c;
-        f2 = f1 * (c - a);
-        break;
-      case Activation::softplus:
-        f1 = logistic(x, c);
-        f2 = f1 * c;
-        a = larger(x, V{}) +
-            log1p_nonnegative(exp_nonpositive((V)((M)x | (M)splat(-0.0))));
-        break;
-      case Activation::silu: {
-        const V s = logistic(x, c);
-        a = x * s;
-        f1 = s * (1.0 + x * c);
-        f2 = s * c * (2.0 + x * (c - s));
-        break;
-      }
-      default:  // relu
-        a = larger(x, V{});
-        f1 = select(x > 0.0, splat(1.0), V{});
+    if constexpr (kind == Activation::tanh) {
+      a = tanh_(x);
+      f1 = (1.0 - a) * (1.0 + a);
+      f2 = -2.0 * a * f1;
+    } else if constexpr (kind == Activation::sigmoid) {
+      a = logistic(x, c);
+      f1 = a * c;
+      f2 = f1 * (c - a);
+    } else if constexpr (kind == Activation::softplus) {
+      f1 = logistic(x, c);
+      f2 = f1 * c;
+      a = larger(x, V{}) +
+          log1p_nonnegative(exp_nonpositive((V)((M)x | (M)splat(-0.0))));
+    } else if constexpr (kind == Activation::silu) {
+      const V s = logistic(x, c);
+      a = x * s;
+      f1 = s * (1.0 + x * c);
+      f2 = s * c * (2.0 + x * (c - s));
+    } else {
+      a = larger(x, V{});
+      f1 = select(x > 0.0, splat(1.0), V{});
     }
     store(z + i, a);
     if (order >= 1) store(d1 + i, f1);
     if (order >= 2) store(d2 + i, f2);
+  }
+}
+
+template <int order>
+static void activate(Activation kind, size_t n, double *z, double *d1,
+                     double *d2) {
+  switch (kind) {
+    case Activation::tanh:
+      return activate_as<Activation::tanh, order>(n, z, d1, d2);
+    case Activation::sigmoid:
+      return activate_as<Activation::sigmoid, order>(n, z, d1, d2);
+    case Activation::softplus:
+      return activate_as<Activation::softplus, order>(n, z, d1, d2);
+    case Activation::silu:
+      return activate_as<Activation::silu, order>(n, z, d1, d2);
+    case Activation::relu:
+      return activate_as<Activation::relu, order>(n, z, d1, d2);
   }
 }
 

@@ -14,9 +14,7 @@ NNP_INLINE V load(const double *p) {
 }
 NNP_INLINE void store(double *p, V v) { __builtin_memcpy(p, &v, sizeof v); }
 NNP_INLINE V splat(double c) { return c - V{}; }
-NNP_INLINE V select(M mask, V a, V b) {
-  return (V)((mask & (M)a) | (~mask & (M)b));
-}
+NNP_INLINE V select(M mask, V a, V b) { return mask ? a : b; }
 NNP_INLINE V larger(V a, V b) { return select(a > b, a, b); }
 NNP_INLINE double sum(V v) {
   double parts[NNP_LANES];
@@ -31,46 +29,52 @@ NNP_INLINE V lane_numbers() {
   return v;
 }
 
-// exp(x) - 1 = 2^k (1 + p) - 1 for x = k log 2 + r: gives 2^k and p. For
-// -700 <= x <= 700.
-NNP_INLINE void split_exp(V x, V &scale, V &p) {
+// exp(x) - 1 = 2^k (1 + p) - 1 for x = k log 2 + r: gives 2^k and p, and what
+// the rounding of r took from p. For -700 <= x <= 700.
+NNP_INLINE void split_exp(V x, V &scale, V &p, V &lost) {
   const double magic = 6755399441055744.0;  // 1.5 * 2^52: rounds to integers
   const V t = x * 1.4426950408889634 + magic;
   const V k = t - magic;
-  const V r = (x - k * 6.93147180369123816490e-01) -
-              k * 1.90821492927058770002e-10;
+  const V coarse = x - k * 6.93147180369123816490e-01;  // exact
+  const V fine = k * 1.90821492927058770002e-10;
+  const V r = coarse - fine;
+  lost = (coarse - r) - fine;
+  // r + r^2 / 2 + r^3 times the interpolant in the Chebyshev nodes of
+  // |r| <= log(2) / 2; its relative error there is below 1e-16
   const V s = r * r;
-  // the series to r^13; its remainder on |r| <= log(2) / 2 is below 1e-17
-  V even = splat(1.0 / 479001600.0);
-  even = even * s + 1.0 / 3628800.0;
-  even = even * s + 1.0 / 40320.0;
-  even = even * s + 1.0 / 720.0;
-  even = even * s + 1.0 / 24.0;
-  even = even * s + 0.5;
-  V odd = splat(1.0 / 6227020800.0);
-  odd = odd * s + 1.0 / 39916800.0;
-  odd = odd * s + 1.0 / 362880.0;
-  odd = odd * s + 1.0 / 5040.0;
-  odd = odd * s + 1.0 / 120.0;
-  odd = odd * s + 1.0 / 6.0;
-  p = r + s * (even + r * odd);
+  V even = splat(2.5095554677111112e-08);
+  even = even * s + 2.755728006701698e-06;
+  even = even * s + 0.0001984126985433861;
+  even = even * s + 0.008333333333332155;
+  even = even * s + 0.16666666666666666;
+  V odd = splat(2.761380686153829e-07);
+  odd = odd * s + 2.4801536388690766e-05;
+  odd = odd * s + 0.0013888888905881542;
+  odd = odd * s + 0.04166666666665136;
+  odd = odd * s + 0.5;
+  p = r + s * (odd + r * even);
   scale = (V)(((U)t + 1023) << 52);
 }
 
 // exp of values not above 0; below -700 the result stays at exp(-700).
 NNP_INLINE V exp_nonpositive(V x) {
-  V scale, p;
-  split_exp(select(x < -700.0, splat(-700.0), x), scale, p);
+  V scale, p, lost;
+  split_exp(select(x < -700.0, splat(-700.0), x), scale, p, lost);
   return scale + scale * p;
 }
 
 NNP_INLINE V tanh_(V x) {
   const M sign = (M)x & (M)splat(-0.0);
   const V z = (V)((M)(x + x) | (M)splat(-0.0));  // -2 |x|
-  V scale, p;
-  split_exp(select(z < -700.0, splat(-700.0), z), scale, p);
-  const V e = scale * p + (scale - 1.0);  // exp(-2 |x|) - 1
-  return (V)((M)(-e / (e + 2.0)) | sign);
+  V scale, p, lost;
+  split_exp(select(z < -700.0, splat(-700.0), z), scale, p, lost);
+  p += lost;
+  // e = exp(-2 |x|) - 1 and its rounding error; tanh |x| = -e / (2 + e)
+  const V large = scale - 1.0, small = scale * p;
+  const V e = large + small, e_lost = (large - e) + small;
+  const V d = e + 2.0, d_lost = (e - (d - 2.0)) + e_lost;
+  const V q = -e / d;  // so that 1 / d = (1 + q) / 2
+  return (V)((M)(q - 0.5 * (1.0 + q) * (e_lost + q * d_lost)) | sign);
 }
 
 // log(1 + x) for x not below 0, after the method of FDLIBM's s_log1p.c.

@@ -158,19 +158,20 @@ def summarise(database):
     -------
     dict
         Counts, components, quantiles of losses and barriers (nats per sample),
-        coverage, outcomes of verification, seconds by stage.
+        coverage, outcomes of verification, seconds by stage. Points that failed
+        verification count under ``verified`` only.
     """
     session = database.session
     graph = landscape_graph(database)
     progress = read_progress(database)
-    minima = session.query(Minimum).order_by(Minimum.energy, Minimum._id).all()
-    states = session.query(TransitionState).all()
+    stored = [session.query(kind).order_by(kind._id).all() for kind in (Minimum, TransitionState)]
+    minima, states = ([p for p in points if not p.invalid] for points in stored)
     n_degenerate = sum(ts.minimum1 == ts.minimum2 for ts in states)
     components = [len(c) for c in nx.connected_components(graph)]
     barriers = barriers_to_lowest(graph)
     hits = [h for m in minima if (h := (m.user_data or {}).get("quenches", 0))]
     outcomes = Counter(
-        (point.user_data or {}).get("verified", "not yet") for point in (*minima, *states)
+        (point.user_data or {}).get("verified", "not yet") for points in stored for point in points
     )
     attempts = progress["attempts"]
     return {
@@ -180,7 +181,7 @@ def summarise(database):
         "n_components": len(components),
         "largest_component": max(components, default=0),
         "share_connected": (len(barriers) + 1) / len(graph) if graph else None,
-        "lowest_loss": minima[0].energy if minima else None,
+        "lowest_loss": min((m.energy for m in minima), default=None),
         "losses": _quantiles([m.energy for m in minima]),
         "barriers": _quantiles(list(barriers.values())),
         "coverage": {"n_quenches": progress["quenches"], **coverage(hits)},

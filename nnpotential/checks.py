@@ -6,7 +6,14 @@ import numpy as np
 
 from .errors import InputError
 
-__all__ = ["check_choice", "check_inputs", "check_integer", "check_labels", "check_targets"]
+__all__ = [
+    "check_choice",
+    "check_flag",
+    "check_inputs",
+    "check_integer",
+    "check_labels",
+    "check_targets",
+]
 
 
 def check_choice(kind, value, choices):
@@ -45,6 +52,19 @@ def check_integer(name, value, minimum):
     if value < minimum:
         raise InputError(f"{name} must be at least {minimum}, not {value}")
     return value
+
+
+def check_flag(name, value):
+    """Return `value` if it is True or False.
+
+    Raises
+    ------
+    InputError
+        If it is anything else.
+    """
+    if not isinstance(value, bool | np.bool_):
+        raise InputError(f"{name} must be True or False, not {value!r}")
+    return bool(value)
 
 
 def check_inputs(X, n_in=None):
@@ -93,13 +113,19 @@ def check_labels(y, n_samples, n_classes=None):
         raise InputError(f"labels must have shape ({n_samples},), not {y.shape}")
     if (y != np.round(y)).any():
         at = int(np.flatnonzero(y != np.round(y))[0])
-        raise InputError(f"labels must be integers: label {at} is {y[at]}")
-    y = y.astype(np.int64)
+        raise InputError(
+            f"labels must be integers: label {at} is {y[at]} (for real targets use regression, "
+            "--loss squared_error)"
+        )
     if y.min() < 0:
-        raise InputError(f"labels must start at 0, not at {y.min()}")
+        raise InputError(f"labels must start at 0, not at {y.min():g}")
+    if n_classes is None and y.max() >= n_samples:
+        raise InputError(
+            f"label {y.max():g} is beyond the {n_samples} samples: number the classes 0, 1, ..."
+        )
     if n_classes is not None and y.max() >= n_classes:
-        raise InputError(f"the network has {n_classes} outputs, but the labels go up to {y.max()}")
-    return y
+        raise InputError(f"there are {n_classes} outputs, but the labels go up to {y.max():g}")
+    return y.astype(np.int64)
 
 
 def _as_numbers(name, values, keep_float32=False):

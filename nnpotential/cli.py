@@ -1,11 +1,11 @@
 """The command line."""
 
 import json
-import os
 import sys
 import time
 from collections import Counter
 from pathlib import Path
+from pickle import UnpicklingError
 from typing import Annotated
 
 import numpy as np
@@ -14,15 +14,19 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 from sqlalchemy.exc import DatabaseError
+from threadpoolctl import threadpool_limits
 
+from .checks import check_choice
 from .datasets import DATASETS, load_dataset
 from .errors import InputError
 from .landscape import Landscape, check_same_settings
 from .network import MLP
-from .plots import COLOURS
+from .plots import COLOURS, check_colour
 from .verify import OUTCOMES
 
 __all__ = ["main"]
+
+_UsageError = typer.BadParameter.__bases__[0]  # typer brings its own click
 
 app = typer.Typer(
     help="""Map the loss-function landscape of a neural network: minima, transition states and
@@ -151,6 +155,8 @@ def explore(
         ),
         **_given(seed=seed),
     }
+    if colour is not None:
+        check_choice("colour", colour, tuple(COLOURS))
     if output is not None and (output / "settings.toml").is_file():
         land = _continued(output, dataset, sizes, asked)
     else:
@@ -171,7 +177,9 @@ def explore(
             land = Landscape.create(
                 output, net, data, seed=0 if seed is None else seed, **asked["potential"], **search
             )
-    _say(f"landscape: {output}")
+    _say(f"landscape: {output} ({_describe(land.settings)})")
+    if colour is not None:
+        check_colour(colour, land.system)
     with _Reporter() as reporter:
         try:
             land.explore(reporter, **search)
@@ -180,10 +188,14 @@ def explore(
             n = land.database.number_of_minima()
             _say(f"interrupted; {n} minima are kept, the same command continues")
             raise
-    if colour is not None:
+    drawn = bool(land.graph())
+    if drawn and colour is not None:
         land.draw(colour=colour)
     _print_summary(land.summary())
-    _say(f"disconnectivity graph: {output / 'disconnectivity.png'}")
+    if drawn:
+        _say(f"disconnectivity graph: {output / 'disconnectivity.png'}")
+    else:
+        _say("no verified minimum was found, so there is nothing to draw")
 
 
 def _continued(output, dataset, sizes, asked):
@@ -191,7 +203,7 @@ def _continued(output, dataset, sizes, asked):
     land = Landscape.open(output)
     found = land.settings
     asked["dataset"]["name"] = Path(dataset).name
-    if dataset not in DATASETS:
+    if dataset not in DATASETS and Path(dataset).exists():
         recorded = found["dataset"]
         data = load_dataset(
             dataset,
@@ -249,7 +261,7 @@ def verify(directory: Directory):
 def graph(
     directory: Directory,
     colour: Colour = None,
-    levels: Annotated[int, typer.Option(min=2, help="Number of levels.")] = 40,
+    levels: Annotated[int, typer.Option(min=2, help="Number of levels.")] = 100,
     title: Annotated[str | None, typer.Option(help="Title above the graph.")] = None,
 ):
     """Draw the disconnectivity graph, as PNG and SVG in DIR."""
@@ -291,7 +303,11 @@ def dataset(
     regression: Annotated[bool, typer.Option(help="The targets are real numbers.")] = False,
 ):
     """Make or inspect a data set."""
+    if output is not None and output.suffix != ".npz":
+        raise InputError(f"the output must be an npz file, not {output}")
     data = load_dataset(name, n_train, n_test, seed, standardize=standardize, regression=regression)
+    if output is not None:
+        data.save(output)
     table = Table("", "training", "test", title=data.name)
     table.add_row("samples", str(len(data.X_train)), str(len(data.X_test)))
     table.add_row("inputs", str(data.n_inputs), str(data.n_inputs))
@@ -303,10 +319,20 @@ def dataset(
         table.add_row("targets", str(data.n_outputs), str(data.n_outputs))
     Console().print(table)
     if output is not None:
-        if output.suffix != ".npz":
-            raise InputError(f"the output must be an npz file, not {output}")
-        data.save(output)
         _say(f"written: {output}")
+
+
+def _describe(settings):
+    """The settings that define a landscape, in one line."""
+    data, network, potential = (settings[k] for k in ("dataset", "network", "potential"))
+    sizes = "-".join(map(str, network["layer_sizes"]))
+    parts = [f"{data['name']} N={data['n_train']}", f"{sizes} {network['activation']}"]
+    if not network["bias"]:
+        parts.append("no biases")
+    parts.append(f"{potential['loss']}, regularization {potential['regularization']:g}")
+    if network["bias"] and not potential["regularize_bias"]:
+        parts.append("biases not regularized")
+    return ", ".join([*parts, f"seed {settings['seed']}"])
 
 
 def _sizes(text):
@@ -336,6 +362,8 @@ def _print_summary(figures):
     def number(value):
         return "-" if value is None else f"{value:.6g}"
 
+    loss = figures["settings"]["potential"]["loss"]
+    unit = "nats per sample" if loss == "cross_entropy" else "squared error"
     table = Table(show_header=False)
     table.add_column()
     table.add_column(justify="right")
@@ -346,7 +374,7 @@ def _print_summary(figures):
         "minima connected to the lowest": "-"
         if figures["share_connected"] is None
         else f"{100 * figures['share_connected']:.1f} %",
-        "lowest loss (nats per sample)": number(figures["lowest_loss"]),
+        f"lowest loss ({unit})": number(figures["lowest_loss"]),
         "median loss": number(figures["losses"].get("0.5")),
         "median barrier to the lowest": number(figures["barriers"].get("0.5")),
         "coverage (Good-Turing)": number(figures["coverage"]["good_turing"]),
@@ -411,15 +439,21 @@ def main():
     arguments = sys.argv[1:]
     debug = "--debug" in arguments
     arguments = [a for a in arguments if a != "--debug"]
-    # small matrices: BLAS threads only stand in each other's way
-    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     try:
-        app(arguments, prog_name="nnpotential")
-    except (InputError, OSError, DatabaseError) as error:
+        # small matrices: BLAS threads only stand in each other's way
+        with threadpool_limits(1):
+            code = app(arguments, prog_name="nnpotential", standalone_mode=False)
+    except _UsageError as error:
+        _fail(error.format_message())
+    except (InputError, OSError, DatabaseError, UnpicklingError, MemoryError) as error:
         if debug:
             raise
-        line = " ".join(str(error).split()) or type(error).__name__
-        _say(f"error: {line}")
-        sys.exit(2)
-    except KeyboardInterrupt:
+        _fail(str(error) or type(error).__name__)
+    except (KeyboardInterrupt, typer.Abort):
         sys.exit(130)
+    sys.exit(code or 0)
+
+
+def _fail(message):
+    _say(f"error: {' '.join(message.split())}")
+    sys.exit(2)

@@ -81,8 +81,11 @@ class Dataset:
 
     def save(self, path):
         """Write ``dataset.npz``: the four arrays, no pickled objects; atomically."""
-        with atomic_write(path, "wb") as file:
-            np.savez_compressed(file, **{name: getattr(self, name) for name in _ARRAYS})
+        try:
+            with atomic_write(path, "wb") as file:
+                np.savez_compressed(file, **{name: getattr(self, name) for name in _ARRAYS})
+        except OSError as error:
+            raise InputError(f"{path} cannot be written: {error.strerror}") from None
 
     @classmethod
     def load(cls, path, **kwargs):
@@ -118,8 +121,9 @@ def load_dataset(source, n_train=None, n_test=None, seed=0, *, standardize=True,
     seed : int
         Fixes the made data and the split.
     standardize : bool
-        Shift and scale every input by the training set's mean and deviation.
-        An input that never changes is only shifted.
+        Shift and scale every input, and every regression target, by the
+        training set's mean and deviation. An input that never changes is only
+        shifted.
     regression : bool
         Take the targets of a file or of arrays as real numbers, not classes.
 
@@ -160,7 +164,7 @@ def load_dataset(source, n_train=None, n_test=None, seed=0, *, standardize=True,
     elif suffix == ".npz":
         arrays = _read_npz(Path(name))
         if "X_train" in arrays:
-            return _ready_made(Path(name), n_train, n_test)
+            return _ready_made(Path(name), arrays, n_train, n_test, regression)
         if not {"X", "y"} <= set(arrays):
             raise InputError(f"{name} must hold the arrays X and y; it holds {sorted(arrays)}")
         X, y = arrays["X"], arrays["y"]
@@ -187,6 +191,9 @@ def load_dataset(source, n_train=None, n_test=None, seed=0, *, standardize=True,
         constant = (X_train == X_train[0]).all(axis=0)
         mean[constant], scale[constant] = X_train[0, constant], 1.0
         X_train, X_test = (X_train - mean) / scale, (X_test - mean) / scale
+        if regression:
+            mean, scale = y[train].mean(0), y[train].std(0)
+            y = (y - mean) / np.where(scale > 0, scale, 1.0)
     if isinstance(source, os.PathLike) or Path(name).suffix:
         name = Path(name).name
     details = {} if standardize else {"standardize": False}
@@ -205,9 +212,9 @@ def _checked(X_train, y_train, X_test, y_test, **kwargs):
         y_train = check_labels(y_train, len(X_train))
         n_classes = _check_classes(y_train, "the training set")
         if len(y_test):
-            y_test = check_labels(y_test, len(X_test))
             if y_test.max() >= n_classes:
                 raise InputError(f"class {y_test.max()} has no sample in the training set")
+            y_test = check_labels(y_test, len(X_test), n_classes)
         y_test = y_test.astype(np.int64)
     else:
         y_train = check_targets(y_train, len(X_train))
@@ -248,9 +255,19 @@ def _pair(source):
     return X, y
 
 
-def _ready_made(path, n_train, n_test):
+def _ready_made(path, arrays, n_train, n_test, regression):
     """A file that is already split is taken as it is."""
-    data = Dataset.load(path, name=path.name)
+    missing = [name for name in _ARRAYS if name not in arrays]
+    if missing:
+        raise InputError(f"{path} is no data set: it lacks {', '.join(missing)}")
+    parts = [arrays[name] for name in _ARRAYS]
+    for at in (1, 3):
+        if regression:
+            parts[at] = check_targets(parts[at], len(parts[at - 1]))
+        elif len(parts[at]):
+            # no more classes than training samples
+            parts[at] = check_labels(parts[at], len(parts[at - 1]), len(parts[0]))
+    data = _checked(*parts, name=path.name)
     for name, asked, found in (
         ("n_train", n_train, len(data.X_train)),
         ("n_test", n_test, len(data.X_test)),

@@ -12,19 +12,18 @@ from time import perf_counter
 
 import networkx as nx
 import numpy as np
+from pele.basinhopping import BasinHopping
 from pele.storage import Database, Minimum, TransitionState
 from pele.storage.database import SystemProperty
-from sqlalchemy.orm import undefer
 
 from .checks import check_integer
 from .storage import store_minimum, store_transition_state
-from .verify import verify_minimum, verify_transition_state
+from .verify import record_outcome, verify_minimum, verify_transition_state
 
 __all__ = ["Exploration", "SearchSettings"]
 
 _QUENCH, _BASIN_HOPPING = 0, 1  # what a derived seed is for
 _PARTNERS = 50  # candidates of similar loss whose distance is computed
-_ROUNDS = 5  # of connecting and verifying, should verification correct a connection
 
 
 @dataclass(frozen=True)
@@ -76,15 +75,13 @@ class Exploration:
         self.seed = seed
         self._report = on_progress or (lambda stage, done, total, text: None)
         self._distances = {}
+        self._verifying = 0.0  # seconds, within the piece of work at hand
         self.progress = read_progress(database)
 
     def run(self):
-        """Find minima, connect them, verify all; continue what was begun."""
+        """Find minima and connect them, verifying all; continue what was begun."""
         self.find_minima()
-        for _ in range(_ROUNDS):
-            self.connect()
-            if not self.verify():
-                break
+        self.connect()
 
     # Minima
 
@@ -105,7 +102,7 @@ class Exploration:
                 self._report(stage, index + 1, total, f"{n_minima} minima")
 
     def _quench(self, index):
-        rng = np.random.default_rng([self.seed, _QUENCH, index])
+        rng = np.random.default_rng(self._seed(_QUENCH, index))
         result = self.system.get_minimizer()(self.system.net.random_parameters(rng))
         if not result.success:
             self.progress["failed_quenches"] += 1
@@ -113,7 +110,7 @@ class Exploration:
         return [(result.energy, result.coords)]
 
     def _hop(self, index):
-        system = self.system.with_seed([self.seed, _BASIN_HOPPING, index])
+        system = self.system.with_seed(self._seed(_BASIN_HOPPING, index))
         minimizer, found = system.get_minimizer(), []
 
         def quench(coords):
@@ -125,16 +122,29 @@ class Exploration:
                 self.progress["failed_quenches"] += 1
             return result
 
-        run = system.get_basinhopping(add_minimum=lambda energy, coords: None, outstream=None)
-        run.quench = quench
+        run = BasinHopping(
+            system.get_random_configuration(),
+            system.potential,
+            system.get_takestep(),
+            quench=quench,
+            acceptTest=system.get_accept_test(),
+            outstream=None,
+        )
         run.run(self.search.basin_hopping_steps)
         return found
+
+    def _seed(self, purpose, index):
+        return np.random.SeedSequence(self.seed, spawn_key=(purpose, index))
 
     def _merge_minimum(self, energy, coords, source):
         minimum, is_new = store_minimum(self.database, self.system.symmetry, energy, coords)
         hits = {} if is_new else dict(minimum.user_data or {})
         hits[source] = hits.get(source, 0) + 1
         minimum.user_data = hits
+        if is_new:
+            started = perf_counter()
+            record_outcome(minimum, verify_minimum(self.system, self.database, minimum))
+            self._verifying += perf_counter() - started
         return minimum
 
     # Connections
@@ -193,57 +203,34 @@ class Exploration:
         return self.database.getMinimum(minimum_id).coords
 
     def _merge_triple(self, transition_state, *ends):
-        """Store a transition state and the minima on its sides."""
+        """Store and verify a transition state and the minima on its sides.
+
+        Where the gradient proves to lead to other minima than the search's own
+        descents, these are the ones that count.
+        """
         minima = [self._merge_minimum(*end, "connections") for end in ends]
         energy, coords, eigenval, eigenvec = transition_state
-        store_transition_state(
+        ts, is_new = store_transition_state(
             self.database, self.system.symmetry, energy, coords, *minima, eigenval, eigenvec
         )
-
-    # Verification
-
-    def verify(self):
-        """Verify every point that has not been; correct connections that prove wrong.
-
-        Returns
-        -------
-        bool
-            Whether a connection was corrected, so that connecting goes on.
-        """
-        session, corrected = self.database.session, False
-        for kind in (Minimum, TransitionState):
-            points = [
-                p
-                for p in session.query(kind).options(undefer(kind.user_data)).order_by(kind._id)
-                if not (p.user_data or {}).get("verified")
-            ]
-            for done, point in enumerate(points, 1):
-                started = perf_counter()
-                if kind is Minimum:
-                    outcome = verify_minimum(self.system, self.database, point)
-                else:
-                    outcome, ends = verify_transition_state(self.system, point)
-                    if outcome == "descends elsewhere":
-                        self._refile(point, ends)
-                        corrected = True
-                        outcome, _ = verify_transition_state(self.system, point)
-                record_outcome(point, outcome)
-                self._commit("verify", started)
-                text = f"{point.__class__.__name__.lower()} {point.id()}: {outcome}"
-                self._report("verify", done, len(points), text)
-        return corrected
-
-    def _refile(self, ts, ends):
-        """Give a transition state the minima that the gradient really leads to."""
-        minima = sorted(
-            (self._merge_minimum(*end, "connections") for end in ends), key=lambda m: m.id()
-        )
-        ts.minimum1, ts.minimum2 = minima
-        self.progress["corrected"] += 1
+        if not is_new:
+            return
+        started = perf_counter()
+        outcome, ends = verify_transition_state(self.system, ts)
+        self._verifying += perf_counter() - started
+        if outcome == "descends elsewhere":
+            minima = [self._merge_minimum(*end, "connections") for end in ends]
+            ts.minimum1, ts.minimum2 = sorted(minima, key=lambda m: m.id())
+            self.progress["corrected"] += 1
+            above = all(ts.energy > m.energy for m in minima)
+            outcome = "ok" if above else "not above"
+        record_outcome(ts, outcome)
 
     def _commit(self, stage, started):
-        seconds = self.progress["seconds"]
-        seconds[stage] = seconds.get(stage, 0.0) + perf_counter() - started
+        took = {stage: perf_counter() - started - self._verifying, "verify": self._verifying}
+        self._verifying = 0.0
+        for name, seconds in took.items():
+            self.progress["seconds"][name] = self.progress["seconds"].get(name, 0.0) + seconds
         write_progress(self.database, self.progress)
         self.database.session.commit()
 
@@ -296,12 +283,6 @@ def _connections(database):
     return graph
 
 
-def record_outcome(point, outcome):
-    """Note the outcome of verification on a minimum or transition state."""
-    point.user_data = {**(point.user_data or {}), "verified": outcome}
-    point.invalid = int(outcome != "ok")
-
-
 # The record of the work done travels in the database, so that it commits with it.
 
 _PROGRESS = "progress"
@@ -317,8 +298,9 @@ _BLANK = {
 
 def read_progress(database):
     """What has been done, a dict: counts, attempted pairs, seconds by stage."""
+    blank = json.loads(json.dumps(_BLANK))
     stored = database.get_property(_PROGRESS)
-    return json.loads(json.dumps(_BLANK)) if stored is None else json.loads(stored.string_value)
+    return blank if stored is None else blank | json.loads(stored.string_value)
 
 
 def write_progress(database, progress):

@@ -1,5 +1,6 @@
 """A landscape: one directory that holds all of it, and the search that fills it."""
 
+import fcntl
 import json
 import os
 import platform
@@ -7,6 +8,7 @@ import shutil
 import sqlite3
 import tempfile
 import tomllib
+from contextlib import contextmanager
 from dataclasses import asdict
 from importlib.metadata import version
 from pathlib import Path
@@ -17,17 +19,18 @@ from .analysis import landscape_graph, summarise
 from .checks import check_integer
 from .datasets import Dataset
 from .errors import InputError
-from .explore import Exploration, SearchSettings, record_outcome
+from .explore import Exploration, SearchSettings
 from .files import atomic_write
 from .network import MLP
 from .plots import draw_disconnectivity_graph
 from .system import NNSystem
-from .verify import verify_minimum, verify_transition_state
+from .verify import record_outcome, verify_minimum, verify_transition_state
 
 __all__ = ["Landscape"]
 
 _DATABASE, _DATASET = "landscape.sqlite", "dataset.npz"
 _SETTINGS, _SUMMARY = "settings.toml", "summary.json"
+_LOCK = ".lock"
 
 
 class Landscape:
@@ -55,8 +58,19 @@ class Landscape:
     def __init__(self, path):
         self.path = Path(path)
         self.settings = _read_settings(self.path)
+        try:
+            self._load()
+        except InputError:
+            raise
+        except (KeyError, TypeError, ValueError) as error:
+            what = f"{type(error).__name__}: {error}"
+            raise InputError(f"{self.path / _SETTINGS} is damaged: {what}") from None
+
+    def _load(self):
         network, potential = self.settings["network"], self.settings["potential"]
         recorded = self.settings["dataset"]
+        check_integer("the seed", self.settings["seed"], 0)
+        SearchSettings(**self.settings["search"])
         data = Dataset.load(self.path / _DATASET, name=recorded["name"], seed=recorded.get("seed"))
         if data.sha256 != recorded["sha256"]:
             raise InputError(
@@ -109,6 +123,8 @@ class Landscape:
             Nothing is left behind.
         """
         path = Path(path)
+        if "?" in str(path.resolve()):
+            raise InputError(f"{path} cannot be used: pele cannot open a path with '?' in it")
         if path.is_dir() and (path / _SETTINGS).exists():
             raise InputError(f"{path} holds a landscape already: open it, or choose another place")
         if path.is_file() or (path.is_dir() and any(path.iterdir())):
@@ -172,29 +188,16 @@ class Landscape:
         dict
             The summary.
         """
-        if search:
-            self._update_search(search)
-        try:
+        with self._working(search):
             self._exploration(on_progress).run()
-        finally:
-            # what was found is committed; the figures follow it, also after Ctrl-C
-            self.database.session.rollback()
-            self.write_summary()
         if landscape_graph(self.database):
             self.draw()
         return self.summary()
 
     def connect(self, on_progress=None, **search):
         """Connect what is not connected, and verify; see `explore`."""
-        if search:
-            self._update_search(search)
-        exploration = self._exploration(on_progress)
-        try:
-            exploration.connect()
-            exploration.verify()
-        finally:
-            self.database.session.rollback()
-            self.write_summary()
+        with self._working(search):
+            self._exploration(on_progress).connect()
         return self.summary()
 
     def verify(self, on_progress=None):
@@ -206,26 +209,29 @@ class Landscape:
             ``"minimum"`` or ``"transition state"``, its id, and the outcome, a
             key of `nnpotential.verify.OUTCOMES`.
         """
-        minima, states = self.database.minima(), self.database.transition_states()
         report = on_progress or (lambda stage, done, total, text: None)
         results = []
-        for done, point in enumerate((*minima, *states), 1):
-            if done <= len(minima):
-                kind, outcome = "minimum", verify_minimum(self.system, self.database, point)
-            else:
-                kind, (outcome, _) = "transition state", verify_transition_state(self.system, point)
-            record_outcome(point, outcome)
-            self.database.session.commit()
-            results.append((kind, point.id(), outcome))
-            report("verify", done, len(minima) + len(states), f"{kind} {point.id()}: {outcome}")
-        self.write_summary()
+        with self._working():
+            minima = self.database.minima(order_energy=False)
+            states = self.database.transition_states()
+            for done, point in enumerate((*minima, *states), 1):
+                if done <= len(minima):
+                    kind, outcome = "minimum", verify_minimum(self.system, self.database, point)
+                else:
+                    kind = "transition state"
+                    outcome, _ = verify_transition_state(self.system, point)
+                record_outcome(point, outcome)
+                self.database.session.commit()
+                results.append((kind, point.id(), outcome))
+                text = f"{kind} {point.id()}: {outcome}"
+                report("verify", done, len(minima) + len(states), text)
         return results
 
     def graph(self):
         """Minima joined by the lowest transition state of each pair; see `landscape_graph`."""
         return landscape_graph(self.database)
 
-    def draw(self, *, colour=None, levels=40, title=None):
+    def draw(self, *, colour=None, levels=100, title=None):
         """Draw ``disconnectivity.png`` and ``.svg``; see `draw_disconnectivity_graph`.
 
         Returns
@@ -255,6 +261,32 @@ class Landscape:
     def close(self):
         """Close the database."""
         _close(self.database)
+
+    @contextmanager
+    def _working(self, search=None):
+        """Hold the landscape for this process; whatever happens, write the summary.
+
+        What was found is committed piece by piece; the figures follow it, also
+        after Ctrl-C.
+        """
+        with open(self.path / _LOCK, "a+") as lock:
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                lock.seek(0)
+                raise InputError(
+                    f"{self.path} is being worked on by process {lock.read().strip()}"
+                ) from None
+            lock.truncate(0)
+            lock.write(f"{os.getpid()}\n")
+            lock.flush()
+            try:
+                if search:
+                    self._update_search(search)
+                yield
+            finally:
+                self.database.session.rollback()
+                self.write_summary()
 
     def _exploration(self, on_progress):
         search = SearchSettings(**self.settings["search"])
@@ -349,7 +381,8 @@ def _open_database(path, system):
     if not path.is_file():
         raise InputError(f"there is no database {path}")
     try:
-        connection = sqlite3.connect(f"file:{path}?mode=ro", uri=True)
+        # not read-only: after a crash SQLite must be able to roll back
+        connection = sqlite3.connect(f"{path.resolve().as_uri()}?mode=rw", uri=True)
         try:
             verdict = connection.execute("PRAGMA quick_check").fetchone()[0]
             tables = {r[0] for r in connection.execute("SELECT name FROM sqlite_master")}

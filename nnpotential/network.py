@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.special import expit
 
-from .checks import check_choice, check_integer
+from .checks import check_choice, check_flag, check_integer
 from .errors import InputError
 
 __all__ = ["MLP"]
@@ -64,7 +64,7 @@ class MLP:
             raise InputError(f"layer_sizes needs at least an input and an output, not {sizes}")
         sizes = tuple(check_integer("a layer size", size, 1) for size in sizes)
         object.__setattr__(self, "layer_sizes", sizes)
-        object.__setattr__(self, "bias", bool(self.bias))
+        check_flag("bias", self.bias)
         check_choice("activation", self.activation, tuple(_FUNCTIONS))
 
     @property

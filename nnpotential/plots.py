@@ -14,7 +14,7 @@ from .checks import check_choice
 from .errors import InputError
 from .files import atomic_write
 
-__all__ = ["COLOURS", "draw_disconnectivity_graph"]
+__all__ = ["COLOURS", "check_colour", "draw_disconnectivity_graph"]
 
 COLOURS = {
     "test-auc": ("test_auc", "test AUC"),
@@ -32,7 +32,26 @@ _STYLE = {
 }
 
 
-def draw_disconnectivity_graph(system, database, paths, *, colour=None, levels=40, title=None):
+def check_colour(colour, system):
+    """Refuse a colour that is not defined for the data of a system.
+
+    Raises
+    ------
+    InputError
+        If there is no such colour, or no test set that defines it.
+    """
+    check_choice("colour", colour, tuple(COLOURS))
+    if colour == "train-loss":
+        return
+    y = system.data.y_test
+    classes = system.data.n_outputs if system.data.is_classification else 0
+    if len(y) == 0 or (colour == "test-auc" and len(np.unique(y)) < classes):
+        raise InputError(f"{colour} needs a test set with every class in it")
+    if colour in ("test-auc", "test-accuracy") and not system.data.is_classification:
+        raise InputError(f"{colour} is for classes; these data have real targets: use test-loss")
+
+
+def draw_disconnectivity_graph(system, database, paths, *, colour=None, levels=100, title=None):
     """Draw the minima connected to the lowest one as a disconnectivity graph.
 
     Every branch ends at the loss of a minimum; branches join at the level
@@ -71,16 +90,14 @@ def draw_disconnectivity_graph(system, database, paths, *, colour=None, levels=4
     drawn = graph.subgraph(nx.node_connected_component(graph, lowest)).copy()
     values = None
     if colour is not None:
-        check_choice("colour", colour, tuple(COLOURS))
+        check_colour(colour, system)
         key, label = COLOURS[colour]
-        values = {m: generalisation(system, m.coords).get(key) for m in drawn}
-        if any(value is None for value in values.values()):
-            raise InputError(
-                f"{colour} is not defined for these data: it needs a test set with every class"
-            )
+        values = {m: generalisation(system, m.coords)[key] for m in drawn}
 
     with matplotlib.rc_context(_STYLE):
-        figure = Figure(figsize=(3.4 if len(drawn) < 60 else 5.2, 4.2), layout="constrained")
+        # one column of a journal, or two where the branches need the room
+        width = 3.4 if len(drawn) < 60 else 7.0
+        figure = Figure(figsize=(width, 4.5), layout="constrained")
         axes = figure.add_subplot()
         if drawn.number_of_edges():
             _draw_tree(axes, drawn, values, levels)
@@ -108,12 +125,16 @@ def draw_disconnectivity_graph(system, database, paths, *, colour=None, levels=4
 def _draw_tree(axes, graph, values, levels):
     energies = [ts.energy for _, _, ts in graph.edges(data="ts")]
     low, high = min(energies), max(energies)
-    # a tree of one level has no height to draw: leave room below and above
-    margin = max((high - low) / levels, 1e-3 * (high - min(m.energy for m in graph)))
+    # a tree of one level has no height to draw: leave room above
+    span = max(high - low, 1e-3 * (high - min(m.energy for m in graph)))
     tree = DisconnectivityGraph(graph, nlevels=levels, order_by_energy=True, subgraph_size=1)
-    tree.set_energy_levels(list(np.linspace(low, high + margin, levels)))
+    tree.set_energy_levels(list(np.linspace(low, low + span * (1 + 1 / levels), levels)))
     with redirect_stdout(None):  # pele remarks on small graphs
         tree.calculate()
         if values is not None and len(set(values.values())) > 1:
-            tree.color_by_value(values.get, colormap=matplotlib.colormaps["viridis"])
-        tree.plot(axes=axes, linewidth=0.7)
+            # only the ends: a branch stands for many minima, and for no one value
+            norm = matplotlib.colors.Normalize(min(values.values()), max(values.values()))
+            for leaf in tree.tree_graph.leaf_iterator():
+                colour = matplotlib.colormaps["viridis"](norm(values[leaf.data["minimum"]]))
+                leaf.data["colour"] = colour
+        tree.plot(axes=axes, linewidth=0.8 if len(graph) < 150 else 0.5)

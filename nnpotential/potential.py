@@ -7,7 +7,14 @@ from importlib.metadata import version
 import numpy as np
 
 from . import _kernel
-from .checks import check_choice, check_inputs, check_integer, check_labels, check_targets
+from .checks import (
+    check_choice,
+    check_flag,
+    check_inputs,
+    check_integer,
+    check_labels,
+    check_targets,
+)
 from .errors import InputError
 
 __all__ = ["NNPotential"]
@@ -60,7 +67,7 @@ class LossSettings:
                 f"regularization must be a number not below 0, not {self.regularization!r}"
             )
         object.__setattr__(self, "regularization", value)
-        object.__setattr__(self, "regularize_bias", bool(self.regularize_bias))
+        check_flag("regularize_bias", self.regularize_bias)
 
 
 class NNPotential(_kernel.KernelPotential):
@@ -157,7 +164,8 @@ class NNPotential(_kernel.KernelPotential):
 
     def getEnergy(self, x):
         """The loss at `x`, an ndarray of float64, shape (n_parameters,)."""
-        return self.energy(self._check("x", x))
+        energy = self._energy(self._check("x", x))
+        return _finite(energy, energy)
 
     def getEnergyGradient(self, x):
         """Loss and gradient.
@@ -177,7 +185,8 @@ class NNPotential(_kernel.KernelPotential):
             If `x` has the wrong length or type or is not finite. So do all
             methods here.
         """
-        return self.energy_gradient(self._check("x", x))
+        energy, gradient = self._energy_gradient(self._check("x", x))
+        return _finite((energy, gradient), energy, gradient)
 
     def getGradient(self, x):
         """The gradient at `x`, shape (n_parameters,)."""
@@ -186,7 +195,8 @@ class NNPotential(_kernel.KernelPotential):
     def getEnergyGradientHessian(self, x):
         """Loss, gradient and exact Hessian, shape (n_parameters, n_parameters)."""
         self._require_curvature()
-        return self.energy_gradient_hessian(self._check("x", x))
+        result = self._energy_gradient_hessian(self._check("x", x))
+        return _finite(result, *result)
 
     def getHessian(self, x):
         """The exact Hessian at `x`, shape (n_parameters, n_parameters)."""
@@ -199,7 +209,7 @@ class NNPotential(_kernel.KernelPotential):
         the loss in the outputs, plus the penalty; never with a negative
         eigenvalue.
         """
-        return self.energy_gradient_hessian(self._check("x", x), True)[2]
+        return self._energy_gradient_hessian(self._check("x", x), True)[2]
 
     def hessian_vector_product(self, x, v):
         """The exact product of the Hessian at `x` with one vector or several.
@@ -216,7 +226,7 @@ class NNPotential(_kernel.KernelPotential):
         """
         self._require_curvature()
         x, v = self._check("x", x), self._check("v", v, several=True)
-        return self.products(x, v.reshape(-1, v.shape[-1])).reshape(v.shape)
+        return self._products(x, v.reshape(-1, v.shape[-1])).reshape(v.shape)
 
     def energies_gradients(self, x):
         """Losses and gradients at several points in one call.
@@ -231,7 +241,7 @@ class NNPotential(_kernel.KernelPotential):
         gradients : ndarray, shape (n_points, n_parameters)
         """
         x = self._check("x", x, several=True)
-        return self.many(x.reshape(-1, x.shape[-1]))
+        return self._many(x.reshape(-1, x.shape[-1]))
 
     def subset_energy_gradient(self, x, indices):
         """Loss and gradient on some of the samples, such as a minibatch.
@@ -256,7 +266,7 @@ class NNPotential(_kernel.KernelPotential):
         if indices.min() < 0 or indices.max() >= n:
             raise InputError(f"indices must be from 0 to {n - 1}")
         indices = np.ascontiguousarray(indices, dtype=np.int64)
-        return self.subset(self._check("x", x), indices)
+        return self._subset(self._check("x", x), indices)
 
     def _require_curvature(self):
         if self.net.activation == "relu":
@@ -277,6 +287,13 @@ class NNPotential(_kernel.KernelPotential):
             index = at[0] if len(at) == 1 else at
             raise InputError(f"{name} must be finite: {name}[{index}] is {x[at]}")
         return np.ascontiguousarray(x)
+
+
+def _finite(result, *parts):
+    """Return `result`, having made sure that the arithmetic did not overflow."""
+    if not all(np.isfinite(np.sum(part)) for part in parts):
+        raise InputError("the parameters are too large: the loss or a derivative overflows")
+    return result
 
 
 def _rebuild(net, X, y, loss, regularization, regularize_bias, threads):

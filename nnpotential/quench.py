@@ -7,9 +7,9 @@ from pele.optimize import Result, lbfgs_cpp
 from .stationary import (
     ENERGY_ERROR,
     RMS_TOLERANCE,
-    ZERO,
     lift_zero_modes,
     rms,
+    spectrum,
     trust_region_step,
 )
 
@@ -105,9 +105,11 @@ def newton(x, potential, zero_modes, *, max_radius=1.0, nsteps=500):
             and np.linalg.norm(step) <= radius
         ):
             success, message = True, "converged"
-        elif not definite and _is_degenerate_minimum(lifted, gradient):
-            success, message = True, "converged to a degenerate minimum"
-            break
+        elif not definite and rms(gradient) <= RMS_TOLERANCE:
+            here = spectrum(potential, x, zero_modes)
+            if here.index == 0 and here.n_degenerate and here.firm_energy_error <= ENERGY_ERROR:
+                success, message = True, "converged to a degenerate minimum"
+                break
         steps += 1
         new = potential.getEnergyGradientHessian(x + step)
         nfev, nhev = nfev + 1, nhev + 1
@@ -185,14 +187,3 @@ def _step(hessian, gradient, radius):
     step = trust_region_step(values, components, radius)
     predicted = float(components @ step + 0.5 * values @ step**2)
     return vectors @ step, predicted, bool(values[0] > 0)
-
-
-def _is_degenerate_minimum(hessian, gradient):
-    """Whether this is a converged minimum but for eigenvalues that vanish."""
-    if rms(gradient) > RMS_TOLERANCE:
-        return False
-    values, vectors = scipy.linalg.eigh(hessian, driver="evd", check_finite=False)
-    vanishing = np.abs(values) <= ZERO * np.abs(values).max()
-    parts = (vectors.T @ gradient)[~vanishing]
-    error = 0.5 * float((parts**2 / values[~vanishing]).sum())
-    return bool((values[~vanishing] > 0).all()) and error <= ENERGY_ERROR

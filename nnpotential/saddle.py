@@ -51,7 +51,7 @@ def find_transition_state(
     for _ in range(nsteps):
         values = here.eigenvalues
         followed = 0
-        if direction is not None and values[0] > -1e-12 * values[-1]:
+        if direction is not None and values[0] > -1e-12 * np.abs(here.physical).max():
             followed = int(np.argmax(np.abs(here.eigenvectors.T @ direction)))
         elif direction is not None:
             overlap = np.abs(here.eigenvectors.T @ direction)

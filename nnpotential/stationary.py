@@ -54,13 +54,21 @@ class Spectrum:
 
     @property
     def _threshold(self):
-        return ZERO * np.abs(self.physical).max()
+        return ZERO * np.abs(self.physical).max(initial=0.0)
 
     @property
     def energy_error(self):
         """``g^T |H|^-1 g / 2``: how far the loss may still be from its value here."""
         size = np.maximum(np.abs(self.eigenvalues), np.finfo(float).tiny)
         return 0.5 * float((self.components**2 / size).sum())
+
+    @property
+    def firm_energy_error(self):
+        """The energy error along the modes whose eigenvalue does not vanish."""
+        n = self.physical.size
+        firm = np.abs(self.physical) > self._threshold
+        parts = self.components[:n][firm]
+        return 0.5 * float((parts**2 / np.abs(self.physical[firm])).sum())
 
     @property
     def converged(self):
@@ -88,7 +96,8 @@ def lift_zero_modes(hessian, zero_modes):
     """
     if zero_modes.shape[1] == 0:
         return hessian
-    large = 1 + 2 * np.linalg.norm(hessian)
+    # no larger than the curvatures call for: rounding is relative to it
+    large = 2 * np.linalg.norm(hessian) or 1.0
     return hessian + large * (zero_modes @ zero_modes.T)
 
 

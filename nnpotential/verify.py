@@ -12,7 +12,7 @@ from sqlalchemy.orm import undefer
 
 from .stationary import ENERGY_ERROR, RMS_TOLERANCE, ZERO
 
-__all__ = ["OUTCOMES", "verify_minimum", "verify_transition_state"]
+__all__ = ["OUTCOMES", "record_outcome", "verify_minimum", "verify_transition_state"]
 
 OUTCOMES = {
     "ok": "meets the definition",
@@ -20,12 +20,13 @@ OUTCOMES = {
     "loss differs": "the stored loss is not that of the stored point",
     "wrong index": "not zero negative eigenvalues (minimum) or one (transition state)",
     "degenerate": "a vanishing eigenvalue beyond the known zero modes",
-    "duplicate": "an image of another stored minimum",
+    "duplicate": "an image of a minimum stored before",
     "not above": "not above both its minima",
     "descends elsewhere": "steepest descent leads to other minima than those stored",
     "undecided": "steepest descent ends in no minimum",
 }
 
+_WINDOW = 1e-9  # images of one point differ less in loss
 _PUSHOFF = 0.01
 _NEAR = 0.05  # length of a Newton step that counts as having arrived
 
@@ -47,12 +48,11 @@ def verify_minimum(system, database, minimum):
     outcome = _check_point(system, minimum, index=0)
     if outcome != "ok":
         return outcome
-    window = 1e-9
     others = (
         database.session.query(Minimum)
         .options(undefer(Minimum.coords))
-        .filter(Minimum._id != minimum.id())
-        .filter(Minimum.energy.between(minimum.energy - window, minimum.energy + window))
+        .filter(Minimum._id < minimum.id())  # of two images the first one stays
+        .filter(Minimum.energy.between(minimum.energy - _WINDOW, minimum.energy + _WINDOW))
     )
     if any(system.symmetry.are_same(minimum.coords, other.coords) for other in others):
         return "duplicate"
@@ -184,3 +184,9 @@ def _nearby_minimum(system, x):
             return float(energy), x
         x = x + step
     return None
+
+
+def record_outcome(point, outcome):
+    """Note the outcome of verification on a minimum or transition state."""
+    point.user_data = {**(point.user_data or {}), "verified": outcome}
+    point.invalid = int(outcome != "ok")

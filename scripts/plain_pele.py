@@ -10,8 +10,7 @@ from pele.utils.disconnectivity_graph import DisconnectivityGraph
 
 import nnpotential as nnp
 from nnpotential.analysis import landscape_graph
-from nnpotential.explore import record_outcome
-from nnpotential.verify import verify_minimum, verify_transition_state
+from nnpotential.verify import record_outcome, verify_minimum, verify_transition_state
 
 data = nnp.load_dataset("ljat", n_train=100, n_test=1000, seed=0)
 net = nnp.MLP([data.n_inputs, 5, data.n_outputs])
@@ -19,7 +18,7 @@ system = nnp.NNSystem(net, data, regularization=1e-3, seed=0)
 
 # minima: basin-hopping; its steps and temperature are in system.params
 database = system.create_database("plain_pele.sqlite")
-system.get_basinhopping(database=database, outstream=None).run(50)
+system.get_basinhopping(database=database, outstream=None).run(100)
 print(database.number_of_minima(), "minima")
 
 # transition states: connect every minimum to the lowest one

@@ -132,6 +132,12 @@ def test_a_csv_landscape_notices_that_its_file_changed(run, tmp_path):
         (["graph", "nowhere"], "no landscape"),
         (["connect", "nowhere"], "no landscape"),
         (["explore", "iris", "-o", "/proc/nothing"], "cannot be made"),
+        (["explore", "iris", "--colour", "red"], "unknown colour 'red'"),
+        (["explore", "iris", "--regularization", "abc"], "valid number"),
+        (["explore"], "Missing"),
+        (["explor"], "No such command"),
+        (["dataset", "iris", "-o", "iris.txt"], "npz"),
+        (["dataset", "iris", "-o", "nowhere/iris.npz"], "nowhere/iris.npz cannot be written"),
     ],
 )
 def test_bad_input_is_one_line_and_leaves_nothing(run, tmp_path, monkeypatch, arguments, message):

@@ -1,8 +1,12 @@
 """A landscape directory: complete, movable, resumable, protected."""
 
 import json
+import os
 import shutil
+import signal
 import sqlite3
+import subprocess
+import sys
 import tomllib
 
 import networkx as nx
@@ -45,6 +49,7 @@ def explored(tmp_path_factory, net, ljat):
 def test_directory_is_complete(explored):
     names = {p.name for p in explored.path.iterdir()}
     assert names == {
+        ".lock",
         "landscape.sqlite",
         "dataset.npz",
         "settings.toml",
@@ -373,3 +378,134 @@ def twin(land, minimum):
 def misfile(land, ts):
     others = [m for m in land.database.minima() if m not in (ts.minimum1, ts.minimum2)]
     ts.minimum2 = others[0]
+
+
+# Crashes, two processes, odd names
+
+
+def test_a_hot_journal_is_rolled_back(tmp_path, explored):
+    """Killed in the middle of a write, a database must open again, as it was before."""
+    path = damaged(explored, tmp_path)
+    script = (
+        "import os, signal, sqlite3, sys\n"
+        "c = sqlite3.connect(sys.argv[1])\n"
+        "c.execute('PRAGMA cache_size = 2')\n"
+        "c.execute('BEGIN')\n"
+        "c.execute('UPDATE tbl_minima SET energy = 9')\n"
+        "for i in range(300):\n"
+        "    c.execute('INSERT INTO tbl_minima (energy, coords) VALUES (1, ?)', (bytes(3000),))\n"
+        "os.kill(os.getpid(), signal.SIGKILL)\n"
+    )
+    command = [sys.executable, "-c", script, str(path / "landscape.sqlite")]
+    assert subprocess.run(command, check=False).returncode == -signal.SIGKILL
+    assert (path / "landscape.sqlite-journal").exists()
+    land = Landscape.open(path)
+    assert contents(land) == contents(explored)
+
+
+def test_a_second_process_is_refused(tmp_path, explored):
+    path = damaged(explored, tmp_path)
+    first, second = Landscape.open(path), Landscape.open(path)
+
+    def meanwhile(*_):
+        with pytest.raises(InputError, match=f"being worked on by process {os.getpid()}"):
+            second.explore()
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        first.explore(meanwhile, quenches=20)
+    second.explore()  # free again
+
+
+@pytest.mark.parametrize("name", ["a#b", "a%20b", "a b", "ä", "a'b"])
+def test_odd_names(tmp_path, net, ljat, name):
+    land = Landscape.create(tmp_path / name, net, ljat, quenches=2, basin_hopping_runs=0)
+    land.explore()
+    assert Landscape.open(tmp_path / name).summary()["n_minima"] >= 1
+    assert [p.name for p in tmp_path.iterdir()] == [name]
+
+
+def test_a_name_pele_cannot_open_is_refused(tmp_path, net, ljat):
+    with pytest.raises(InputError, match=r"path with '\?'"):
+        Landscape.create(tmp_path / "a?b", net, ljat)
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        ("layer_sizes", "sizes_of_layers", "is damaged: KeyError"),
+        ("sha256", "sha", "is damaged: KeyError"),
+        ("bias = true", 'bias = "no"', "bias must be True or False"),
+        ("regularize_bias = true", "regularise = true", "is damaged: TypeError"),
+        ("seed = 3", "seed = -3", "seed must be at least 0"),
+        ("quenches = 8", "quenchs = 8", "is damaged: TypeError"),
+    ],
+)
+def test_settings_with_errors(tmp_path, explored, old, new, message):
+    path = damaged(explored, tmp_path)
+    text = (path / "settings.toml").read_text()
+    assert old in text
+    (path / "settings.toml").write_text(text.replace(old, new, 1))
+    with pytest.raises(InputError, match=message):
+        Landscape.open(path)
+
+
+def test_of_two_images_the_first_stays(tmp_path, explored):
+    land = Landscape.open(damaged(explored, tmp_path))
+    minimum = land.database.minima()[0]
+    twin(land, minimum)
+    land.database.session.commit()
+    outcomes = {number: outcome for kind, number, outcome in land.verify() if kind == "minimum"}
+    assert outcomes[minimum.id()] == "ok"
+    assert sorted(outcomes.values()).count("duplicate") == 1
+    assert land.summary()["n_minima"] == explored.summary()["n_minima"]
+
+
+def test_points_that_failed_are_in_no_figure(tmp_path, explored):
+    land = Landscape.open(damaged(explored, tmp_path))
+    lowest = land.database.minima()[0]
+    before = land.summary()
+    lowest.invalid = 1
+    land.database.session.commit()
+    after = land.summary()
+    assert after["n_minima"] == before["n_minima"] - 1
+    assert after["lowest_loss"] > before["lowest_loss"]
+    assert lowest not in land.graph()
+
+
+def test_without_regularization_success_means_a_minimum():
+    """Separable data have their minimum at infinity; no saddle may pass for one."""
+    from types import SimpleNamespace
+
+    from nnpotential.verify import _check_point
+
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(20, 2))
+    data = nnp.load_dataset((X, (X[:, 0] > 0).astype(int)), n_test=0)
+    for activation in ("tanh", "silu"):
+        system = nnp.NNSystem(nnp.MLP([2, 2, 2], activation), data, regularization=0)
+        for _ in range(4):
+            result = system.get_random_minimized_configuration()
+            if result.success:
+                point = SimpleNamespace(coords=result.coords, energy=result.energy)
+                assert _check_point(system, point, index=0) in ("ok", "degenerate")
+
+
+def test_corrected_connections(tmp_path, net, ljat, monkeypatch):
+    """Search descents that lead elsewhere are overruled by the gradient."""
+    import nnpotential.connect as connect
+
+    land = Landscape.create(tmp_path / "a", net, ljat, regularization=1e-3, seed=3, **SEARCH)
+    true_descend, ends = connect.descend, []
+
+    def wrong(*args, **kwargs):
+        result = true_descend(*args, **kwargs)
+        ends.append(result)
+        return ends[0]  # always the first minimum that was ever reached
+
+    monkeypatch.setattr(connect, "descend", wrong)
+    land.explore(connection_attempts=1)
+    summary = land.summary()
+    assert summary["corrected_connections"] > 0
+    assert {outcome for *_, outcome in land.verify()} == {"ok"}

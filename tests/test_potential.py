@@ -6,6 +6,7 @@ import pickle
 import numpy as np
 import pytest
 from autograd import grad, hessian
+from nnpotential._kernel import ENGINES, apply_function
 from reference import loss as reference_loss
 
 from nnpotential import MLP, InputError, NNPotential
@@ -33,11 +34,20 @@ def make(sizes, activation="tanh", bias=True, loss="cross_entropy", n=37, seed=0
     return pot, X, y, rng.normal(size=net.n_parameters)
 
 
+@pytest.fixture(params=ENGINES)
+def engine(request, monkeypatch):
+    """Run a test once with every instruction set that this machine has."""
+    monkeypatch.setenv("NNPOTENTIAL_ENGINE", request.param)
+    return request.param
+
+
 @pytest.mark.parametrize(("sizes", "activation", "bias", "loss"), COMBINATIONS)
 @pytest.mark.parametrize(
     ("regularization", "regularize_bias"), [(0.0, True), (1e-2, True), (1e-2, False)]
 )
-def test_derivatives_match_autograd(sizes, activation, bias, loss, regularization, regularize_bias):
+def test_derivatives_match_autograd(
+    engine, sizes, activation, bias, loss, regularization, regularize_bias
+):
     pot, X, y, x = make(
         sizes,
         activation,
@@ -47,6 +57,7 @@ def test_derivatives_match_autograd(sizes, activation, bias, loss, regularizatio
         regularize_bias=regularize_bias,
     )
     args = (sizes, activation, bias, loss, regularization, regularize_bias, X, y)
+    assert pot.engine == engine
     e, g, H = pot.getEnergyGradientHessian(x)
     g_ref = grad(reference_loss)(x, *args)
     H_ref = hessian(reference_loss)(x, *args)
@@ -91,7 +102,7 @@ def test_relu_has_a_gradient_but_no_curvature():
 
 
 @pytest.mark.parametrize("n", [1, 7, 8, 9, 63, 64, 65, 129])
-def test_any_number_of_samples(n):
+def test_any_number_of_samples(engine, n):
     """The loss is the mean of the losses of the single samples."""
     pot, X, y, x = make((3, 4, 3), n=n, regularization=0.0)
     single = [NNPotential(pot.net, X[[i]], y[[i]], regularization=0.0) for i in range(n)]
@@ -101,14 +112,209 @@ def test_any_number_of_samples(n):
     assert np.allclose(H, np.mean([p.getHessian(x) for p in single], 0), atol=1e-14)
 
 
-def test_saturated_network_stays_finite():
-    pot, _, _, x = make((3, 5, 4), regularization=1e-3)
-    for scale in (1e-300, 1e3, 1e8):
-        e, g, H = pot.getEnergyGradientHessian(scale * x)
-        assert np.isfinite(e) and np.isfinite(g).all() and np.isfinite(H).all()
+@pytest.mark.parametrize("function", [0, 1, 2], ids=["exp", "tanh", "log1p"])
+def test_vector_functions_are_accurate_to_2_ulp(engine, function):
+    """Against extended precision, over all magnitudes and signs that occur."""
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=4000)[:, None] * 10.0 ** np.arange(-20, 3)
+    x = np.r_[x.ravel(), 0.0, -0.0, np.linspace(-2, 2, 5001)]
+    x = {0: -np.abs(x), 1: x, 2: np.abs(x)}[function]
+    if np.finfo(np.longdouble).eps > 1e-18:
+        pytest.skip("no extended precision here")
+    exact = [np.exp, np.tanh, np.log1p][function](x.astype(np.longdouble))
+    found = apply_function(engine, function, np.ascontiguousarray(x))
+    ulp = np.spacing(np.abs(exact).astype(float))
+    assert (np.abs(found - exact) / ulp).max() <= 2.0
+    assert np.isnan(apply_function(engine, function, np.array([np.nan]))).all()
 
 
-def test_loss_of_a_confident_network_keeps_its_digits():
+def test_tanh_and_exp_far_out(engine):
+    assert list(apply_function(engine, 1, np.array([1e3, -1e300, np.inf]))) == [1, -1, 1]
+    assert apply_function(engine, 0, np.array([-1e5]))[0] < 1e-300
+
+
+@pytest.mark.parametrize("case", range(60))
+def test_random_networks(engine, case):
+    """Architectures, sizes and magnitudes at random, against finite and mean of singles."""
+    rng = np.random.default_rng(case)
+    sizes = [int(s) for s in rng.integers(1, 20, size=rng.integers(2, 6))]
+    sizes[-1] = max(2, sizes[-1])
+    activation = ["tanh", "sigmoid", "softplus", "silu"][case % 4]
+    loss = ["cross_entropy", "squared_error"][case % 3 == 0]
+    n = int(rng.choice([1, 2, 5, 63, 64, 65, 200, 700]))
+    pot, X, y, x = make(
+        tuple(sizes), activation, bool(case % 5), loss, n=n, seed=case, regularization=1e-3
+    )
+    args = (tuple(sizes), activation, bool(case % 5), loss, 1e-3, True, X, y)
+    e, g, H = pot.getEnergyGradientHessian(x)
+    g_ref = grad(reference_loss)(x, *args)
+    assert e == pytest.approx(reference_loss(x, *args), rel=1e-12)
+    assert np.linalg.norm(g - g_ref) < 1e-9 * np.linalg.norm(g_ref)
+    v = rng.normal(size=(3, x.size))
+    assert np.allclose(pot.hessian_vector_product(x, v), v @ H, rtol=1e-9, atol=1e-11)
+    gauss_newton = pot.getGaussNewton(x)
+    values = np.linalg.eigvalsh(gauss_newton)
+    assert values[0] > -1e-12 * values[-1]
+    if len(sizes) == 2:
+        assert np.allclose(gauss_newton, H, atol=1e-13)
+
+
+def test_gauss_newton_against_autograd(engine):
+    from autograd import jacobian
+
+    pot, X, y, x = make((3, 4, 3, 3), n=20, regularization=1e-3)
+    del y
+
+    def outputs(x):
+        import autograd.numpy as anp
+
+        a, at = X, 0
+        for n_in, n_out in ((3, 4), (4, 3), (3, 3)):
+            a = anp.dot(a, anp.reshape(x[at : at + n_in * n_out], (n_out, n_in)).T)
+            at += n_in * n_out
+            a = a + x[at : at + n_out]
+            at += n_out
+            if at < x.size:
+                a = anp.tanh(a)
+        return a
+
+    J, f = jacobian(outputs)(x), outputs(x)
+    p = np.exp(f - f.max(1, keepdims=True))
+    p /= p.sum(1, keepdims=True)
+    inner = np.einsum("nk,kl->nkl", p, np.eye(3)) - np.einsum("nk,nl->nkl", p, p)
+    expected = np.einsum("nki,nkl,nlj->ij", J, inner, J) / len(X) + 2e-3 * np.eye(x.size)
+    assert np.allclose(pot.getGaussNewton(x), expected, atol=1e-13)
+
+
+@pytest.mark.parametrize("sizes", [(3, 10, 4), (3, 5, 5, 5, 4), (40, 60, 30, 4)])
+def test_threads_do_not_change_a_bit(engine, sizes):
+    pots = []
+    for threads in (1, 2, 3, 5):
+        rng = np.random.default_rng(0)
+        X, y = rng.normal(size=(1500, sizes[0])), rng.integers(sizes[-1], size=1500)
+        pots.append(NNPotential(MLP(sizes), X, y, threads=threads))
+    net = pots[0].net
+    x = net.random_parameters(np.random.default_rng(1))
+    points = np.stack([x, 2 * x, -x])
+    indices = np.arange(1499, 0, -3)
+    few = net.n_parameters < 500
+    results = [
+        (
+            pot.getEnergy(x),
+            *pot.getEnergyGradient(x),
+            *(pot.getEnergyGradientHessian(x)[1:] if few else ()),
+            pot.hessian_vector_product(x, points),
+            *pot.energies_gradients(points),
+            *pot.subset_energy_gradient(x, indices),
+        )
+        for pot in pots
+    ]
+    for other in results[1:]:
+        assert all(np.array_equal(a, b) for a, b in zip(results[0], other, strict=True))
+
+
+def test_concurrent_and_forked_calls(engine):
+    """Calls from several threads and from a forked child end, with the same result."""
+    import multiprocessing
+    from concurrent.futures import ThreadPoolExecutor
+
+    pot, _, _, x = make((3, 10, 4), n=3000, threads=2)
+    expected = pot.getGradient(x)
+    with ThreadPoolExecutor(4) as executor:
+        for g in executor.map(lambda _: pot.getGradient(x), range(50)):
+            assert np.array_equal(g, expected)
+    context = multiprocessing.get_context("fork")
+    queue = context.SimpleQueue()
+    child = context.Process(target=lambda: queue.put(pot.getGradient(x)))
+    child.start()
+    assert np.array_equal(queue.get(), expected)
+    child.join(10)
+    assert child.exitcode == 0
+
+
+def test_batches_equal_single_calls(engine):
+    pot, _, _, x = make((3, 7, 4), n=100)
+    points = np.stack([x * f for f in (0.1, 1, 3)])
+    energies, gradients = pot.energies_gradients(points)
+    for point, e, g in zip(points, energies, gradients, strict=True):
+        single = pot.getEnergyGradient(point)
+        assert single[0] == e
+        assert np.array_equal(single[1], g)
+    block = pot.hessian_vector_product(x, points)
+    for v, Hv in zip(points, block, strict=True):
+        assert np.array_equal(pot.hessian_vector_product(x, v), Hv)
+
+
+@pytest.mark.parametrize("loss", ["cross_entropy", "squared_error"])
+def test_subsets_equal_a_potential_of_their_own(engine, loss):
+    pot, X, y, x = make((3, 7, 4), loss=loss, n=300, regularization=1e-3)
+    rng = np.random.default_rng(0)
+    for indices in ([5], rng.permutation(300)[:70], rng.integers(300, size=200), np.arange(300)):
+        own = NNPotential(pot.net, X[indices], y[indices], loss=loss, regularization=1e-3)
+        e, g = pot.subset_energy_gradient(x, indices)
+        assert e == own.getEnergy(x)
+        assert np.array_equal(g, own.getGradient(x))
+    for bad, message in (
+        ([], "at least one"),
+        ([0.5], "integer"),
+        ([300], "from 0 to 299"),
+        ([-1], "from 0 to 299"),
+    ):
+        with pytest.raises(InputError, match=message):
+            pot.subset_energy_gradient(x, bad)
+
+
+def test_float32_inputs_are_widened(engine):
+    rng = np.random.default_rng(0)
+    X, y = rng.normal(size=(90, 3)).astype(np.float32), rng.integers(4, size=90)
+    net = MLP([3, 5, 4])
+    x = net.random_parameters(rng)
+    narrow, wide = NNPotential(net, X, y), NNPotential(net, X.astype(float), y)
+    assert narrow.getEnergy(x) == wide.getEnergy(x)
+
+
+def test_sums_over_a_million_samples(engine):
+    """Copies of a small set: the mean stays what it was, to 1e-14."""
+    rng = np.random.default_rng(0)
+    X, y = rng.normal(size=(1000, 2)), rng.integers(3, size=1000)
+    net = MLP([2, 3, 3])
+    x = net.random_parameters(rng)
+    small = NNPotential(net, X, y, regularization=0.0).getEnergyGradient(x)
+    large = NNPotential(net, np.tile(X, (1000, 1)), np.tile(y, 1000), regularization=0.0)
+    e, g = large.getEnergyGradient(x)
+    assert abs(e - small[0]) <= 1e-14 * small[0]
+    assert np.abs(g - small[1]).max() <= 1e-14 * np.abs(small[1]).max()
+
+
+def test_unknown_engine(monkeypatch):
+    monkeypatch.setenv("NNPOTENTIAL_ENGINE", "avx1024")
+    with pytest.raises(InputError, match="unknown NNPOTENTIAL_ENGINE 'avx1024'"):
+        make((3, 4))
+
+
+@pytest.mark.parametrize("threads", [0, -1, 1.5, "many"])
+def test_bad_threads(threads):
+    with pytest.raises(InputError, match="threads must be"):
+        make((3, 4), threads=threads)
+
+
+@pytest.mark.parametrize("scale", [1e-300, 1e3, 1e8, 1e150])
+def test_extreme_parameters_never_give_a_silent_nan(engine, scale):
+    """Finite, or infinite where the penalty itself overflows; never not-a-number."""
+    for activation in ("tanh", "sigmoid", "softplus", "silu"):
+        for regularization in (0.0, 1e-3):
+            pot, _, _, x = make((3, 5, 4), activation, regularization=regularization)
+            try:
+                e, g = pot.getEnergyGradient(scale * x)
+            except InputError as error:
+                assert scale == 1e150
+                assert "too large" in str(error)
+            else:
+                assert np.isfinite(e)
+                assert np.isfinite(g).all()
+
+
+def test_loss_of_a_confident_network_keeps_its_digits(engine):
     """log(1 + exp(-40)) is 4e-18, not zero."""
     net = MLP([1, 2])
     pot = NNPotential(net, [[1.0]], [0], regularization=0.0)
@@ -159,7 +365,7 @@ def test_bad_parameter_vectors(x, message):
         ({"X": np.zeros((0, 2)), "y": []}, "shape"),
         ({"y": [0.5]}, "label 0 is 0.5"),
         ({"y": [-1]}, "start at 0"),
-        ({"y": [3]}, "has 3 outputs"),
+        ({"y": [3]}, "there are 3 outputs"),
         ({"y": [0, 1]}, "labels must have shape"),
         ({"y": ["a"]}, "real numbers"),
         ({"loss": "cross-entropy"}, "did you mean 'cross_entropy'"),
