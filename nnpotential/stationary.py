@@ -146,7 +146,7 @@ def trust_region_step(eigenvalues, components, radius):
             return newton
     scale = max(float(np.abs(eigenvalues).max()), np.finfo(float).tiny)
     smallest = max(0.0, -lowest) + 1e-12 * scale
-    largest = smallest + np.linalg.norm(components) / radius + 1e-12 * scale
+    largest = smallest + 2 * np.linalg.norm(components) / radius + 1e-12 * scale
 
     def excess(shift):
         length = np.linalg.norm(components / (eigenvalues + shift))
