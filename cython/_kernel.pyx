@@ -11,7 +11,23 @@ from libcpp.vector cimport vector
 
 from pele.potentials cimport _pele
 
+from nnpotential.errors import InputError
+
 np.import_array()
+
+
+cdef bint all_finite(const double *x, Py_ssize_t n) noexcept nogil:
+    cdef Py_ssize_t i
+    cdef double zero = 0
+    for i in range(n):
+        zero += x[i] * 0.0
+    return zero == 0
+
+
+cdef int check_result(double energy, const double *derivatives, Py_ssize_t n) except -1:
+    if not (energy * 0.0 == 0 and all_finite(derivatives, n)):
+        raise InputError("the parameters are too large: the loss or a derivative overflows")
+    return 0
 
 
 cdef extern from *:
@@ -132,7 +148,7 @@ cdef class KernelPotential(_pele.BasePotential):
 
     cdef int _fits(self, Py_ssize_t size) except -1:
         if size != <Py_ssize_t>self.n:
-            raise ValueError(f"the network has {self.n} parameters, not {size}")
+            raise InputError(f"the network has {self.n} parameters, not {size}")
         return 0
 
     def _energy(self, const double[::1] x):
@@ -140,6 +156,7 @@ cdef class KernelPotential(_pele.BasePotential):
         cdef double e
         with nogil:
             e = self.kernel.get().energy(&x[0])
+        check_result(e, NULL, 0)
         return e
 
     def _energy_gradient(self, const double[::1] x):
@@ -149,6 +166,7 @@ cdef class KernelPotential(_pele.BasePotential):
         cdef double e
         with nogil:
             e = self.kernel.get().energy_gradient(&x[0], &g[0])
+        check_result(e, &g[0], self.n)
         return e, gradient
 
     def _subset(self, const double[::1] x, const long long[::1] indices):
@@ -158,6 +176,7 @@ cdef class KernelPotential(_pele.BasePotential):
         cdef double e
         with nogil:
             e = self.kernel.get().subset(&x[0], &indices[0], indices.shape[0], &g[0])
+        check_result(e, &g[0], self.n)
         return e, gradient
 
     def _many(self, const double[:, ::1] x):
@@ -167,6 +186,8 @@ cdef class KernelPotential(_pele.BasePotential):
         cdef double[:, ::1] g = gradients
         with nogil:
             self.kernel.get().many(&x[0, 0], x.shape[0], &e[0], &g[0, 0])
+        check_result(0.0, &e[0], e.shape[0])
+        check_result(0.0, &g[0, 0], g.size)
         return energies, gradients
 
     def _energy_gradient_hessian(self, const double[::1] x, bint gauss_newton=False):
@@ -178,6 +199,8 @@ cdef class KernelPotential(_pele.BasePotential):
         cdef double e
         with nogil:
             e = self.kernel.get().energy_gradient_hessian(&x[0], &g[0], &h[0, 0], gauss_newton)
+        check_result(e, &h[0, 0], self.n * self.n)
+        check_result(e, &g[0], self.n)
         return e, gradient, hessian
 
     def _products(self, const double[::1] x, const double[:, ::1] vectors):
@@ -189,3 +212,8 @@ cdef class KernelPotential(_pele.BasePotential):
             self.kernel.get().hessian_products(
                 &x[0], &vectors[0, 0], vectors.shape[0], &out[0, 0])
         return result
+
+
+def is_finite(const double[::1] x):
+    """Whether every value is finite; faster than NumPy for a short vector."""
+    return all_finite(&x[0], x.shape[0])

@@ -2,7 +2,7 @@
 // other. Included once per instruction set, after simd.hpp, in its namespace.
 
 constexpr size_t fold_tiles = 16;   // tiles summed plainly, then compensated
-constexpr size_t lane_budget = 4096;  // parameters whose sums stay in lanes
+constexpr size_t lane_budget = 256;  // parameters whose sums stay in lanes
 
 // Register blocks: rows by vectors, within the registers of the instruction set.
 constexpr int block_rows = NNP_LANES == 8 ? 6 : 4;
@@ -105,11 +105,63 @@ NNP_INLINE void outer_block(size_t width, const double *D, const double *A,
     for (int c = 0; c < C; ++c) add(sums, at + r * K + c, acc[r][c]);
 }
 
+// The sums of LANES vectors as one vector. Each round halves the vectors and
+// doubles the lanes that belong together.
+NNP_INLINE V sums_of(const V *v) {
+#if NNP_LANES == 8
+  const M low4 = {0, 1, 2, 3, 8, 9, 10, 11}, high4 = {4, 5, 6, 7, 12, 13, 14, 15};
+  const M low2 = {0, 1, 8, 9, 4, 5, 12, 13}, high2 = {2, 3, 10, 11, 6, 7, 14, 15};
+  const M low1 = {0, 8, 2, 10, 4, 12, 6, 14}, high1 = {1, 9, 3, 11, 5, 13, 7, 15};
+#define NNP_ROUND(a, b, n) (NNP_SHUFFLE(a, b, low##n) + NNP_SHUFFLE(a, b, high##n))
+  const V p = NNP_ROUND(v[0], v[4], 4), q = NNP_ROUND(v[1], v[5], 4);
+  const V r = NNP_ROUND(v[2], v[6], 4), s = NNP_ROUND(v[3], v[7], 4);
+  const V t = NNP_ROUND(p, r, 2), u = NNP_ROUND(q, s, 2);
+  return NNP_ROUND(t, u, 1);
+#elif NNP_LANES == 4
+  const M low2 = {0, 1, 4, 5}, high2 = {2, 3, 6, 7};
+  const M low1 = {0, 4, 2, 6}, high1 = {1, 5, 3, 7};
+#define NNP_ROUND(a, b, n) (NNP_SHUFFLE(a, b, low##n) + NNP_SHUFFLE(a, b, high##n))
+  const V p = NNP_ROUND(v[0], v[2], 2), q = NNP_ROUND(v[1], v[3], 2);
+  return NNP_ROUND(p, q, 1);
+#else
+  const M low = {0, 2}, high = {1, 3};
+  return NNP_SHUFFLE(v[0], v[1], low) + NNP_SHUFFLE(v[0], v[1], high);
+#endif
+#undef NNP_ROUND
+}
+
+// The same where there are too many parameters to keep a vector of each.
+template <int R>
+NNP_INLINE void outer_reduced(size_t width, const double *D, const double *A,
+                              size_t K, double *sums) {
+  V acc[R][NNP_LANES] = {};
+  for (size_t s = 0; s < width; s += NNP_LANES) {
+    V d[R];
+    for (int r = 0; r < R; ++r) d[r] = load(D + r * width + s);
+    for (int c = 0; c < NNP_LANES; ++c) {
+      const V a = load(A + c * width + s);
+      for (int r = 0; r < R; ++r) acc[r][c] += d[r] * a;
+    }
+  }
+  for (int r = 0; r < R; ++r)
+    store(sums + r * K, load(sums + r * K) + sums_of(acc[r]));
+}
+
 template <int R>
 static void outer_rows(size_t width, const double *D, const double *A, size_t K,
                        const Sums &sums, size_t at) {
   constexpr int C = NNP_LANES == 8 ? 5 : 3;
+  constexpr int reduced = NNP_LANES == 8 ? 3 : 2;  // rows that fit the registers
   size_t k = 0;
+  if (!sums.lanes && R >= reduced)
+    for (; k + NNP_LANES <= K; k += NNP_LANES) {
+      int r = 0;
+      double *to = sums.data + at + k;
+      for (; r + reduced <= R; r += reduced)
+        outer_reduced<reduced>(width, D + r * width, A + k * width, K, to + r * K);
+      for (; r < R; ++r)
+        outer_reduced<1>(width, D + r * width, A + k * width, K, to + r * K);
+    }
   for (; k + C <= K; k += C)
     outer_block<R, C>(width, D, A + k * width, K, sums, at + k);
   const double *left = A + k * width;
@@ -129,6 +181,9 @@ static void outer(size_t rows, size_t K, size_t width, const double *D,
                   const double *A, const Sums &sums, size_t at) {
   constexpr int R = NNP_LANES == 8 ? 5 : 3;
   size_t r = 0;
+  if (!sums.lanes)  // the rows that `outer_reduced` takes at once
+    for (constexpr int few = NNP_LANES == 8 ? 3 : 2; r + few <= rows; r += few)
+      outer_rows<few>(width, D + r * width, A, K, sums, at + r * K);
   for (; r + R <= rows; r += R)
     outer_rows<R>(width, D + r * width, A, K, sums, at + r * K);
   const double *left = D + r * width;
@@ -687,15 +742,18 @@ NNP_INLINE void hessian_block(size_t count, const double *a, size_t a_stride,
       store(B + r * b_stride + v * NNP_LANES, acc[r][v]);
 }
 
+// With `symmetric`, of the square matrix B only the upper triangle, in blocks.
 template <bool mixed>
-static void hessian_pair(size_t count, size_t n_rows, const double *a,
+static void hessian_pair(size_t count, size_t all_rows, const double *a,
                          size_t a_stride, size_t n_columns, const double *b,
                          const double *J, size_t b_stride, const double *g,
-                         const double *d, double *B) {
+                         const double *d, bool symmetric, double *B) {
   constexpr int NV = 2;
   constexpr int R = NNP_LANES == 8 ? 11 : 5;
   for (size_t q = 0; q < n_columns;) {
     const bool wide = q + NNP_LANES < n_columns;
+    const size_t end = q + (wide ? 2 : 1) * NNP_LANES;
+    const size_t n_rows = symmetric && end < all_rows ? end : all_rows;
     size_t j = 0;
     while (j < n_rows) {
       const size_t left = n_rows - j;
@@ -749,10 +807,14 @@ static void hessian_rows(const Problem &problem, const HessianTile &tile,
       if (l < m && tile.mixed)
         hessian_pair<true>(tile.count, n_rows, a, tile.stride[l], n_columns, b,
                            tile.J[l][m].data() + i * width * stride, stride, g,
-                           d, block.data());
+                           d, false, block.data());
       else
         hessian_pair<false>(tile.count, n_rows, a, tile.stride[l], n_columns, b,
-                            b, stride, g, d, block.data());
+                            b, stride, g, d, l == m, block.data());
+      if (l == m)
+        for (size_t j = 1; j < n_rows; ++j)
+          for (size_t q = 0; q < j; ++q)
+            block[j * stride + q] = block[q * stride + j];
       const size_t column = columns.weights + k * columns.n_in;
       for (size_t j = 0; j < rows.n_in; ++j) {
         const double *from = block.data() + j * stride;

@@ -7,6 +7,19 @@ typedef unsigned long long U __attribute__((vector_size(8 * NNP_LANES)));
 
 #define NNP_INLINE static inline __attribute__((always_inline))
 
+// Picks lanes of two vectors.
+#if defined(__clang__)
+#define NNP_SHUFFLE(a, b, mask) nnp_shuffle(a, b, mask)
+NNP_INLINE V nnp_shuffle(V a, V b, M mask) {
+  V picked;
+  for (int i = 0; i < NNP_LANES; ++i)
+    picked[i] = mask[i] < NNP_LANES ? a[mask[i]] : b[mask[i] - NNP_LANES];
+  return picked;
+}
+#else
+#define NNP_SHUFFLE(a, b, mask) __builtin_shuffle(a, b, mask)
+#endif
+
 NNP_INLINE V load(const double *p) {
   V v;
   __builtin_memcpy(&v, p, sizeof v);

@@ -151,6 +151,7 @@ class NNPotential(_kernel.KernelPotential):
         self.net = net
         self.threads = threads
         self.settings = settings
+        self._shape = (net.n_parameters,)
         self._data = (X, labels if targets is None else targets)
         return self
 
@@ -164,8 +165,7 @@ class NNPotential(_kernel.KernelPotential):
 
     def getEnergy(self, x):
         """The loss at `x`, an ndarray of float64, shape (n_parameters,)."""
-        energy = self._energy(self._check("x", x))
-        return _finite(energy, energy)
+        return self._energy(self._check("x", x))
 
     def getEnergyGradient(self, x):
         """Loss and gradient.
@@ -185,8 +185,7 @@ class NNPotential(_kernel.KernelPotential):
             If `x` has the wrong length or type or is not finite. So do all
             methods here.
         """
-        energy, gradient = self._energy_gradient(self._check("x", x))
-        return _finite((energy, gradient), energy, gradient)
+        return self._energy_gradient(self._check("x", x))
 
     def getGradient(self, x):
         """The gradient at `x`, shape (n_parameters,)."""
@@ -195,8 +194,7 @@ class NNPotential(_kernel.KernelPotential):
     def getEnergyGradientHessian(self, x):
         """Loss, gradient and exact Hessian, shape (n_parameters, n_parameters)."""
         self._require_curvature()
-        result = self._energy_gradient_hessian(self._check("x", x))
-        return _finite(result, *result)
+        return self._energy_gradient_hessian(self._check("x", x))
 
     def getHessian(self, x):
         """The exact Hessian at `x`, shape (n_parameters, n_parameters)."""
@@ -277,23 +275,18 @@ class NNPotential(_kernel.KernelPotential):
 
     def _check(self, name, x, several=False):
         x = np.asarray(x)
-        n = self.net.n_parameters
-        if x.shape != (n,) and not (several and x.ndim == 2 and x.shape[1] == n and len(x)):
-            raise InputError(f"{name} must have shape ({n},), not {x.shape}")
+        if x.shape != self._shape and not (
+            several and x.ndim == 2 and x.shape[1:] == self._shape and len(x)
+        ):
+            raise InputError(f"{name} must have shape {self._shape}, not {x.shape}")
         if x.dtype != np.float64:
             raise InputError(f"{name} must be float64, not {x.dtype}")
-        if not np.isfinite(x).all():
+        x = np.ascontiguousarray(x)
+        if not _kernel.is_finite(x.reshape(-1)):
             at = tuple(int(i) for i in np.argwhere(~np.isfinite(x))[0])
             index = at[0] if len(at) == 1 else at
             raise InputError(f"{name} must be finite: {name}[{index}] is {x[at]}")
-        return np.ascontiguousarray(x)
-
-
-def _finite(result, *parts):
-    """Return `result`, having made sure that the arithmetic did not overflow."""
-    if not all(np.isfinite(np.sum(part)) for part in parts):
-        raise InputError("the parameters are too large: the loss or a derivative overflows")
-    return result
+        return x
 
 
 def _rebuild(net, X, y, loss, regularization, regularize_bias, threads):

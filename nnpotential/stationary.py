@@ -146,7 +146,7 @@ def trust_region_step(eigenvalues, components, radius):
             return newton
     scale = max(float(np.abs(eigenvalues).max()), np.finfo(float).tiny)
     smallest = max(0.0, -lowest) + 1e-12 * scale
-    largest = smallest + 2 * np.linalg.norm(components) / radius + 1e-12 * scale
+    width = np.linalg.norm(components) / radius + 1e-12 * scale
 
     def excess(shift):
         length = np.linalg.norm(components / (eigenvalues + shift))
@@ -159,6 +159,8 @@ def trust_region_step(eigenvalues, components, radius):
         at = int(np.argmin(eigenvalues))
         step[at] += np.copysign(np.sqrt(lacking), -components[at])
         return step * min(1.0, radius / np.linalg.norm(step))
-    shift = brentq(excess, smallest, largest, rtol=1e-3, xtol=1e-300)
+    while excess(smallest + width) < 0:  # rounding can fall short of the bound
+        width *= 2
+    shift = brentq(excess, smallest, smallest + width, rtol=1e-3, xtol=1e-300)
     step = -components / (eigenvalues + shift)
     return step * min(1.0, radius / np.linalg.norm(step))
