@@ -18,19 +18,22 @@ struct Engine {
   void (*product)(const Problem &, const double *x, const double *vectors,
                   size_t n_vectors, size_t first, size_t last,
                   double *products);
-  // Prepares one tile for `hessian_rows`.
-  void (*hessian_tile)(const Problem &, const double *x, size_t tile,
-                       bool gauss_newton, struct HessianTile &);
-  // Adds the prepared tile to one unit's rows of the upper triangle.
-  void (*hessian_rows)(const Problem &, const struct HessianTile &,
+  // Prepares the tiles first <= t < last for `hessian_rows`.
+  void (*hessian_samples)(const Problem &, const double *x, size_t first,
+                          size_t last, bool gauss_newton,
+                          struct HessianSamples &);
+  // Adds the prepared samples to one unit's rows of the upper triangle.
+  void (*hessian_rows)(const Problem &, const struct HessianSamples &,
                        size_t layer, size_t unit, double *hessian);
   // Vector functions by themselves, for their tests: 0 exp of values not
   // above 0, 1 tanh, 2 log1p of values not below 0.
   void (*function)(int which, size_t n, const double *in, double *out);
 };
 
-// What the rows of the Hessian need of one tile, sample by sample.
-struct HessianTile {
+// What the rows of the Hessian need of a run of samples.
+struct HessianSamples {
+  explicit HessianSamples(size_t capacity) : capacity(capacity) {}
+  const size_t capacity;  // the stride wherever samples lie side by side
   size_t count = 0;
   std::vector<Buffer> activations;  // [layer][sample][inputs + 1, padded]
   std::vector<size_t> stride;       // of those rows

@@ -14,5 +14,5 @@ namespace {
 }  // namespace
 
 const Engine engine_baseline = {"baseline",   gradient,     product,
-                                hessian_tile, hessian_rows, function};
+                                hessian_samples, hessian_rows, function};
 }  // namespace nnpotential

@@ -591,48 +591,33 @@ static void product(const Problem &problem, const double *x,
 //   J_ml = D_m W_m J_{m-1,l}.
 // Method: C. M. Bishop, Neural Comput. 4, 494 (1992). The Gauss-Newton part is
 // what is left without s'' and without J.
-static void hessian_tile(const Problem &problem, const double *x, size_t t,
-                         bool gauss_newton, HessianTile &out) {
-  const size_t L = problem.layers.size();
-  Work w(problem, 2, false);
-  const Tile tile = problem.tile(t);
+static void hessian_tile(const Problem &problem, const double *x,
+                         const Tile &tile, bool gauss_newton, Work &w,
+                         std::vector<std::vector<Buffer>> &local,
+                         HessianSamples &out) {
+  const size_t L = problem.layers.size(), S = out.capacity, at = out.count;
   const size_t width = tile.width;
   forward<2>(problem, x, tile, w);
   backward(problem, x, tile, w, true);
-  out.count = tile.count;
-  out.mixed = !gauss_newton;
   auto units = [&](size_t l) { return problem.layers[l].n_out; };
+  out.count += tile.count;
 
   // sample by sample, with a one for the bias
-  out.activations.clear(), out.stride.clear(), out.delta.clear();
   for (size_t l = 0; l < L; ++l) {
-    const size_t n = problem.layers[l].n_in;
-    const size_t stride = padded(n + 1);
-    Buffer rows(width * stride);
+    const size_t n = problem.layers[l].n_in, stride = out.stride[l];
+    double *rows = out.activations[l].data() + at * stride;
     const double *a = w.into(tile, l);
-    for (size_t j = 0; j < n; ++j)
-      for (size_t s = 0; s < tile.count; ++s)
-        rows[s * stride + j] = a[j * width + s];
-    if (problem.model.bias)
-      for (size_t s = 0; s < tile.count; ++s) rows[s * stride + n] = 1;
-    out.activations.push_back(std::move(rows));
-    out.stride.push_back(stride);
-    Buffer delta(units(l) * width);
-    std::memcpy(delta.data(), w.delta[l].data(),
-                units(l) * width * sizeof(double));
-    out.delta.push_back(std::move(delta));
+    for (size_t s = 0; s < tile.count; ++s) {
+      for (size_t j = 0; j < n; ++j) rows[s * stride + j] = a[j * width + s];
+      rows[s * stride + n] = problem.model.bias ? 1 : 0;
+    }
+    for (size_t k = 0; k < units(l); ++k)
+      std::memcpy(out.delta[l].data() + k * S + at,
+                  w.delta[l].data() + k * width, tile.count * sizeof(double));
   }
 
-  out.G.clear(), out.J.clear();
-  out.G.resize(L), out.J.resize(L);
-  for (size_t l = 0; l < L; ++l) {
-    for (size_t m = 0; m < L; ++m) {
-      out.G[l].emplace_back(m >= l ? units(l) * units(m) * width : 0);
-      out.J[l].emplace_back(0);
-    }
-  }
   const size_t n_out = units(L - 1);
-  double *top = out.G[L - 1][L - 1].data();
+  double *top = local[L - 1][L - 1].data();
   const double *p = w.a[L - 1].data();
   for (size_t i = 0; i < n_out; ++i)
     for (size_t k = 0; k < n_out; ++k)
@@ -659,8 +644,8 @@ static void hessian_tile(const Problem &problem, const double *x, size_t t,
     for (size_t m = l + 1; m < L; ++m) {
       // W^T times the matrices, whose columns and samples lie side by side
       const size_t n_m = units(m);
-      double *G = out.G[l][m].data();
-      multiply(n, above.n_out, x + above.weights, 1, n, out.G[l + 1][m].data(),
+      double *G = local[l][m].data();
+      multiply(n, above.n_out, x + above.weights, 1, n, local[l + 1][m].data(),
                n_m * width, nullptr, false, G);
       for (size_t i = 0; i < n; ++i)
         for (size_t k = 0; k < n_m; ++k)
@@ -669,11 +654,11 @@ static void hessian_tile(const Problem &problem, const double *x, size_t t,
             store(g, load(g) * load(w.d1[l].data() + i * width + s));
           }
     }
-    double *G = out.G[l][l].data();
+    double *G = local[l][l].data();
     for (size_t i = 0; i < n; ++i) {
       double *row = G + i * n * width;
       multiply(n, above.n_out, x + above.weights, 1, n,
-               out.G[l][l + 1].data() + i * above.n_out * width, width, nullptr,
+               local[l][l + 1].data() + i * above.n_out * width, width, nullptr,
                false, row);
       for (size_t k = 0; k < n; ++k)
         for (size_t s = 0; s < width; s += NNP_LANES) {
@@ -686,6 +671,12 @@ static void hessian_tile(const Problem &problem, const double *x, size_t t,
         }
     }
   }
+  for (size_t l = 0; l < L; ++l)
+    for (size_t m = l; m < L; ++m)
+      for (size_t k = 0; k < units(l) * units(m); ++k)
+        std::memcpy(out.G[l][m].data() + k * S + at,
+                    local[l][m].data() + k * width,
+                    tile.count * sizeof(double));
   if (gauss_newton) return;
 
   for (size_t l = 0; l + 1 < L; ++l) {
@@ -697,12 +688,11 @@ static void hessian_tile(const Problem &problem, const double *x, size_t t,
     for (size_t m = l + 1; m < L; ++m) {
       // [i][q][sample] of the layer below m becomes [i][sample][q]
       const size_t n_q = problem.layers[m].n_in, stride = out.stride[m];
-      out.J[l][m] = Buffer(n * width * stride);
+      double *to = out.J[l][m].data();
       for (size_t i = 0; i < n; ++i)
-        for (size_t q = 0; q < n_q; ++q)
-          for (size_t s = 0; s < tile.count; ++s)
-            out.J[l][m][(i * width + s) * stride + q] =
-                rows[(i * n_q + q) * width + s];
+        for (size_t s = 0; s < tile.count; ++s)
+          for (size_t q = 0; q < n_q; ++q)
+            to[(i * S + at + s) * stride + q] = rows[(i * n_q + q) * width + s];
       if (m + 1 == L) break;
       const Layer &layer = problem.layers[m];
       Buffer next(n * layer.n_out * width);
@@ -717,6 +707,37 @@ static void hessian_tile(const Problem &problem, const double *x, size_t t,
       rows = std::move(next);
     }
   }
+}
+
+static void hessian_samples(const Problem &problem, const double *x,
+                            size_t first, size_t last, bool gauss_newton,
+                            HessianSamples &out) {
+  const size_t L = problem.layers.size(), S = out.capacity;
+  auto units = [&](size_t l) { return problem.layers[l].n_out; };
+  if (out.activations.empty()) {
+    out.mixed = !gauss_newton;
+    out.G.resize(L), out.J.resize(L);
+    for (size_t l = 0; l < L; ++l) {
+      const size_t stride = padded(problem.layers[l].n_in + 1);
+      out.stride.push_back(stride);
+      out.activations.emplace_back(S * stride);
+      out.delta.emplace_back(units(l) * S);
+    }
+    for (size_t l = 0; l < L; ++l)
+      for (size_t m = 0; m < L; ++m) {
+        out.G[l].emplace_back(m >= l ? units(l) * units(m) * S : 0);
+        out.J[l].emplace_back(
+            m > l && !gauss_newton ? units(l) * S * out.stride[m] : 0);
+      }
+  }
+  Work w(problem, 2, false);
+  std::vector<std::vector<Buffer>> G(L);
+  for (size_t l = 0; l < L; ++l)
+    for (size_t m = 0; m < L; ++m)
+      G[l].emplace_back(m >= l ? units(l) * units(m) * tile_samples : 0);
+  out.count = 0;
+  for (size_t t = first; t < last; ++t)
+    hessian_tile(problem, x, problem.tile(t), gauss_newton, w, G, out);
 }
 
 // B[j][q] = sum_s a_j(s) (g(s) a'_q(s) + d(s) J_q(s)) for R rows j and NV
@@ -785,10 +806,10 @@ static void hessian_pair(size_t count, size_t all_rows, const double *a,
   }
 }
 
-static void hessian_rows(const Problem &problem, const HessianTile &tile,
+static void hessian_rows(const Problem &problem, const HessianSamples &tile,
                          size_t l, size_t i, double *hessian) {
   const size_t L = problem.layers.size(), P = problem.n_parameters;
-  const size_t width = padded(tile.count), extra = problem.model.bias ? 1 : 0;
+  const size_t width = tile.capacity, extra = problem.model.bias ? 1 : 0;
   const Layer &rows = problem.layers[l];
   const size_t n_rows = rows.n_in + extra;
   size_t widest = 0;

@@ -15,6 +15,8 @@ constexpr size_t max_chunks = 16;
 constexpr size_t tiles_in_chunk = 4;
 // Tiles whose Hessians are summed plainly before they join the total.
 constexpr size_t fold_tiles = 64;
+// Room for the second derivatives of a run of samples: it should stay in cache.
+constexpr size_t hessian_doubles = 1 << 19;
 
 std::vector<const Engine *> available() {
   std::vector<const Engine *> found;
@@ -195,18 +197,29 @@ double Kernel::energy_gradient_hessian(const double *x, double *gradient,
     for (size_t i = 0; i < problem_.layers[l].n_out; ++i) units.push_back({l, i});
   const bool fold = problem_.n_tiles > fold_tiles;
   Buffer part(fold ? P * P : 0);
-  HessianTile tile;
-  for (size_t t = 0; t < problem_.n_tiles; ++t) {
-    engine_->hessian_tile(problem_, x, t, gauss_newton, tile);
+  // as many samples at once as their second derivatives leave room for
+  size_t pairs = 0;
+  for (const Layer &a : problem_.layers)
+    for (const Layer &b : problem_.layers) pairs += a.n_out * b.n_out;
+  const size_t step = std::clamp(hessian_doubles / (pairs * tile_samples),
+                                 size_t(1), size_t(8));
+  HessianSamples samples(step * tile_samples);
+  size_t folded = 0;
+  for (size_t t = 0; t < problem_.n_tiles; t += step) {
+    const size_t last = std::min(t + step, problem_.n_tiles);
+    engine_->hessian_samples(problem_, x, t, last, gauss_newton, samples);
     double *to = fold ? part.data() : hessian;
     pool_->run(units.size(), [&](size_t u) {
-      engine_->hessian_rows(problem_, tile, units[u].first, units[u].second, to);
+      engine_->hessian_rows(problem_, samples, units[u].first, units[u].second,
+                            to);
     });
-    if (fold && ((t + 1) % fold_tiles == 0 || t + 1 == problem_.n_tiles))
+    if (fold && (last - folded >= fold_tiles || last == problem_.n_tiles)) {
+      folded = last;
       for (size_t k = 0; k < P * P; ++k) {
         hessian[k] += part[k];
         part[k] = 0;
       }
+    }
   }
   for (size_t r = 0; r < P; ++r)
     for (size_t k = r; k < P; ++k) hessian[r * P + k] /= n;
