@@ -8,6 +8,7 @@ joins are found by following the gradient flow, not by the search's own steps.
 import numpy as np
 from pele.storage import Minimum
 from scipy.integrate import LSODA
+from scipy.linalg import cho_factor, cho_solve
 from sqlalchemy.orm import undefer
 
 from .stationary import ENERGY_ERROR, RMS_TOLERANCE, ZERO
@@ -93,16 +94,21 @@ def verify_transition_state(system, ts):
     return "ok", ends
 
 
-def _eigen(system, x):
-    """Eigenvalues and -vectors of the Hessian without the known zero modes."""
+def _physical_hessian(system, x):
+    """The Hessian on the complement of the known zero modes, and that basis or None."""
     H = system.potential.getHessian(x)
     Z = system.symmetry.zero_modes
     if Z.shape[1] == 0:
-        return np.linalg.eigh(H)
-    # the orthogonal complement of the zero modes
+        return H, None
     basis = np.linalg.qr(Z, mode="complete")[0][:, Z.shape[1] :]
-    values, vectors = np.linalg.eigh(basis.T @ H @ basis)
-    return values, basis @ vectors
+    return basis.T @ H @ basis, basis
+
+
+def _eigen(system, x):
+    """Eigenvalues and -vectors of the Hessian without the known zero modes."""
+    H, basis = _physical_hessian(system, x)
+    values, vectors = np.linalg.eigh(H)
+    return values, vectors if basis is None else basis @ vectors
 
 
 def _check_point(system, point, index):
@@ -174,10 +180,15 @@ def _nearby_minimum(system, x):
         energy, gradient = system.potential.getEnergyGradient(x)
         if x is start and np.sqrt(np.mean(gradient**2)) > 1e-3:
             return None
-        values, vectors = _eigen(system, x)
-        if values[0] <= ZERO * values[-1]:
-            return None
-        step = -vectors @ ((vectors.T @ gradient) / values)
+        H, basis = _physical_hessian(system, x)
+        try:
+            factor = cho_factor(H)
+        except np.linalg.LinAlgError:
+            return None  # not where all curvatures are positive
+        if basis is None:
+            step = -cho_solve(factor, gradient)
+        else:
+            step = -basis @ cho_solve(factor, basis.T @ gradient)
         if np.linalg.norm(x + step - start) > _NEAR:
             return None
         if np.linalg.norm(step) <= 1e-8:
