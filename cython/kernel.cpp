@@ -201,8 +201,10 @@ double Kernel::energy_gradient_hessian(const double *x, double *gradient,
   size_t pairs = 0;
   for (const Layer &a : problem_.layers)
     for (const Layer &b : problem_.layers) pairs += a.n_out * b.n_out;
-  const size_t step = std::clamp(hessian_doubles / (pairs * tile_samples),
-                                 size_t(1), size_t(8));
+  const size_t step =
+      std::min(std::clamp(hessian_doubles / (pairs * tile_samples), size_t(1),
+                          size_t(8)),
+               problem_.n_tiles);
   HessianSamples samples(step * tile_samples);
   size_t folded = 0;
   for (size_t t = 0; t < problem_.n_tiles; t += step) {

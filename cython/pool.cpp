@@ -28,13 +28,19 @@ struct Pool::Crew {
       task = &f;
       n_tasks = n;
       next.store(0);
-      working.store(helpers.size());
       failure = nullptr;
+      open = true;
       round.fetch_add(1);
     }
     wake.notify_all();
     work();
-    while (working.load() > 0) std::this_thread::yield();
+    {
+      // who has not come by now is not waited for: on a busy machine a helper
+      // can take longer to wake than the work takes
+      std::lock_guard<std::mutex> lock(mutex);
+      open = false;
+    }
+    while (helping.load() > 0) std::this_thread::yield();
     if (failure) std::rethrow_exception(failure);
   }
 
@@ -59,12 +65,15 @@ struct Pool::Crew {
         std::unique_lock<std::mutex> lock(mutex);
         wake.wait(lock, [&] { return round.load() != seen; });
       }
-      std::unique_lock<std::mutex> lock(mutex);
-      seen = round.load();
-      if (stopping) return;
-      lock.unlock();
+      {
+        std::lock_guard<std::mutex> lock(mutex);
+        seen = round.load();
+        if (stopping) return;
+        if (!open) continue;
+        helping.fetch_add(1);
+      }
       work();
-      working.fetch_sub(1);
+      helping.fetch_sub(1);
     }
   }
 
@@ -72,11 +81,11 @@ struct Pool::Crew {
   std::vector<std::thread> helpers;
   std::mutex mutex;
   std::condition_variable wake;
-  std::atomic<size_t> round{0}, next{0}, working{0};
+  std::atomic<size_t> round{0}, next{0}, helping{0};
   const std::function<void(size_t)> *task = nullptr;
   size_t n_tasks = 0;
   std::exception_ptr failure;
-  bool stopping = false;
+  bool open = false, stopping = false;
 };
 
 Pool::Pool(size_t n_threads) : n_threads_(n_threads) {}
