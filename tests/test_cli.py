@@ -185,7 +185,13 @@ def test_verify_exits_with_1_where_a_point_fails(run, landscape, tmp_path):
 def test_ctrl_c_keeps_what_was_found(tmp_path):
     path = tmp_path / "land"
     command = [*COMMAND, "explore", "ljat", "-o", str(path), *SMALL, "--quenches", "100000"]
-    process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
+    # a shell that runs the tests in the background has them ignore the signal
+    process = subprocess.Popen(
+        command,
+        stderr=subprocess.PIPE,
+        text=True,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+    )
     deadline = time.monotonic() + 60
     while not (path / "summary.json").exists() and time.monotonic() < deadline:
         time.sleep(0.1)
@@ -195,7 +201,11 @@ def test_ctrl_c_keeps_what_was_found(tmp_path):
             break
     time.sleep(0.5)
     process.send_signal(signal.SIGINT)
-    _, err = process.communicate(timeout=60)
+    try:
+        _, err = process.communicate(timeout=60)
+    finally:
+        process.kill()
+        process.wait()
     assert process.returncode == 130
     assert "are kept" in err
     figures = json.loads((path / "summary.json").read_text())
