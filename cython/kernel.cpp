@@ -50,6 +50,16 @@ void add_compensated(double part, double &total, double &error) {
   total = t;
 }
 
+// The chunks' parts, each of n numbers, summed in their fixed order.
+void sum_parts(size_t chunks, size_t n, const Buffer &parts, double *sums) {
+  for (size_t k = 0; k < n; ++k) {
+    double total = 0, lost = 0;
+    for (size_t c = 0; c < chunks; ++c)
+      add_compensated(parts[c * n + k], total, lost);
+    sums[k] = total + lost;
+  }
+}
+
 }  // namespace
 
 std::vector<std::string> engines() {
@@ -111,23 +121,17 @@ double Kernel::sum_chunks(const double *x, const Samples &samples,
   const size_t chunks = n_chunks(n_tiles), P = problem_.n_parameters;
   if (chunks == 1)
     return engine_->gradient(problem_, x, samples, 0, n_tiles, gradient);
-  std::vector<double> losses(chunks);
+  Buffer losses(chunks);
   Buffer parts(gradient ? chunks * P : 0);
   pool_->run(chunks, [&](size_t c) {
     losses[c] = engine_->gradient(problem_, x, samples, c * n_tiles / chunks,
                                   (c + 1) * n_tiles / chunks,
                                   gradient ? parts.data() + c * P : nullptr);
   });
-  double loss = 0, error = 0;
-  for (double part : losses) add_compensated(part, loss, error);
-  if (gradient)
-    for (size_t k = 0; k < P; ++k) {
-      double total = 0, lost = 0;
-      for (size_t c = 0; c < chunks; ++c)
-        add_compensated(parts[c * P + k], total, lost);
-      gradient[k] = total + lost;
-    }
-  return loss + error;
+  double loss;
+  sum_parts(chunks, 1, losses, &loss);
+  if (gradient) sum_parts(chunks, P, parts, gradient);
+  return loss;
 }
 
 template <class F>
@@ -249,12 +253,7 @@ void Kernel::hessian_products(const double *x, const double *vectors,
       engine_->product(problem_, x, vectors, n_vectors, c * n_tiles / chunks,
                        (c + 1) * n_tiles / chunks, parts.data() + c * size);
     });
-    for (size_t k = 0; k < size; ++k) {
-      double total = 0, lost = 0;
-      for (size_t c = 0; c < chunks; ++c)
-        add_compensated(parts[c * size + k], total, lost);
-      products[k] = total + lost;
-    }
+    sum_parts(chunks, size, parts, products);
   }
   const double c = 2 * problem_.model.regularization;
   for (size_t i = 0; i < n_vectors; ++i) {

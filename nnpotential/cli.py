@@ -182,16 +182,16 @@ def explore(
         check_colour(colour, land.system)
     with _Reporter() as reporter:
         try:
-            land.explore(reporter, **search)
+            figures = land.explore(reporter, **search)
         except KeyboardInterrupt:
             reporter.stop()
             n = land.database.number_of_minima()
             _say(f"interrupted; {n} minima are kept, the same command continues")
             raise
-    drawn = bool(land.graph())
+    drawn = figures["n_minima"] > 0
     if drawn and colour is not None:
         land.draw(colour=colour)
-    _print_summary(land.summary())
+    _print_summary(figures)
     if drawn:
         _say(f"disconnectivity graph: {output / 'disconnectivity.png'}")
     else:

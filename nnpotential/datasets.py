@@ -96,11 +96,7 @@ class Dataset:
         InputError
             If the file is missing, damaged, or holds something else.
         """
-        arrays = _read_npz(path)
-        missing = [name for name in _ARRAYS if name not in arrays]
-        if missing:
-            raise InputError(f"{path} is no data set: it lacks {', '.join(missing)}")
-        return _checked(*(arrays[name] for name in _ARRAYS), **kwargs)
+        return _checked(*_four_arrays(path, _read_npz(path)), **kwargs)
 
 
 def load_dataset(source, n_train=None, n_test=None, seed=0, *, standardize=True, regression=False):
@@ -255,12 +251,17 @@ def _pair(source):
     return X, y
 
 
-def _ready_made(path, arrays, n_train, n_test, regression):
-    """A file that is already split is taken as it is."""
+def _four_arrays(path, arrays):
+    """The arrays of a data set that is already split, in their order."""
     missing = [name for name in _ARRAYS if name not in arrays]
     if missing:
         raise InputError(f"{path} is no data set: it lacks {', '.join(missing)}")
-    parts = [arrays[name] for name in _ARRAYS]
+    return [arrays[name] for name in _ARRAYS]
+
+
+def _ready_made(path, arrays, n_train, n_test, regression):
+    """A file that is already split is taken as it is."""
+    parts = _four_arrays(path, arrays)
     for at in (1, 3):
         if regression:
             parts[at] = check_targets(parts[at], len(parts[at - 1]))

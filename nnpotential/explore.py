@@ -151,18 +151,16 @@ class Exploration:
 
     def connect(self):
         """Connect every minimum to the lowest one, nearest partners first."""
-        while True:
-            started = perf_counter()
-            graph = _connections(self.database)
-            pair = self._next_pair(graph)
-            if pair is None:
-                return
+        started = perf_counter()
+        graph = _connections(self.database)
+        while (pair := self._next_pair(graph)) is not None:
             coords = [self._coords(i) for i in pair]
             triples = connect_pair(self.system, *coords)
             for triple in triples:
                 self._merge_triple(*triple)
             self.progress["attempts"].append([*pair, len(triples)])
             self._commit("connect", started)
+            started = perf_counter()
             graph = _connections(self.database)
             lowest = self.database.get_lowest_energy_minimum().id()
             connected = len(nx.node_connected_component(graph, lowest))

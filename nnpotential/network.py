@@ -64,7 +64,7 @@ class MLP:
             raise InputError(f"layer_sizes needs at least an input and an output, not {sizes}")
         sizes = tuple(check_integer("a layer size", size, 1) for size in sizes)
         object.__setattr__(self, "layer_sizes", sizes)
-        check_flag("bias", self.bias)
+        object.__setattr__(self, "bias", check_flag("bias", self.bias))
         check_choice("activation", self.activation, tuple(_FUNCTIONS))
 
     @property

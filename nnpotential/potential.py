@@ -67,7 +67,8 @@ class LossSettings:
                 f"regularization must be a number not below 0, not {self.regularization!r}"
             )
         object.__setattr__(self, "regularization", value)
-        check_flag("regularize_bias", self.regularize_bias)
+        flag = check_flag("regularize_bias", self.regularize_bias)
+        object.__setattr__(self, "regularize_bias", flag)
 
 
 class NNPotential(_kernel.KernelPotential):

@@ -12,6 +12,7 @@ from scipy.linalg import cho_factor, cho_solve
 from sqlalchemy.orm import undefer
 
 from .stationary import ENERGY_ERROR, RMS_TOLERANCE, ZERO
+from .storage import ENERGY_WINDOW
 
 __all__ = ["OUTCOMES", "record_outcome", "verify_minimum", "verify_transition_state"]
 
@@ -27,7 +28,6 @@ OUTCOMES = {
     "undecided": "steepest descent ends in no minimum",
 }
 
-_WINDOW = 1e-9  # images of one point differ less in loss
 _PUSHOFF = 0.01
 _NEAR = 0.05  # length of a Newton step that counts as having arrived
 
@@ -53,7 +53,9 @@ def verify_minimum(system, database, minimum):
         database.session.query(Minimum)
         .options(undefer(Minimum.coords))
         .filter(Minimum._id < minimum.id())  # of two images the first one stays
-        .filter(Minimum.energy.between(minimum.energy - _WINDOW, minimum.energy + _WINDOW))
+        .filter(
+            Minimum.energy.between(minimum.energy - ENERGY_WINDOW, minimum.energy + ENERGY_WINDOW)
+        )
     )
     if any(system.symmetry.are_same(minimum.coords, other.coords) for other in others):
         return "duplicate"

@@ -180,6 +180,10 @@ def test_relu_is_refused_where_curvature_is_needed(ljat):
         NNSystem(MLP([3, 4, 4], "relu"), ljat)
 
 
+def test_flags_of_numpy_become_plain():
+    assert MLP([3, 2], bias=np.True_).bias is True
+
+
 def test_split_and_join():
     net = MLP([3, 5, 2])
     x = np.arange(net.n_parameters, dtype=float)
