@@ -37,9 +37,9 @@ struct HessianSamples {
   size_t count = 0;
   std::vector<Buffer> activations;  // [layer][sample][inputs + 1, padded]
   std::vector<size_t> stride;       // of those rows
-  std::vector<Buffer> delta;        // [layer][unit][sample]
+  std::vector<Buffer> delta, d1;    // [layer][unit][sample]
   std::vector<std::vector<Buffer>> G;  // [l][m][(i, k)][sample], m >= l
-  std::vector<std::vector<Buffer>> J;  // [l][m][i][sample][inputs of m, padded]
+  std::vector<std::vector<Buffer>> J;  // [l][m][i][sample][inputs of m, padded], m > l + 1
   bool mixed = true;  // whether the terms with J count
 };
 

@@ -4,6 +4,10 @@
 constexpr size_t fold_tiles = 16;   // tiles summed plainly, then compensated
 constexpr size_t lane_budget = 256;  // parameters whose sums stay in lanes
 
+NNP_INLINE void copy(size_t n, const double *from, double *to) {
+  for (size_t i = 0; i < n; i += NNP_LANES) store(to + i, load(from + i));
+}
+
 // Register blocks: rows by vectors, within the registers of the instruction set.
 constexpr int block_rows = NNP_LANES == 8 ? 6 : 4;
 constexpr int block_vectors = NNP_LANES == 8 ? 4 : 2;
@@ -611,9 +615,11 @@ static void hessian_tile(const Problem &problem, const double *x,
       for (size_t j = 0; j < n; ++j) rows[s * stride + j] = a[j * width + s];
       rows[s * stride + n] = problem.model.bias ? 1 : 0;
     }
-    for (size_t k = 0; k < units(l); ++k)
-      std::memcpy(out.delta[l].data() + k * S + at,
-                  w.delta[l].data() + k * width, tile.count * sizeof(double));
+    for (size_t k = 0; k < units(l); ++k) {
+      copy(width, w.delta[l].data() + k * width, out.delta[l].data() + k * S + at);
+      if (l + 1 < L && !gauss_newton)
+        copy(width, w.d1[l].data() + k * width, out.d1[l].data() + k * S + at);
+    }
   }
 
   const size_t n_out = units(L - 1);
@@ -674,18 +680,24 @@ static void hessian_tile(const Problem &problem, const double *x,
   for (size_t l = 0; l < L; ++l)
     for (size_t m = l; m < L; ++m)
       for (size_t k = 0; k < units(l) * units(m); ++k)
-        std::memcpy(out.G[l][m].data() + k * S + at,
-                    local[l][m].data() + k * width,
-                    tile.count * sizeof(double));
+        copy(width, local[l][m].data() + k * width,
+             out.G[l][m].data() + k * S + at);
   if (gauss_newton) return;
 
-  for (size_t l = 0; l + 1 < L; ++l) {
+  // d a_{l+1} / d u_l from the diagonal d a_l / d u_l, and so on upwards
+  for (size_t l = 0; l + 2 < L; ++l) {
+    const Layer &above = problem.layers[l + 1];
     const size_t n = units(l);
-    Buffer rows(n * n * width);  // d a_l / d u_l, unit by unit of u
+    Buffer rows = Buffer::raw(n * above.n_out * width);
     for (size_t i = 0; i < n; ++i)
-      std::memcpy(rows.data() + (i * n + i) * width, w.d1[l].data() + i * width,
-                  width * sizeof(double));
-    for (size_t m = l + 1; m < L; ++m) {
+      for (size_t k = 0; k < above.n_out; ++k) {
+        const double weight = x[above.weights + k * n + i];
+        for (size_t s = 0; s < width; s += NNP_LANES)
+          store(rows.data() + (i * above.n_out + k) * width + s,
+                weight * load(w.d1[l].data() + i * width + s) *
+                    load(w.d1[l + 1].data() + k * width + s));
+      }
+    for (size_t m = l + 2; m < L; ++m) {
       // [i][q][sample] of the layer below m becomes [i][sample][q]
       const size_t n_q = problem.layers[m].n_in, stride = out.stride[m];
       double *to = out.J[l][m].data();
@@ -695,7 +707,7 @@ static void hessian_tile(const Problem &problem, const double *x,
             to[(i * S + at + s) * stride + q] = rows[(i * n_q + q) * width + s];
       if (m + 1 == L) break;
       const Layer &layer = problem.layers[m];
-      Buffer next(n * layer.n_out * width);
+      Buffer next = Buffer::raw(n * layer.n_out * width);
       for (size_t i = 0; i < n; ++i) {
         double *to = next.data() + i * layer.n_out * width;
         multiply(layer.n_out, layer.n_in, x + layer.weights, layer.n_in, 1,
@@ -721,20 +733,22 @@ static void hessian_samples(const Problem &problem, const double *x,
       const size_t stride = padded(problem.layers[l].n_in + 1);
       out.stride.push_back(stride);
       out.activations.emplace_back(S * stride);
-      out.delta.emplace_back(units(l) * S);
+      out.delta.push_back(Buffer::raw(units(l) * S));
+      out.d1.push_back(Buffer::raw(units(l) * S));
     }
     for (size_t l = 0; l < L; ++l)
       for (size_t m = 0; m < L; ++m) {
-        out.G[l].emplace_back(m >= l ? units(l) * units(m) * S : 0);
+        out.G[l].push_back(Buffer::raw(m >= l ? units(l) * units(m) * S : 0));
         out.J[l].emplace_back(
-            m > l && !gauss_newton ? units(l) * S * out.stride[m] : 0);
+            m > l + 1 && !gauss_newton ? units(l) * S * out.stride[m] : 0);
       }
   }
   Work w(problem, 2, false);
   std::vector<std::vector<Buffer>> G(L);
   for (size_t l = 0; l < L; ++l)
     for (size_t m = 0; m < L; ++m)
-      G[l].emplace_back(m >= l ? units(l) * units(m) * tile_samples : 0);
+      G[l].push_back(
+          Buffer::raw(m >= l ? units(l) * units(m) * tile_samples : 0));
   out.count = 0;
   for (size_t t = first; t < last; ++t)
     hessian_tile(problem, x, problem.tile(t), gauss_newton, w, G, out);
@@ -806,6 +820,39 @@ static void hessian_pair(size_t count, size_t all_rows, const double *a,
   }
 }
 
+// C[k][j] = sum_s a_j(s) t_k(s) for K columns k and all rows j.
+template <int K>
+static void columns_block(size_t count, size_t stride, const double *a,
+                          const double *t, size_t t_stride, double *C) {
+  for (size_t j = 0; j < stride; j += NNP_LANES) {
+    V acc[K] = {};
+    for (size_t s = 0; s < count; ++s) {
+      const V row = load(a + s * stride + j);
+      for (int k = 0; k < K; ++k) acc[k] += t[k * t_stride + s] * row;
+    }
+    for (int k = 0; k < K; ++k) store(C + k * stride + j, acc[k]);
+  }
+}
+
+// The terms with J where it is the diagonal d a_l / d u_l, for unit i of layer
+// l and every unit k above it: they fall in column i alone.
+static void diagonal_columns(const HessianSamples &tile, size_t l, size_t i,
+                             size_t n_above, double *C) {
+  const size_t S = tile.capacity, stride = tile.stride[l];
+  const double *a = tile.activations[l].data();
+  Buffer t = Buffer::raw(n_above * S);
+  const size_t width = padded(tile.count);
+  for (size_t k = 0; k < n_above; ++k)
+    for (size_t s = 0; s < width; s += NNP_LANES)
+      store(t.data() + k * S + s, load(tile.delta[l + 1].data() + k * S + s) *
+                                      load(tile.d1[l].data() + i * S + s));
+  size_t k = 0;
+  for (; k + 4 <= n_above; k += 4)
+    columns_block<4>(tile.count, stride, a, t.data() + k * S, S, C + k * stride);
+  for (; k < n_above; ++k)
+    columns_block<1>(tile.count, stride, a, t.data() + k * S, S, C + k * stride);
+}
+
 static void hessian_rows(const Problem &problem, const HessianSamples &tile,
                          size_t l, size_t i, double *hessian) {
   const size_t L = problem.layers.size(), P = problem.n_parameters;
@@ -815,17 +862,22 @@ static void hessian_rows(const Problem &problem, const HessianSamples &tile,
   size_t widest = 0;
   for (size_t m = l; m < L; ++m)
     widest = tile.stride[m] > widest ? tile.stride[m] : widest;
-  Buffer block(n_rows * widest + NNP_LANES);
+  Buffer block = Buffer::raw(n_rows * widest + NNP_LANES), diagonal;
   for (size_t m = l; m < L; ++m) {
     const Layer &columns = problem.layers[m];
     const size_t n_columns = columns.n_in + extra, stride = tile.stride[m];
+    const bool next = m == l + 1 && tile.mixed;
+    if (next) {
+      diagonal = Buffer::raw(columns.n_out * tile.stride[l]);
+      diagonal_columns(tile, l, i, columns.n_out, diagonal.data());
+    }
     for (size_t k = l == m ? i : 0; k < columns.n_out; ++k) {
       const double *g =
           tile.G[l][m].data() + (i * columns.n_out + k) * width;
       const double *d = tile.delta[m].data() + k * width;
       const double *a = tile.activations[l].data();
       const double *b = tile.activations[m].data();
-      if (l < m && tile.mixed)
+      if (l + 1 < m && tile.mixed)
         hessian_pair<true>(tile.count, n_rows, a, tile.stride[l], n_columns, b,
                            tile.J[l][m].data() + i * width * stride, stride, g,
                            d, false, block.data());
@@ -836,6 +888,9 @@ static void hessian_rows(const Problem &problem, const HessianSamples &tile,
         for (size_t j = 1; j < n_rows; ++j)
           for (size_t q = 0; q < j; ++q)
             block[j * stride + q] = block[q * stride + j];
+      if (next)
+        for (size_t j = 0; j < n_rows; ++j)
+          block[j * stride + i] += diagonal[k * tile.stride[l] + j];
       const size_t column = columns.weights + k * columns.n_in;
       for (size_t j = 0; j < rows.n_in; ++j) {
         const double *from = block.data() + j * stride;

@@ -27,14 +27,18 @@ struct Layer {
   size_t n_in, n_out, weights, biases;
 };
 
-// Memory aligned to whole cache lines, zero at first.
+// Memory aligned to whole cache lines, zero at first unless raw.
 class Buffer {
  public:
-  explicit Buffer(size_t n = 0)
-      : data_(static_cast<double *>(
-            std::aligned_alloc(64, (n * sizeof(double) / 64 + 1) * 64))) {
-    if (!data_) throw std::bad_alloc();
+  explicit Buffer(size_t n = 0) : Buffer(raw(n)) {
     for (size_t i = 0; i < n; ++i) data_[i] = 0;
+  }
+  static Buffer raw(size_t n) {
+    Buffer buffer{nullptr};
+    buffer.data_ = static_cast<double *>(
+        std::aligned_alloc(64, (n * sizeof(double) / 64 + 1) * 64));
+    if (!buffer.data_) throw std::bad_alloc();
+    return buffer;
   }
   Buffer(Buffer &&other) noexcept : data_(other.data_) { other.data_ = nullptr; }
   Buffer &operator=(Buffer &&other) noexcept {
@@ -48,6 +52,7 @@ class Buffer {
   double operator[](size_t i) const { return data_[i]; }
 
  private:
+  explicit Buffer(std::nullptr_t) : data_(nullptr) {}
   double *data_;
 };
 
