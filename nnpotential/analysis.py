@@ -8,7 +8,8 @@ from pele.storage import Minimum, TransitionState
 from scipy.special import log_softmax, softmax
 from sklearn.metrics import roc_auc_score
 
-from .explore import read_progress
+from .journal import Journal
+from .storage import quench_hits
 
 __all__ = ["barriers_to_lowest", "coverage", "generalisation", "landscape_graph", "summarise"]
 
@@ -163,17 +164,21 @@ def summarise(database):
     """
     session = database.session
     graph = landscape_graph(database)
-    progress = read_progress(database)
+    journal = Journal(database)
     stored = [session.query(kind).order_by(kind._id).all() for kind in (Minimum, TransitionState)]
     minima, states = ([p for p in points if not p.invalid] for points in stored)
     n_degenerate = sum(ts.minimum1 == ts.minimum2 for ts in states)
     components = [len(c) for c in nx.connected_components(graph)]
     barriers = barriers_to_lowest(graph)
-    hits = [h for m in minima if (h := (m.user_data or {}).get("quenches", 0))]
+    hits = [h for m in minima if (h := quench_hits(m))]
+    n_quenches = sum(found is not None for _, found in journal.jobs("quench"))
+    attempts, followed = (
+        [found for _, found in journal.jobs(kind) if found is not None]
+        for kind in ("connect", "single_ended")
+    )
     outcomes = Counter(
         (point.user_data or {}).get("verified", "not yet") for points in stored for point in points
     )
-    attempts = progress["attempts"]
     return {
         "n_minima": len(minima),
         "n_transition_states": len(states) - n_degenerate,
@@ -184,13 +189,18 @@ def summarise(database):
         "lowest_loss": min((m.energy for m in minima), default=None),
         "losses": _quantiles([m.energy for m in minima]),
         "barriers": _quantiles(list(barriers.values())),
-        "coverage": {"n_quenches": progress["quenches"], **coverage(hits)},
+        "coverage": {"n_quenches": n_quenches, **coverage(hits)},
+        "n_unconnected": len(graph) - len(barriers) - 1 if graph else 0,
         "connection_attempts": len(attempts),
-        "connection_attempts_with_transition_state": sum(found > 0 for *_, found in attempts),
-        "failed_quenches": progress["failed_quenches"],
-        "corrected_connections": progress["corrected"],
+        "connection_attempts_with_transition_state": sum(found > 0 for found in attempts),
+        "soft_modes_followed": len(followed),
+        "soft_modes_with_transition_state": sum(found > 0 for found in followed),
+        "failed_quenches": journal.tally["failed_quenches"],
+        "corrected_connections": journal.tally["corrected"],
+        "jobs_pending": len(journal.pending()),
+        "jobs_set_aside": [f"{job.kind} {job.args}: {why}" for job, why in journal.set_aside()],
         "verified": dict(sorted(outcomes.items())),
-        "seconds": {stage: round(s, 3) for stage, s in progress["seconds"].items()},
+        "seconds": {stage: round(s, 3) for stage, s in journal.tally["seconds"].items()},
     }
 
 

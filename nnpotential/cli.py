@@ -20,7 +20,7 @@ from .checks import check_choice
 from .datasets import DATASETS, load_dataset
 from .errors import InputError
 from .landscape import Landscape, check_same_settings
-from .network import MLP
+from .network import INITIALIZATIONS, MLP
 from .plots import COLOURS, check_colour
 from .verify import OUTCOMES
 
@@ -58,6 +58,48 @@ Attempts = Annotated[
         min=0,
         help="Partners tried for a minimum that is not connected to the lowest. [default: 6]",
         show_default=False,
+    ),
+]
+Untrap = Annotated[
+    int | None,
+    typer.Option(
+        min=0,
+        help="Attempts to find lower paths where a barrier looks artificially high. [default: 20]",
+        show_default=False,
+    ),
+]
+SoftModes = Annotated[
+    int | None,
+    typer.Option(
+        min=0,
+        help="Softest modes of every minimum followed uphill for further transition states. "
+        "[default: 0]",
+        show_default=False,
+    ),
+]
+Lookahead = Annotated[
+    int | None,
+    typer.Option(
+        min=1,
+        help="Jobs under way at once; the landscape depends on it, so that it does not depend on "
+        "the workers. Not below their number. [default: 16]",
+        show_default=False,
+    ),
+]
+Workers = Annotated[
+    int, typer.Option(min=1, help="Processes. The result is the same for any number.")
+]
+MaxSeconds = Annotated[
+    float | None,
+    typer.Option(
+        min=0, help="Stop after this time; the same command continues. [default: no limit]"
+    ),
+]
+JobTimeout = Annotated[
+    float,
+    typer.Option(
+        help="Seconds after which a worker's job counts as hanging; it is repeated, and set aside "
+        "after three failures."
     ),
 ]
 Colour = Annotated[
@@ -128,9 +170,30 @@ def explore(
         int | None, typer.Option(help="Fixes the data and the whole search. [default: 0]")
     ] = None,
     quenches: Quenches = None,
+    until_coverage: Annotated[
+        float | None,
+        typer.Option(
+            help="Go on with quenches until the Good-Turing coverage is at least this, as in 0.95. "
+            "[default: off]"
+        ),
+    ] = None,
+    initialization: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="NAME",
+            help=f"How starts are drawn: {', '.join(INITIALIZATIONS)}. May be given several times. "
+            "[default: all in turn]",
+        ),
+    ] = None,
     basin_hopping_runs: Runs = None,
     basin_hopping_steps: Steps = None,
     connection_attempts: Attempts = None,
+    untrap_attempts: Untrap = None,
+    soft_modes: SoftModes = None,
+    lookahead: Lookahead = None,
+    workers: Workers = 1,
+    max_seconds: MaxSeconds = None,
+    job_timeout: JobTimeout = 3600.0,
     colour: Colour = None,
 ):
     """Map a landscape: minima, transition states, verification, graph, summary.
@@ -143,10 +206,16 @@ def explore(
     sizes = None if hidden is None else _sizes(hidden)
     search = _given(
         quenches=quenches,
+        until_coverage=until_coverage,
+        initializations=initialization or None,
         basin_hopping_runs=basin_hopping_runs,
         basin_hopping_steps=basin_hopping_steps,
         connection_attempts=connection_attempts,
+        untrap_attempts=untrap_attempts,
+        soft_modes=soft_modes,
+        lookahead=lookahead,
     )
+    how = {"workers": workers, "max_seconds": max_seconds, "job_timeout": job_timeout}
     asked = {
         "dataset": _given(n_train=n_train, n_test=n_test),
         "network": _given(activation=activation, bias=bias),
@@ -182,7 +251,7 @@ def explore(
         check_colour(colour, land.system)
     with _Reporter() as reporter:
         try:
-            figures = land.explore(reporter, **search)
+            figures = land.explore(reporter, **how, **search)
         except KeyboardInterrupt:
             reporter.stop()
             n = land.database.number_of_minima()
@@ -224,16 +293,33 @@ def _continued(output, dataset, sizes, asked):
 def connect(
     directory: Directory,
     connection_attempts: Attempts = None,
+    untrap_attempts: Untrap = None,
+    soft_modes: SoftModes = None,
+    workers: Workers = 1,
+    max_seconds: MaxSeconds = None,
+    job_timeout: JobTimeout = 3600.0,
 ):
     """Search transition states until all minima are connected, or partners run out."""
     land = Landscape.open(directory)
+    search = _given(
+        connection_attempts=connection_attempts,
+        untrap_attempts=untrap_attempts,
+        soft_modes=soft_modes,
+    )
     with _Reporter() as reporter:
-        summary = land.connect(reporter, **_given(connection_attempts=connection_attempts))
-    _print_summary(summary)
+        figures = land.explore(
+            reporter,
+            stages=("connections",),
+            workers=workers,
+            max_seconds=max_seconds,
+            job_timeout=job_timeout,
+            **search,
+        )
+    _print_summary(figures)
 
 
 @app.command()
-def verify(directory: Directory):
+def verify(directory: Directory, workers: Workers = 1, job_timeout: JobTimeout = 3600.0):
     """Check every stored point anew: convergence, index, connections, uniqueness.
 
     The minima that a transition state joins are found by following the gradient, independently
@@ -241,7 +327,7 @@ def verify(directory: Directory):
     """
     land = Landscape.open(directory)
     with _Reporter() as reporter:
-        results = land.verify(reporter)
+        results = land.verify(reporter, workers=workers, job_timeout=job_timeout)
     kinds = ("minimum", "transition state")
     table = Table("outcome", "meaning")
     for kind in ("minima", "transition states"):
@@ -373,7 +459,7 @@ def _print_summary(figures):
         "degenerate rearrangements": figures["n_degenerate_rearrangements"],
         "minima connected to the lowest": "-"
         if figures["share_connected"] is None
-        else f"{100 * figures['share_connected']:.1f} %",
+        else f"{100 * figures['share_connected']:.1f} %, {figures['n_unconnected']} are not",
         f"lowest loss ({unit})": number(figures["lowest_loss"]),
         "median loss": number(figures["losses"].get("0.5")),
         "median barrier to the lowest": number(figures["barriers"].get("0.5")),
@@ -383,6 +469,8 @@ def _print_summary(figures):
             f"{figures['connection_attempts_with_transition_state']} of "
             f"{figures['connection_attempts']}"
         ),
+        "jobs still to do": str(figures["jobs_pending"]),
+        "jobs set aside after failures": str(len(figures["jobs_set_aside"])),
         "verified": ", ".join(f"{n} {outcome}" for outcome, n in figures["verified"].items()),
         "seconds": ", ".join(f"{s:.1f} {stage}" for stage, s in figures["seconds"].items()),
     }

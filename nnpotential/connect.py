@@ -3,6 +3,7 @@
 import logging
 
 from pele.landscape import DoubleEndedConnect, LocalConnect
+from pele.storage import Database
 
 from .saddle import descend, find_transition_state
 from .storage import store_minimum, store_transition_state
@@ -121,3 +122,45 @@ class NNDoubleEndedConnect(DoubleEndedConnect):
             self.dist_graph.addMinimum(minimum)
         self.dist_graph.setTransitionStateConnection(ts.minimum1, ts.minimum2)
         return True
+
+
+STRATEGIES = ("standard", "alignment", "images", "midpoint")
+
+
+def single_ended(system, x, mode, side):
+    return []
+
+
+def connect_pair(system, x1, x2, strategy="standard"):
+    """One double-ended connection between two minima.
+
+    Parameters
+    ----------
+    system : NNSystem
+    x1, x2 : ndarray, shape (n_parameters,)
+
+    Returns
+    -------
+    list of tuple
+        For each transition state ``(energy, coords, eigenval, eigenvec)`` and
+        its two minima ``(energy, coords)``.
+    """
+    scratch = Database(
+        accuracy=system.params.database.accuracy, compareMinima=system.get_compare_minima()
+    )
+    minima = [scratch.addMinimum(system.potential.getEnergy(x), x) for x in (x1, x2)]
+    if minima[0] == minima[1]:
+        return []
+    system.get_double_ended_connect(*minima, scratch, verbosity=0).connect()
+    triples = [
+        (
+            (ts.energy, ts.coords, ts.eigenval, ts.eigenvec),
+            (ts.minimum1.energy, ts.minimum1.coords),
+            (ts.minimum2.energy, ts.minimum2.coords),
+        )
+        for ts in scratch.transition_states()
+    ]
+    scratch.session.close()
+    scratch.connection.close()
+    scratch.engine.dispose()
+    return triples

@@ -1,29 +1,43 @@
-"""The search: independent quenches, basin-hopping, connections.
+"""The search: independent quenches, basin-hopping, connections, verification.
 
-The pieces of work are functions of the system and of a seed; what they find is
-merged in a fixed order, each piece in one transaction with the record that it
-is done. So the same seed gives the same landscape, and a search that was
-stopped anywhere goes on where it was.
+The work is cut into jobs. A fixed number of them is under way at any time; they
+are merged in the order in which they were handed out, each in one transaction
+together with the choice of the jobs that follow from it. So the same seed gives
+the same landscape for any number of workers, and a search that was stopped
+anywhere goes on where it was.
 """
 
-import json
+from collections import Counter, deque
 from dataclasses import asdict, dataclass
+from functools import lru_cache
+from itertools import islice
 from time import perf_counter
 
 import networkx as nx
-import numpy as np
-from pele.basinhopping import BasinHopping
-from pele.storage import Database, Minimum, TransitionState
-from pele.storage.database import SystemProperty
+from pele.storage import Minimum, TransitionState
+from threadpoolctl import threadpool_limits
 
-from .checks import check_integer
-from .storage import store_minimum, store_transition_state
-from .verify import record_outcome, verify_minimum, verify_transition_state
+from .checks import check_choice, check_integer
+from .errors import InputError
+from .journal import Journal
+from .network import INITIALIZATIONS
+from .pairs import Attempts, missing_connection, trapped_connection
+from .storage import add_hit, quench_hits, store_minimum, store_transition_state
+from .verify import is_duplicate, record_outcome
+from .workers import Crew, JobFailed
 
-__all__ = ["Exploration", "SearchSettings"]
+__all__ = ["STAGES", "Exploration", "SearchSettings", "recheck"]
 
-_QUENCH, _BASIN_HOPPING = 0, 1  # what a derived seed is for
-_PARTNERS = 50  # candidates of similar loss whose distance is computed
+STAGES = ("minima", "connections")
+_COMMIT_INTERVAL = 0.2  # seconds of work that a crash may cost
+_STAGE_OF = {
+    "quench": "quenches",
+    "hop": "basin_hopping_runs",
+    "connect": "connect",
+    "single_ended": "connect",
+    "check_minimum": "verify",
+    "check_transition_state": "verify",
+}
 
 
 @dataclass(frozen=True)
@@ -34,23 +48,57 @@ class SearchSettings:
     ----------
     quenches : int
         Independent quenches from random starts.
+    until_coverage : float
+        If above 0, quenches go on beyond that number until the Good-Turing
+        coverage is at least this; below 1.
+    initializations : sequence of str
+        How random starts of quenches are drawn, in turn; see
+        `MLP.random_parameters`.
     basin_hopping_runs : int
         Basin-hopping runs, each from a random start of its own.
     basin_hopping_steps : int
         Steps of each run.
     connection_attempts : int
-        Different partners that are tried for a minimum that is not connected
-        to the lowest one.
+        Different partners that are tried for a group of minima that is not
+        connected to the lowest one.
+    untrap_attempts : int
+        Attempts in all to find a lower path where a barrier looks artificial.
+    soft_modes : int
+        Softest modes of every minimum that are followed uphill, both ways, for
+        further transition states.
+    lookahead : int
+        Jobs that are under way at once, at least the number of workers. The
+        landscape depends on it, as a choice is made from what is known by then.
     """
 
     quenches: int = 100
+    until_coverage: float = 0.0
+    initializations: tuple = INITIALIZATIONS
     basin_hopping_runs: int = 5
     basin_hopping_steps: int = 20
     connection_attempts: int = 6
+    untrap_attempts: int = 20
+    soft_modes: int = 0
+    lookahead: int = 16
 
     def __post_init__(self):
         for name, value in asdict(self).items():
-            check_integer(name, value, 0)
+            if name not in ("until_coverage", "initializations"):
+                check_integer(name, value, 1 if name == "lookahead" else 0)
+        try:
+            good = 0 <= self.until_coverage < 1
+        except TypeError:
+            good = False
+        if not good:
+            raise InputError(
+                f"until_coverage must be at least 0 and below 1, not {self.until_coverage!r}"
+            )
+        names = self.initializations
+        if isinstance(names, str) or not names:
+            raise InputError(f"initializations must be a list of names, not {names!r}")
+        object.__setattr__(self, "initializations", tuple(names))
+        for name in self.initializations:
+            check_choice("initialization", name, INITIALIZATIONS)
 
 
 class Exploration:
@@ -60,7 +108,7 @@ class Exploration:
     ----------
     system : NNSystem
     database : pele.storage.Database
-        Holds what is found, and the record of the work done.
+        Holds what is found, and the journal of the work.
     search : SearchSettings
     seed : int
     on_progress : callable, optional
@@ -74,237 +122,379 @@ class Exploration:
         self.search = search
         self.seed = seed
         self._report = on_progress or (lambda stage, done, total, text: None)
+        self.journal = Journal(database)
+        self._committed = perf_counter()
+        self._whole = True  # nothing is half merged
+        self._pending = self.journal.pending()
+        self._restore()
+
+    def _restore(self):
+        """All that the choice of the next job depends on, from the database."""
+        session, journal = self.database.session, self.journal
         self._distances = {}
-        self._verifying = 0.0  # seconds, within the piece of work at hand
-        self.progress = read_progress(database)
+        # each reading is a query and a pickle
+        self._coords = lru_cache(maxsize=4096)(lambda i: self._minimum(i).coords)
+        self._graph = nx.Graph()
+        self._seen = Counter()  # minima by the number of independent quenches that hit them
+        for minimum in session.query(Minimum).order_by(Minimum._id):
+            if not minimum.invalid:
+                self._seen[quench_hits(minimum)] += 1
+                self._graph.add_node(minimum.id(), energy=minimum.energy)
+        for ts in session.query(TransitionState).order_by(TransitionState._id):
+            if not ts.invalid:
+                self._join(ts)
+        self._given_out = {kind: len(journal.jobs(kind)) for kind in ("quench", "hop")}
+        self._merged = {
+            kind: sum(found is not None for _, found in journal.jobs(kind))
+            for kind in ("quench", "hop")
+        }
+        self._attempts = Attempts()
+        self._untrapped = 0
+        for job, found in journal.jobs("connect"):
+            i, j, _, purpose = job.args
+            self._attempts.begin(i, j)
+            self._untrapped += purpose == "untrap"
+            if found is not None:
+                self._attempts.end(i, j, found)
+        self._followed = {job.args for job, _ in journal.jobs("single_ended")}
 
-    def run(self):
-        """Find minima and connect them, verifying all; continue what was begun."""
-        self.find_minima()
-        self.connect()
+    def run(self, crew=None, stages=STAGES, max_seconds=None):
+        """Do all that is still to do; continue what was begun.
 
-    # Minima
+        Parameters
+        ----------
+        crew : Crew, optional
+            Who does the work; by default this process.
+        stages : sequence of str
+            Some of `STAGES`.
+        max_seconds : float, optional
+            Hand out nothing more after this time.
+        """
+        began = perf_counter()
+        with threadpool_limits(1), crew or Crew(self.system) as crew:
+            self._fill(stages)
+            for job in self._pending:
+                crew.submit(job.id, job.kind, self._arguments(job))
+            try:
+                while self._pending:
+                    if max_seconds is not None and perf_counter() - began > max_seconds:
+                        break
+                    self._step(crew, stages)
+            finally:
+                if self._whole:
+                    self._commit()
 
-    def find_minima(self):
-        """Run the quenches and basin-hopping runs that are still to do."""
-        jobs = (
-            ("quenches", self.search.quenches, self._quench),
-            ("basin_hopping_runs", self.search.basin_hopping_runs, self._hop),
-        )
-        for stage, total, job in jobs:
-            for index in range(self.progress[stage], total):
-                started = perf_counter()
-                for energy, coords in job(index):
-                    self._merge_minimum(energy, coords, stage)
-                self.progress[stage] = index + 1
-                self._commit(stage, started)
-                n_minima = self.database.number_of_minima()
-                self._report(stage, index + 1, total, f"{n_minima} minima")
-
-    def _quench(self, index):
-        rng = np.random.default_rng(self._seed(_QUENCH, index))
-        result = self.system.get_minimizer()(self.system.net.random_parameters(rng))
-        if not result.success:
-            self.progress["failed_quenches"] += 1
-            return []
-        return [(result.energy, result.coords)]
-
-    def _hop(self, index):
-        system = self.system.with_seed(self._seed(_BASIN_HOPPING, index))
-        minimizer, found = system.get_minimizer(), []
-
-        def quench(coords):
-            result = minimizer(coords)
-            if result.success:
-                found.append((result.energy, result.coords))
-            else:
-                result.energy = np.inf  # never accepted
-                self.progress["failed_quenches"] += 1
-            return result
-
-        run = BasinHopping(
-            system.get_random_configuration(),
-            system.potential,
-            system.get_takestep(),
-            quench=quench,
-            acceptTest=system.get_accept_test(),
-            outstream=None,
-        )
-        run.run(self.search.basin_hopping_steps)
-        return found
-
-    def _seed(self, purpose, index):
-        return np.random.SeedSequence(self.seed, spawn_key=(purpose, index))
-
-    def _merge_minimum(self, energy, coords, source):
-        minimum, is_new = store_minimum(self.database, self.system.symmetry, energy, coords)
-        hits = {} if is_new else dict(minimum.user_data or {})
-        hits[source] = hits.get(source, 0) + 1
-        minimum.user_data = hits
-        if is_new:
-            started = perf_counter()
-            record_outcome(minimum, verify_minimum(self.system, self.database, minimum))
-            self._verifying += perf_counter() - started
-        return minimum
-
-    # Connections
-
-    def connect(self):
-        """Connect every minimum to the lowest one, nearest partners first."""
+    def _step(self, crew, stages):
+        """Merge the first job that is under way, and hand out those that follow."""
+        job = self._pending[0]
+        try:
+            result, seconds = crew.result(job.id)
+            reason = None
+        except JobFailed as error:
+            result, seconds, reason = None, 0.0, str(error)
+        self._whole = False
         started = perf_counter()
-        graph = _connections(self.database)
-        while (pair := self._next_pair(graph)) is not None:
-            coords = [self._coords(i) for i in pair]
-            triples = connect_pair(self.system, *coords)
-            for triple in triples:
-                self._merge_triple(*triple)
-            self.progress["attempts"].append([*pair, len(triples)])
-            self._commit("connect", started)
-            started = perf_counter()
-            graph = _connections(self.database)
-            lowest = self.database.get_lowest_energy_minimum().id()
-            connected = len(nx.node_connected_component(graph, lowest))
-            n_ts = self.database.number_of_transition_states()
-            self._report("connect", connected, len(graph), f"{n_ts} transition states")
+        underway = len(self._pending) - 1
+        found = self._merge(job, result)
+        self.journal.close(job, found, reason)
+        del self._pending[0]
+        self._fill(stages)
+        for new in self._pending[underway:]:
+            crew.submit(new.id, new.kind, self._arguments(new))
+        self._count_seconds(_STAGE_OF[job.kind], seconds)
+        self._count_seconds("merge", perf_counter() - started)
+        self._whole = True
+        # each commit waits for the disk
+        if perf_counter() - self._committed > _COMMIT_INTERVAL:
+            self._commit()
+        self._report_on(job)
 
-    def _next_pair(self, graph):
-        """The next pair worth an attempt, or None."""
-        if len(graph) < 2:
+    def _count_seconds(self, stage, seconds):
+        tally = self.journal.tally["seconds"]
+        tally[stage] = tally.get(stage, 0.0) + seconds
+
+    def _commit(self):
+        self.journal.save()
+        self.database.session.commit()
+        self._committed = perf_counter()
+
+    # What to do next
+
+    def _fill(self, stages):
+        """Hand out jobs until enough are under way, or none follows from what is known."""
+        while len(self._pending) < self.search.lookahead:
+            chosen = self._next(stages)
+            if chosen is None:
+                return
+            self._add(*chosen)
+
+    def _add(self, kind, *args):
+        self._pending.append(self.journal.add(kind, args))
+
+    def _next(self, stages):
+        """The next job, or None if there is none before one under way is merged."""
+        underway = {job.kind for job in self._pending}
+        if "minima" in stages:
+            chosen = self._next_source()
+            if chosen is not None:
+                return chosen
+        if underway & {"quench", "hop"} or "connections" not in stages:
             return None
-        energy = nx.get_node_attributes(graph, "energy")
-        lowest = min(graph, key=lambda i: (energy[i], i))
-        main = nx.node_connected_component(graph, lowest)
-        tried = {frozenset(pair[:2]) for pair in self.progress["attempts"]}
-        waiting = []
-        for component in nx.connected_components(graph):
-            if lowest in component:
-                continue
-            attempts = sum(len(p & component) == 1 and len(p & main) == 1 for p in tried)
-            bottom = min(component, key=lambda i: (energy[i], i))
-            if attempts < self.search.connection_attempts:
-                waiting.append((attempts, energy[bottom], bottom))
-        for _, _, bottom in sorted(waiting):
-            near = sorted(main, key=lambda i: (abs(energy[i] - energy[bottom]), i))[:_PARTNERS]
-            partners = [i for i in {*near, lowest} if frozenset((bottom, i)) not in tried]
-            if partners:
-                return bottom, min(partners, key=lambda i: (self._distance(bottom, i), i))
+        chosen = self._next_connection(underway)
+        if chosen is not None:
+            return chosen
+        if underway <= {"single_ended"}:
+            return self._next_soft_mode()
         return None
 
-    def _distance(self, id1, id2):
-        pair = (min(id1, id2), max(id1, id2))
+    def _next_source(self):
+        search, index = self.search, self._given_out["quench"]
+        if index < search.quenches or self._coverage() < search.until_coverage:
+            self._given_out["quench"] += 1
+            return "quench", index, search.initializations[index % len(search.initializations)]
+        index = self._given_out["hop"]
+        if index < search.basin_hopping_runs:
+            self._given_out["hop"] += 1
+            return "hop", index, search.basin_hopping_steps
+        return None
+
+    def _coverage(self):
+        n = sum(hits * count for hits, count in self._seen.items())
+        return 1 - self._seen[1] / n if n else 0.0
+
+    def _next_connection(self, underway):
+        limit = self.search.connection_attempts
+        pair = missing_connection(self._graph, self._attempts, self._distance, limit)
+        purpose = "connect"
+        if pair is None:
+            # the barriers are known when all that is under way is merged
+            if underway - {"connect"} or any(j.args[3] == "connect" for j in self._pending):
+                return None
+            if self._untrapped < self.search.untrap_attempts:
+                pair = trapped_connection(self._graph, self._attempts, self._distance, limit)
+                purpose = "untrap"
+        if pair is None:
+            return None
+        self._attempts.begin(*pair[:2])
+        self._untrapped += purpose == "untrap"
+        return "connect", *pair, purpose
+
+    def _next_soft_mode(self):
+        for i in self._graph:
+            for mode in range(self.search.soft_modes):
+                for side in (1, -1):
+                    if (i, mode, side) not in self._followed:
+                        self._followed.add((i, mode, side))
+                        return "single_ended", i, mode, side
+        return None
+
+    def _distance(self, i, j):
+        pair = (min(i, j), max(i, j))
         if pair not in self._distances:
-            x1, x2 = (self._coords(i) for i in pair)
+            x1, x2 = (self._coords(k) for k in pair)
             self._distances[pair] = self.system.symmetry.align(x1, x2, n_starts=1)[0]
         return self._distances[pair]
 
-    def _coords(self, minimum_id):
-        return self.database.getMinimum(minimum_id).coords
+    def _arguments(self, job):
+        """What a worker needs to know of a job, coordinates included."""
+        if job.kind in ("quench", "hop"):
+            return (self.seed, *job.args)
+        if job.kind == "connect":
+            i, j, strategy, _ = job.args
+            return self._coords(i), self._coords(j), strategy
+        if job.kind == "single_ended":
+            i, mode, side = job.args
+            return self._coords(i), mode, side
+        if job.kind == "check_minimum":
+            return _point_of(self._minimum(*job.args))
+        return _points_of(self._transition_state(*job.args))
 
-    def _merge_triple(self, transition_state, *ends):
-        """Store and verify a transition state and the minima on its sides.
+    def _minimum(self, number):
+        return self.database.session.get(Minimum, number)
 
-        Where the gradient proves to lead to other minima than the search's own
-        descents, these are the ones that count.
-        """
-        minima = [self._merge_minimum(*end, "connections") for end in ends]
-        energy, coords, eigenval, eigenvec = transition_state
-        ts, is_new = store_transition_state(
-            self.database, self.system.symmetry, energy, coords, *minima, eigenval, eigenvec
-        )
-        if not is_new:
-            return
-        started = perf_counter()
-        outcome, ends = verify_transition_state(self.system, ts)
-        self._verifying += perf_counter() - started
+    def _transition_state(self, number):
+        return self.database.session.get(TransitionState, number)
+
+    # What came of it
+
+    def _merge(self, job, result):
+        """Store the result of a job, None if it was set aside; returns how much it found."""
+        return getattr(self, f"_merge_{job.kind}")(job, result)
+
+    def _merge_quench(self, job, result):
+        self._merged[job.kind] += 1
+        minima, n_failed = result or ([], 1)
+        self.journal.tally["failed_quenches"] += n_failed
+        source = "basin_hopping" if job.kind == "hop" else job.args[1]
+        for energy, coords in minima:
+            self._merge_point(energy, coords, source)
+        return len(minima)
+
+    _merge_hop = _merge_quench
+
+    def _merge_connect(self, job, result):
+        i, j, *_ = job.args
+        found = self._merge_triples(result or [])
+        self._attempts.end(i, j, found)
+        return found
+
+    def _merge_single_ended(self, job, result):
+        return self._merge_triples(result or [])
+
+    def _merge_triples(self, triples):
+        for (energy, coords, eigenval, eigenvec), *ends in triples:
+            minima = [self._merge_point(*end, "connections") for end in ends]
+            ts, is_new = store_transition_state(
+                self.database, self.system.symmetry, energy, coords, *minima, eigenval, eigenvec
+            )
+            if is_new:
+                self._join(ts)
+                self._add("check_transition_state", ts.id())
+        return len(triples)
+
+    def _merge_point(self, energy, coords, source):
+        minimum, is_new = store_minimum(self.database, self.system.symmetry, energy, coords)
+        before = quench_hits(minimum)
+        add_hit(minimum, source)
+        if not minimum.invalid:
+            self._seen[before] -= not is_new
+            self._seen[quench_hits(minimum)] += 1
+        if is_new:
+            self._graph.add_node(minimum.id(), energy=minimum.energy)
+            self._add("check_minimum", minimum.id())
+        return minimum
+
+    def _merge_check_minimum(self, job, outcome):
+        minimum = self._minimum(*job.args)
+        _record_minimum(self.system, self.database, minimum, outcome)
+        if minimum.invalid:
+            self._seen[quench_hits(minimum)] -= 1
+            self._graph.remove_node(minimum.id())
+        return 1
+
+    def _merge_check_transition_state(self, job, result):
+        """Where the gradient leads elsewhere than the search's descents, it counts."""
+        outcome, ends = result or ("not checked", [])
+        ts = self._transition_state(*job.args)
         if outcome == "descends elsewhere":
-            minima = [self._merge_minimum(*end, "connections") for end in ends]
+            self._part(ts)
+            minima = [self._merge_point(*end, "connections") for end in ends]
             ts.minimum1, ts.minimum2 = sorted(minima, key=lambda m: m.id())
-            self.progress["corrected"] += 1
+            self.journal.tally["corrected"] += 1
             above = all(ts.energy > m.energy for m in minima)
             outcome = "ok" if above else "not above"
+            self._join(ts)
         record_outcome(ts, outcome)
+        if ts.invalid:
+            self._part(ts)
+        return 1
 
-    def _commit(self, stage, started):
-        took = {stage: perf_counter() - started - self._verifying, "verify": self._verifying}
-        self._verifying = 0.0
-        for name, seconds in took.items():
-            self.progress["seconds"][name] = self.progress["seconds"].get(name, 0.0) + seconds
-        write_progress(self.database, self.progress)
-        self.database.session.commit()
+    def _join(self, ts):
+        """Add a transition state to the graph, which keeps the lowest of each pair."""
+        i, j = ts.minimum1.id(), ts.minimum2.id()
+        if i == j or i not in self._graph or j not in self._graph:
+            return
+        if not self._graph.has_edge(i, j) or ts.energy < self._graph.edges[i, j]["energy"]:
+            self._graph.add_edge(i, j, energy=ts.energy)
+
+    def _part(self, ts):
+        """Take a transition state out of the graph."""
+        i, j = sorted((ts.minimum1.id(), ts.minimum2.id()))
+        if self._graph.has_edge(i, j):
+            self._graph.remove_edge(i, j)
+        others = self.database.session.query(TransitionState).filter(
+            TransitionState._minimum1_id == i,
+            TransitionState._minimum2_id == j,
+            TransitionState._id != ts.id(),
+            TransitionState.invalid == 0,
+        )
+        for other in others:
+            self._join(other)
+
+    def _report_on(self, job):
+        n_minima, n_ts = len(self._graph), self.database.number_of_transition_states()
+        if job.kind == "quench":
+            total = max(self.search.quenches, self._given_out["quench"])
+            text = f"{n_minima} minima, coverage {self._coverage():.3f}"
+            self._report("quenches", self._merged["quench"], total, text)
+        elif job.kind == "hop":
+            total = max(self.search.basin_hopping_runs, self._given_out["hop"])
+            text = f"{n_minima} minima"
+            self._report("basin_hopping_runs", self._merged["hop"], total, text)
+        elif job.kind in ("connect", "single_ended") and n_minima:
+            lowest = min(self._graph, key=lambda i: (self._graph.nodes[i]["energy"], i))
+            connected = len(nx.node_connected_component(self._graph, lowest))
+            text = f"{n_ts} transition states, {self._graph.number_of_edges()} pairs"
+            self._report("connect", connected, n_minima, text)
+        else:
+            waiting = sum(_STAGE_OF[j.kind] == "verify" for j in self._pending)
+            total = n_minima + n_ts
+            self._report("verify", total - waiting, total, "points")
 
 
-def connect_pair(system, x1, x2):
-    """One double-ended connection between two minima.
+def recheck(system, database, crew):
+    """Verify every stored point anew; each outcome is committed.
 
     Parameters
     ----------
     system : NNSystem
-    x1, x2 : ndarray, shape (n_parameters,)
+    database : pele.storage.Database
+    crew : Crew
 
-    Returns
-    -------
-    list of tuple
-        For each transition state ``(energy, coords, eigenval, eigenvec)`` and
-        its two minima ``(energy, coords)``.
+    Yields
+    ------
+    kind : str
+        ``"minimum"`` or ``"transition state"``.
+    number : int
+        Its id.
+    outcome : str
+        A key of `nnpotential.verify.OUTCOMES`.
+    total : int
+        Number of points.
     """
-    scratch = Database(
-        accuracy=system.params.database.accuracy, compareMinima=system.get_compare_minima()
-    )
-    minima = [scratch.addMinimum(system.potential.getEnergy(x), x) for x in (x1, x2)]
-    if minima[0] == minima[1]:
-        return []
-    system.get_double_ended_connect(*minima, scratch, verbosity=0).connect()
-    triples = [
-        (
-            (ts.energy, ts.coords, ts.eigenval, ts.eigenvec),
-            (ts.minimum1.energy, ts.minimum1.coords),
-            (ts.minimum2.energy, ts.minimum2.coords),
-        )
-        for ts in scratch.transition_states()
-    ]
-    scratch.session.close()
-    scratch.connection.close()
-    scratch.engine.dispose()
-    return triples
-
-
-def _connections(database):
-    """Ids of all minima, joined where a valid transition state joins them."""
-    graph = nx.Graph()
     session = database.session
-    for i, energy in session.query(Minimum._id, Minimum.energy).order_by(Minimum._id):
-        graph.add_node(i, energy=energy)
-    edges = session.query(TransitionState._minimum1_id, TransitionState._minimum2_id).filter(
-        TransitionState.invalid == 0
-    )
-    graph.add_edges_from((i, j) for i, j in edges if i != j)
-    return graph
+    points = [
+        (kind, number)
+        for kind in (Minimum, TransitionState)
+        for (number,) in session.query(kind._id).order_by(kind._id)
+    ]
+    todo, underway = iter(enumerate(points)), deque()
+    with threadpool_limits(1), crew:
+        while True:
+            for i, (kind, number) in islice(todo, 4 * crew.workers + 60 - len(underway)):
+                point = session.get(kind, number)
+                if kind is Minimum:
+                    crew.submit(i, "check_minimum", _point_of(point))
+                else:
+                    crew.submit(i, "check_transition_state", _points_of(point))
+                underway.append(i)
+            if not underway:
+                return
+            i = underway.popleft()
+            kind, number = points[i]
+            point = session.get(kind, number)
+            try:
+                result, _ = crew.result(i)
+            except JobFailed:
+                result = None
+            if kind is Minimum:
+                _record_minimum(system, database, point, result)
+            else:
+                record_outcome(point, result[0] if result else "not checked")
+            session.commit()
+            name = "minimum" if kind is Minimum else "transition state"
+            yield name, number, point.user_data["verified"], len(points)
 
 
-# The record of the work done travels in the database, so that it commits with it.
-
-_PROGRESS = "progress"
-_BLANK = {
-    "quenches": 0,
-    "basin_hopping_runs": 0,
-    "failed_quenches": 0,
-    "corrected": 0,
-    "attempts": [],
-    "seconds": {},
-}
+def _point_of(minimum):
+    return minimum.energy, minimum.coords
 
 
-def read_progress(database):
-    """What has been done, a dict: counts, attempted pairs, seconds by stage."""
-    blank = json.loads(json.dumps(_BLANK))
-    stored = database.get_property(_PROGRESS)
-    return blank if stored is None else blank | json.loads(stored.string_value)
+def _points_of(ts):
+    return ts.energy, ts.coords, _point_of(ts.minimum1), _point_of(ts.minimum2)
 
 
-def write_progress(database, progress):
-    """Record what has been done. Does not commit."""
-    stored = database.get_property(_PROGRESS)
-    if stored is None:
-        stored = SystemProperty(_PROGRESS)
-        database.session.add(stored)
-    stored.string_value = json.dumps(progress)
+def _record_minimum(system, database, minimum, outcome):
+    if outcome == "ok" and is_duplicate(system, database, minimum):
+        outcome = "duplicate"
+    record_outcome(minimum, outcome or "not checked")

@@ -19,12 +19,12 @@ from .analysis import landscape_graph, summarise
 from .checks import check_integer
 from .datasets import Dataset
 from .errors import InputError
-from .explore import Exploration, SearchSettings
+from .explore import STAGES, Exploration, SearchSettings, recheck
 from .files import atomic_write
 from .network import MLP
 from .plots import draw_disconnectivity_graph
 from .system import NNSystem
-from .verify import record_outcome, verify_minimum, verify_transition_state
+from .workers import Crew
 
 __all__ = ["Landscape"]
 
@@ -173,13 +173,39 @@ class Landscape:
         """
         return cls(path)
 
-    def explore(self, on_progress=None, **search):
+    def explore(
+        self,
+        on_progress=None,
+        *,
+        workers=1,
+        executor=None,
+        max_seconds=None,
+        job_timeout=3600.0,
+        stages=STAGES,
+        **search,
+    ):
         """Find minima, connect and verify them, draw the graph; resumes if run again.
+
+        The result is the same for any `workers` and any `executor`, provided
+        that all machines have the same instruction set and libraries.
 
         Parameters
         ----------
         on_progress : callable, optional
             ``on_progress(stage, done, total, text)``.
+        workers : int
+            Processes; with more than 1, a script needs the usual guard
+            ``if __name__ == "__main__":``.
+        executor : concurrent.futures.Executor, optional
+            Does the work instead, on a cluster for instance; it is not shut
+            down.
+        max_seconds : float, optional
+            Stop after this time; the next call continues.
+        job_timeout : float
+            Seconds after which a job of a worker counts as hanging. It is
+            repeated, and set aside after three failures.
+        stages : sequence of str
+            ``"minima"``, ``"connections"`` or both.
         **search
             New limits, as for `SearchSettings`; they are recorded.
 
@@ -187,21 +213,27 @@ class Landscape:
         -------
         dict
             The summary.
+
+        Raises
+        ------
+        InputError
+            If another process works on the landscape, it cannot be written,
+            the executor breaks, or a setting is wrong.
         """
+        crew = Crew(self.system, workers, executor, job_timeout)
         with self._working(search):
-            self._exploration(on_progress).run()
+            self._exploration(on_progress).run(crew, stages, max_seconds)
         if landscape_graph(self.database):
             self.draw()
         return self.summary()
 
-    def connect(self, on_progress=None, **search):
-        """Connect what is not connected, and verify; see `explore`."""
-        with self._working(search):
-            self._exploration(on_progress).connect()
-        return self.summary()
-
-    def verify(self, on_progress=None):
+    def verify(self, on_progress=None, *, workers=1, executor=None, job_timeout=3600.0):
         """Verify every stored point anew.
+
+        Parameters
+        ----------
+        on_progress, workers, executor, job_timeout
+            As for `explore`.
 
         Returns
         -------
@@ -211,20 +243,11 @@ class Landscape:
         """
         report = on_progress or (lambda stage, done, total, text: None)
         results = []
+        crew = Crew(self.system, workers, executor, job_timeout)
         with self._working():
-            minima = self.database.minima(order_energy=False)
-            states = self.database.transition_states()
-            for done, point in enumerate((*minima, *states), 1):
-                if done <= len(minima):
-                    kind, outcome = "minimum", verify_minimum(self.system, self.database, point)
-                else:
-                    kind = "transition state"
-                    outcome, _ = verify_transition_state(self.system, point)
-                record_outcome(point, outcome)
-                self.database.session.commit()
-                results.append((kind, point.id(), outcome))
-                text = f"{kind} {point.id()}: {outcome}"
-                report("verify", done, len(minima) + len(states), text)
+            for kind, point, outcome, total in recheck(self.system, self.database, crew):
+                results.append((kind, point, outcome))
+                report("verify", len(results), total, f"{kind} {point}: {outcome}")
         return results
 
     def graph(self):
@@ -269,7 +292,11 @@ class Landscape:
         What was found is committed piece by piece; the figures follow it, also
         after Ctrl-C.
         """
-        with open(self.path / _LOCK, "a+") as lock:
+        try:
+            lock = open(self.path / _LOCK, "a+")  # noqa: SIM115
+        except OSError as error:
+            raise InputError(f"{self.path} cannot be written: {error.strerror}") from None
+        with lock:
             try:
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
@@ -293,7 +320,7 @@ class Landscape:
         return Exploration(self.system, self.database, search, self.settings["seed"], on_progress)
 
     def _update_search(self, search):
-        merged = asdict(_search_settings({**self.settings["search"], **search}))
+        merged = _as_toml(_search_settings({**self.settings["search"], **search}))
         if merged != self.settings["search"]:
             self.settings["search"] = merged
             _write_settings(self.path, self.settings)
@@ -335,6 +362,10 @@ def _search_settings(search):
         raise InputError(f"unknown search setting {unknown[0]!r}") from None
 
 
+def _as_toml(search):
+    return {**asdict(search), "initializations": list(search.initializations)}
+
+
 def _settings(system, seed, search):
     return {
         "seed": seed,
@@ -345,7 +376,7 @@ def _settings(system, seed, search):
             "bias": system.net.bias,
         },
         "potential": asdict(system.settings),
-        "search": asdict(search),
+        "search": _as_toml(search),
         "versions": {
             "python": platform.python_version(),
             **{name: version(name) for name in ("nnpotential", "pele", "numpy", "scipy")},

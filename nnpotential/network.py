@@ -8,7 +8,9 @@ from scipy.special import expit
 from .checks import check_choice, check_flag, check_integer
 from .errors import InputError
 
-__all__ = ["MLP"]
+__all__ = ["INITIALIZATIONS", "MLP"]
+
+INITIALIZATIONS = ("glorot_uniform", "glorot_normal", "he_uniform", "he_normal", "gaussian")
 
 _FUNCTIONS = {
     "tanh": np.tanh,
@@ -125,23 +127,39 @@ class MLP:
             a = _FUNCTIONS[self.activation](z) if depth + 1 < len(layers) else z
         return a
 
-    def random_parameters(self, rng):
+    def random_parameters(self, rng, initialization="glorot_uniform"):
         """A random start as practitioners draw it.
-
-        Weights are uniform after X. Glorot and Y. Bengio, AISTATS 9, 249
-        (2010), ``+-sqrt(6 / (n_in + n_out))``; biases likewise.
 
         Parameters
         ----------
         rng : numpy.random.Generator
+        initialization : {"glorot_uniform", "glorot_normal", "he_uniform", "he_normal", "gaussian"}
+            Variance ``2 / (n_in + n_out)`` in each layer (Glorot), ``2 / n_in``
+            (He), or 1 (gaussian); weights and biases alike.
 
         Returns
         -------
         ndarray, shape (n_parameters,)
+
+        Raises
+        ------
+        InputError
+            For another name.
+
+        References
+        ----------
+        X. Glorot and Y. Bengio, AISTATS 9, 249 (2010); K. He, X. Zhang, S. Ren
+        and J. Sun, ICCV (2015), 1026.
         """
+        check_choice("initialization", initialization, INITIALIZATIONS)
+        scheme, _, shape = initialization.partition("_")
         parts = []
         for n_in, n_out in self._shapes():
-            bound = np.sqrt(6 / (n_in + n_out))
-            parts.append(rng.uniform(-bound, bound, n_in * n_out))
-            parts.append(rng.uniform(-bound, bound, n_out * self.bias))
+            variance = {"glorot": 2 / (n_in + n_out), "he": 2 / n_in, "gaussian": 1.0}[scheme]
+            n = (n_in + self.bias) * n_out
+            if shape == "uniform":
+                bound = np.sqrt(3 * variance)
+                parts.append(rng.uniform(-bound, bound, n))
+            else:
+                parts.append(rng.normal(0.0, np.sqrt(variance), n))
         return np.concatenate(parts)

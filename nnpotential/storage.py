@@ -4,7 +4,15 @@ import numpy as np
 from pele.storage import Minimum, TransitionState
 from sqlalchemy.orm import undefer
 
-__all__ = ["ENERGY_WINDOW", "store_minimum", "store_transition_state"]
+from .network import INITIALIZATIONS
+
+__all__ = [
+    "ENERGY_WINDOW",
+    "add_hit",
+    "quench_hits",
+    "store_minimum",
+    "store_transition_state",
+]
 
 # Losses of two images of one point differ by rounding and by the energy error
 # of convergence, together far below this; symmetry matching decides the rest.
@@ -50,6 +58,19 @@ def store_transition_state(
         coords,
         lambda e, x: TransitionState(e, x, minimum1, minimum2, eigenval, eigenvec),
     )
+
+
+def add_hit(minimum, source):
+    """Count one more arrival at a minimum: by an initialization, or another source."""
+    hits = dict(minimum.user_data or {})
+    hits[source] = hits.get(source, 0) + 1
+    minimum.user_data = hits
+
+
+def quench_hits(minimum):
+    """Number of independent quenches that ended in a minimum."""
+    hits = minimum.user_data or {}
+    return sum(hits.get(name, 0) for name in INITIALIZATIONS)
 
 
 def _find_or_add(database, symmetry, kind, energy, coords, make):

@@ -14,7 +14,13 @@ from sqlalchemy.orm import undefer
 from .stationary import ENERGY_ERROR, RMS_TOLERANCE, ZERO
 from .storage import ENERGY_WINDOW
 
-__all__ = ["OUTCOMES", "record_outcome", "verify_minimum", "verify_transition_state"]
+__all__ = [
+    "OUTCOMES",
+    "is_duplicate",
+    "record_outcome",
+    "verify_point",
+    "verify_transition_state",
+]
 
 OUTCOMES = {
     "ok": "meets the definition",
@@ -26,14 +32,15 @@ OUTCOMES = {
     "not above": "not above both its minima",
     "descends elsewhere": "steepest descent leads to other minima than those stored",
     "undecided": "steepest descent ends in no minimum",
+    "not checked": "the check itself failed three times",
 }
 
 _PUSHOFF = 0.01
 _NEAR = 0.05  # length of a Newton step that counts as having arrived
 
 
-def verify_minimum(system, database, minimum):
-    """Check one stored minimum.
+def is_duplicate(system, database, minimum):
+    """Whether a minimum is an image of one that was stored before it.
 
     Parameters
     ----------
@@ -43,12 +50,8 @@ def verify_minimum(system, database, minimum):
 
     Returns
     -------
-    str
-        A key of `OUTCOMES`.
+    bool
     """
-    outcome = _check_point(system, minimum, index=0)
-    if outcome != "ok":
-        return outcome
     others = (
         database.session.query(Minimum)
         .options(undefer(Minimum.coords))
@@ -57,9 +60,7 @@ def verify_minimum(system, database, minimum):
             Minimum.energy.between(minimum.energy - ENERGY_WINDOW, minimum.energy + ENERGY_WINDOW)
         )
     )
-    if any(system.symmetry.are_same(minimum.coords, other.coords) for other in others):
-        return "duplicate"
-    return "ok"
+    return any(system.symmetry.are_same(minimum.coords, other.coords) for other in others)
 
 
 def verify_transition_state(system, ts):
@@ -78,7 +79,7 @@ def verify_transition_state(system, ts):
         Loss and coordinates of the minima that the two sides lead to; empty
         where the check ended before.
     """
-    outcome = _check_point(system, ts, index=1)
+    outcome = verify_point(system, ts, index=1)
     if outcome != "ok":
         return outcome, []
     _, vectors = _eigen(system, ts.coords)
@@ -113,7 +114,22 @@ def _eigen(system, x):
     return values, vectors if basis is None else basis @ vectors
 
 
-def _check_point(system, point, index):
+def verify_point(system, point, index):
+    """Check one stored point by itself: loss, convergence, index.
+
+    Parameters
+    ----------
+    system : NNSystem
+    point : pele.storage.Minimum or pele.storage.TransitionState
+        Or any object with ``energy`` and ``coords``.
+    index : int
+        Number of negative eigenvalues that it should have.
+
+    Returns
+    -------
+    str
+        A key of `OUTCOMES`.
+    """
     x = np.asarray(point.coords)
     energy, gradient = system.potential.getEnergyGradient(x)
     if abs(energy - point.energy) > ENERGY_ERROR * max(1.0, abs(energy)):

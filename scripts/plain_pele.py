@@ -10,7 +10,8 @@ from pele.utils.disconnectivity_graph import DisconnectivityGraph
 
 import nnpotential as nnp
 from nnpotential.analysis import landscape_graph
-from nnpotential.verify import record_outcome, verify_minimum, verify_transition_state
+from nnpotential.explore import recheck
+from nnpotential.workers import Crew
 
 data = nnp.load_dataset("ljat", n_train=100, n_test=1000, seed=0)
 net = nnp.MLP([data.n_inputs, 5, data.n_outputs])
@@ -32,12 +33,8 @@ for _ in range(30):
 print(database.number_of_transition_states(), "transition states")
 
 # verification, as `nnpotential verify` does it
-for minimum in database.minima():
-    record_outcome(minimum, verify_minimum(system, database, minimum))
-for ts in database.transition_states():
-    record_outcome(ts, verify_transition_state(system, ts)[0])
-database.session.commit()
-print(sum(m.invalid for m in database.minima()), "minima failed")
+outcomes = [outcome for *_, outcome, _ in recheck(system, database, Crew(system))]
+print(sum(outcome != "ok" for outcome in outcomes), "points failed")
 
 # pele's database2graph would do as well, but draws degenerate rearrangements too
 graph = DisconnectivityGraph(landscape_graph(database), nlevels=30, order_by_energy=True)

@@ -15,6 +15,7 @@ from nnpotential.cli import main
 COMMAND = [sys.executable, "-P", "-m", "nnpotential"]
 SMALL = ["--n-train", "50", "--n-test", "50", "--hidden", "5", "--regularization", "1e-3"]
 LIMITS = ["--quenches", "6", "--basin-hopping-runs", "1", "--basin-hopping-steps", "3"]
+LIMITS += ["--untrap-attempts", "1"]
 
 
 @pytest.fixture

@@ -1,0 +1,117 @@
+"""The record of the work: which jobs were handed out, and what became of them.
+
+It is a table and a property of the landscape's database, so that every entry
+commits together with what the job found.
+"""
+
+import json
+from dataclasses import dataclass
+
+from pele.storage.database import SystemProperty
+from sqlalchemy import text
+
+__all__ = ["Job", "Journal"]
+
+_TABLE = "tbl_jobs"
+_TALLY = "progress"
+_BLANK = {"failed_quenches": 0, "corrected": 0, "seconds": {}}
+
+
+@dataclass(frozen=True)
+class Job:
+    """A piece of work.
+
+    Attributes
+    ----------
+    id : int
+        Jobs are merged in the order of their ids.
+    kind : str
+        A key of `nnpotential.jobs.JOBS`.
+    args : tuple
+        What it is about, in plain numbers and strings.
+    """
+
+    id: int
+    kind: str
+    args: tuple
+
+
+class Journal:
+    """The jobs of one landscape. Nothing here commits.
+
+    Parameters
+    ----------
+    database : pele.storage.Database
+
+    Attributes
+    ----------
+    tally : dict
+        Counts and seconds by stage; `save` records them.
+    """
+
+    def __init__(self, database):
+        self._database = database
+        stored = database.get_property(_TALLY)
+        self.tally = json.loads(json.dumps(_BLANK))
+        if stored is not None:
+            self.tally |= json.loads(stored.string_value)
+        tables = self._execute("SELECT 1 FROM sqlite_master WHERE name = :name", name=_TABLE)
+        self._exists = tables.fetchone() is not None
+        self._last = max((job.id for job, *_ in self._select()), default=0)
+
+    def add(self, kind, args):
+        """Record a job that is to be done; returns the `Job`."""
+        if not self._exists:
+            self._execute(
+                f"CREATE TABLE {_TABLE} (id INTEGER PRIMARY KEY, kind TEXT NOT NULL, "
+                "args TEXT NOT NULL, found INTEGER, set_aside TEXT)"
+            )
+            self._exists = True
+        self._last += 1
+        self._execute(
+            f"INSERT INTO {_TABLE} (id, kind, args) VALUES (:id, :kind, :args)",
+            id=self._last,
+            kind=kind,
+            args=json.dumps(args),
+        )
+        return Job(self._last, kind, tuple(args))
+
+    def close(self, job, found, set_aside=None):
+        """Record that a job is done, how much it found, or why it was set aside."""
+        self._execute(
+            f"UPDATE {_TABLE} SET found = :found, set_aside = :why WHERE id = :id",
+            found=found,
+            why=set_aside,
+            id=job.id,
+        )
+
+    def pending(self):
+        """The jobs that are still to be done, in order, a list of `Job`."""
+        return [job for job, *_ in self._select("WHERE found IS NULL")]
+
+    def jobs(self, kind):
+        """All jobs of a kind, in order: list of (`Job`, found); found is None if pending."""
+        return [(job, found) for job, found, _ in self._select("WHERE kind = :kind", kind=kind)]
+
+    def set_aside(self):
+        """Jobs that were given up after repeated failures: list of (`Job`, reason)."""
+        return [(job, why) for job, _, why in self._select("WHERE set_aside IS NOT NULL")]
+
+    def _select(self, where="", **values):
+        if not self._exists:
+            return []
+        rows = self._execute(
+            f"SELECT id, kind, args, found, set_aside FROM {_TABLE} {where} ORDER BY id", **values
+        )
+        return [(Job(i, kind, tuple(json.loads(args))), *rest) for i, kind, args, *rest in rows]
+
+    def save(self):
+        """Record the tally."""
+        stored = self._database.get_property(_TALLY)
+        if stored is None:
+            stored = SystemProperty(_TALLY)
+            self._database.session.add(stored)
+        stored.string_value = json.dumps(self.tally)
+
+    def _execute(self, statement, **values):
+        return self._database.session.execute(text(statement), values)
