@@ -124,7 +124,7 @@ class Exploration:
         self._report = on_progress or (lambda stage, done, total, text: None)
         self.journal = Journal(database)
         self._committed = perf_counter()
-        self._whole = True  # nothing is half merged
+        self._whole = True  # nothing is half merged or half written
         self._pending = self.journal.pending()
         self._restore()
 
@@ -214,8 +214,10 @@ class Exploration:
         tally[stage] = tally.get(stage, 0.0) + seconds
 
     def _commit(self):
+        self._whole = False
         self.journal.save()
         self.database.session.commit()
+        self._whole = True
         self._committed = perf_counter()
 
     # What to do next

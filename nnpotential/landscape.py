@@ -14,6 +14,7 @@ from importlib.metadata import version
 from pathlib import Path
 
 import tomli_w
+from sqlalchemy.exc import OperationalError
 
 from .analysis import landscape_graph, summarise
 from .checks import check_integer
@@ -308,12 +309,18 @@ class Landscape:
             lock.write(f"{os.getpid()}\n")
             lock.flush()
             try:
-                if search:
-                    self._update_search(search)
-                yield
-            finally:
-                self.database.session.rollback()
-                self.write_summary()
+                try:
+                    if search:
+                        self._update_search(search)
+                    yield
+                finally:
+                    self.database.session.rollback()
+                    self.write_summary()
+            except (OperationalError, OSError) as error:
+                why = error.orig if isinstance(error, OperationalError) else error.strerror
+                raise InputError(
+                    f"{self.path} cannot be written: {why}; what was merged before is kept"
+                ) from error
 
     def _exploration(self, on_progress):
         search = SearchSettings(**self.settings["search"])

@@ -183,15 +183,18 @@ def test_verify_exits_with_1_where_a_point_fails(run, landscape, tmp_path):
     assert "minimum 1: loss differs" in err
 
 
-def test_ctrl_c_keeps_what_was_found(tmp_path):
+@pytest.mark.parametrize("workers", [1, 2])
+def test_ctrl_c_keeps_what_was_found(tmp_path, workers):
     path = tmp_path / "land"
-    command = [*COMMAND, "explore", "ljat", "-o", str(path), *SMALL, "--quenches", "100000"]
+    limits = ["--quenches", "100000", "--workers", str(workers)]
+    command = [*COMMAND, "explore", "ljat", "-o", str(path), *SMALL, *limits]
     # a shell that runs the tests in the background has them ignore the signal
     process = subprocess.Popen(
         command,
         stderr=subprocess.PIPE,
         text=True,
         preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+        start_new_session=True,
     )
     deadline = time.monotonic() + 60
     while not (path / "summary.json").exists() and time.monotonic() < deadline:
@@ -201,7 +204,7 @@ def test_ctrl_c_keeps_what_was_found(tmp_path):
         ) > 5e4:
             break
     time.sleep(0.5)
-    process.send_signal(signal.SIGINT)
+    os.killpg(process.pid, signal.SIGINT)  # as a terminal does
     try:
         _, err = process.communicate(timeout=60)
     finally:
@@ -209,6 +212,7 @@ def test_ctrl_c_keeps_what_was_found(tmp_path):
         process.wait()
     assert process.returncode == 130
     assert "are kept" in err
+    assert "Traceback" not in err
     figures = json.loads((path / "summary.json").read_text())
     assert figures["n_minima"] >= 1
     assert 0 < figures["coverage"]["n_quenches"] < 100000
