@@ -4,6 +4,7 @@ import logging
 
 from pele.landscape import DoubleEndedConnect, LocalConnect
 
+from .band import BandDriver
 from .saddle import descend, find_transition_state
 from .storage import store_minimum, store_transition_state
 
@@ -30,8 +31,8 @@ class NNLocalConnect(LocalConnect):
         `find_transition_state`, ``pushoff_params`` to `descend`.
     """
 
-    def __init__(self, pot, mindist, symmetry, **kwargs):
-        super().__init__(pot, mindist, **kwargs)
+    def __init__(self, pot, mindist, symmetry, *, create_neb=BandDriver, **kwargs):
+        super().__init__(pot, mindist, create_neb=create_neb, **kwargs)
         self.symmetry = symmetry
 
     def connect(self, min1, min2):

@@ -10,6 +10,7 @@ from pele.systems import BaseSystem
 from pele.systems.basesystem import BaseParameters
 from pele.takestep import TakestepInterface
 
+from .band import BandDriver
 from .connect import NNDoubleEndedConnect
 from .errors import InputError
 from .potential import LossSettings, NNPotential
@@ -223,6 +224,11 @@ class NNSystem(BaseSystem):
         return NNDoubleEndedConnect(
             min1, min2, self.potential, self.get_mindist(), database, self.symmetry, **options
         )
+
+    def createNEB(self, coords1, coords2, **kwargs):
+        """A `BandDriver` between two points, with pele's arguments."""
+        options = {**self.params.double_ended_connect.local_connect_params.NEBparams, **kwargs}
+        return BandDriver(self.potential, coords1, coords2, **options)
 
     def get_system_properties(self):
         """What a database of this system records, all plain numbers and strings."""
