@@ -13,10 +13,11 @@ from time import perf_counter
 import networkx as nx
 import numpy as np
 from pele.basinhopping import BasinHopping
-from pele.storage import Database, Minimum, TransitionState
+from pele.storage import Minimum, TransitionState
 from pele.storage.database import SystemProperty
 
 from .checks import check_integer
+from .connect import connect_pair
 from .storage import store_minimum, store_transition_state
 from .verify import record_outcome, verify_minimum, verify_transition_state
 
@@ -231,41 +232,6 @@ class Exploration:
             self.progress["seconds"][name] = self.progress["seconds"].get(name, 0.0) + seconds
         write_progress(self.database, self.progress)
         self.database.session.commit()
-
-
-def connect_pair(system, x1, x2):
-    """One double-ended connection between two minima.
-
-    Parameters
-    ----------
-    system : NNSystem
-    x1, x2 : ndarray, shape (n_parameters,)
-
-    Returns
-    -------
-    list of tuple
-        For each transition state ``(energy, coords, eigenval, eigenvec)`` and
-        its two minima ``(energy, coords)``.
-    """
-    scratch = Database(
-        accuracy=system.params.database.accuracy, compareMinima=system.get_compare_minima()
-    )
-    minima = [scratch.addMinimum(system.potential.getEnergy(x), x) for x in (x1, x2)]
-    if minima[0] == minima[1]:
-        return []
-    system.get_double_ended_connect(*minima, scratch, verbosity=0).connect()
-    triples = [
-        (
-            (ts.energy, ts.coords, ts.eigenval, ts.eigenvec),
-            (ts.minimum1.energy, ts.minimum1.coords),
-            (ts.minimum2.energy, ts.minimum2.coords),
-        )
-        for ts in scratch.transition_states()
-    ]
-    scratch.session.close()
-    scratch.connection.close()
-    scratch.engine.dispose()
-    return triples
 
 
 def _connections(database):

@@ -1,12 +1,16 @@
-"""Bands: the same as pele's."""
+"""Bands and connections: the same as pele's, and nothing that is not a transition state."""
 
+import copy
 from itertools import pairwise
 
 import numpy as np
 import pytest
 from pele.transition_states import NEB, NEBDriver
 
+from nnpotential import MLP, InputError, NNSystem
+from nnpotential import connect as connect_module
 from nnpotential.band import Band, BandDriver
+from nnpotential.connect import STRATEGIES, connect_pair, single_ended
 
 QUENCH = {"tol": 1e-12, "maxErise": 100.0, "maxstep": 0.1}
 
@@ -21,6 +25,33 @@ def pair(system, quenched):
 @pytest.fixture(scope="module")
 def path(pair):
     return [pair[0] + t * (pair[1] - pair[0]) for t in np.linspace(0, 1, 12)]
+
+
+def assert_valid(system, triples):
+    """Every triple meets the definitions, by dense linear algebra alone."""
+    for (energy, x, eigenval, eigenvec), *ends in triples:
+        e, g, H = system.potential.getEnergyGradientHessian(x)
+        assert energy == e
+        assert np.sqrt(np.mean(g**2)) <= 1e-9
+        values = np.linalg.eigvalsh(H)
+        assert values[0] < 0 < values[1]
+        assert eigenval == pytest.approx(values[0])
+        assert np.linalg.norm(H @ eigenvec - values[0] * eigenvec) < 1e-9
+        assert len(ends) == 2
+        for end_energy, end in ends:
+            e, g, H = system.potential.getEnergyGradientHessian(end)
+            assert end_energy == pytest.approx(e, abs=1e-13)
+            assert end_energy < energy
+            assert np.sqrt(np.mean(g**2)) <= 1e-9
+            assert np.linalg.eigvalsh(H)[0] > 0
+
+
+def assert_same(ones, others):
+    """The same to the last bit."""
+    assert len(ones) == len(others)
+    for one, other in zip(ones, others, strict=True):
+        for a, b in zip(one, other, strict=True):
+            assert all(np.array_equal(p, q) for p, q in zip(a, b, strict=True))
 
 
 # The band
@@ -101,3 +132,113 @@ def test_band_reports_to_its_listeners(system, pair):
     band = driver.run()
     assert {event for event, _ in told} == {"initial", "update", "final"}
     assert {length for _, length in told} == {band.nimages}
+
+
+# Pairs
+
+
+@pytest.fixture(scope="module")
+def found(system, pair):
+    return {strategy: connect_pair(system, *pair, strategy) for strategy in STRATEGIES}
+
+
+@pytest.mark.parametrize("strategy", STRATEGIES)
+def test_every_strategy_gives_transition_states_only(system, found, strategy):
+    triples = found[strategy]
+    assert triples
+    assert_valid(system, triples)
+    for i, ((energy, x, *_), *_) in enumerate(triples):
+        for (other, y, *_), *_ in triples[:i]:
+            assert abs(energy - other) > 1e-9 or not system.symmetry.are_same(x, y)
+
+
+@pytest.mark.parametrize("strategy", STRATEGIES)
+def test_repetition_gives_the_same_to_the_last_bit(system, pair, found, strategy):
+    before = copy.deepcopy(system.params)
+    state = np.random.get_state()[1].copy()  # noqa: NPY002
+    assert_same(found[strategy], connect_pair(system.with_seed(7), *pair, strategy))
+    assert system.params == before
+    assert np.array_equal(state, np.random.get_state()[1])  # noqa: NPY002
+
+
+def test_strategies_are_different_ways(found):
+    first = [triples[0][0][1] for triples in found.values()]
+    for i, x in enumerate(first):
+        assert not any(np.array_equal(x, other) for other in first[:i])
+
+
+@pytest.mark.parametrize("strategy", STRATEGIES)
+def test_images_of_one_minimum_need_no_connection(system, pair, strategy):
+    operation = system.symmetry.random_operation(np.random.default_rng(0))
+    assert connect_pair(system, pair[0], system.symmetry.apply(operation, pair[0]), strategy) == []
+
+
+def test_unknown_strategy(system, pair):
+    with pytest.raises(InputError, match=r"^unknown strategy 'midpoints': did you mean 'midpoint'"):
+        connect_pair(system, *pair, "midpoints")
+
+
+def test_known_transition_states_are_not_descended_from_again(system, pair, monkeypatch):
+    descents = []
+
+    def count(*args, **kwargs):
+        descents.append(1)
+        return original(*args, **kwargs)
+
+    original = connect_module.descend
+    monkeypatch.setattr(connect_module, "descend", count)
+    database = system.create_database()
+    minima = [database.addMinimum(system.potential.getEnergy(x), x) for x in pair]
+    search = system.get_double_ended_connect(*minima, database, verbosity=0)
+    one = search._getLocalConnectObject().connect(*minima).new_transition_states
+    n = len(descents)
+    assert one and n == 2 * len(one)
+    two = search._getLocalConnectObject().connect(*minima).new_transition_states
+    assert len(descents) == n
+    assert [t[0].energy for t in two] == [t[0].energy for t in one]
+
+
+# One minimum
+
+
+def test_walks_uphill_give_transition_states_only(system, pair):
+    found = []
+    for mode in range(3):
+        for side in (1, -1):
+            triples = single_ended(system, pair[1], mode, side)
+            assert len(triples) <= 1
+            assert_same(triples, single_ended(system, pair[1], mode, side))
+            found += triples
+    assert len(found) >= 3
+    assert_valid(system, found)
+    energies = [t[0][0] for t in found]
+    assert len(np.unique(np.round(energies, 9))) >= 2
+
+
+def test_walks_leave_zero_modes_alone(ljat):
+    system = NNSystem(MLP([3, 4, 4]), ljat, regularization=1e-3, regularize_bias=False)
+    minimum = system.get_random_minimized_configuration()
+    assert minimum.success
+    found = [t for mode in range(6) for t in single_ended(system, minimum.coords, mode, 1)]
+    assert found
+    Z = system.symmetry.zero_modes
+    for (_, x, _, eigenvec), *_ in found:
+        values = np.linalg.eigvalsh(system.potential.getHessian(x) + 10 * Z @ Z.T)
+        assert values[0] < 0 < values[1]
+        assert np.abs(Z.T @ eigenvec).max() < 1e-8
+    with pytest.raises(InputError, match=f"mode must be below {system.net.n_parameters - 5}"):
+        single_ended(system, minimum.coords, system.net.n_parameters - 5, 1)
+
+
+@pytest.mark.parametrize(
+    ("mode", "side", "message"),
+    [
+        (-1, 1, "mode must be at least 0, not -1"),
+        (31, 1, "mode must be below 31, not 31"),
+        (0.5, 1, "mode must be an integer"),
+        (0, 0, "side must be 1 or -1, not 0"),
+    ],
+)
+def test_bad_walks(system, pair, mode, side, message):
+    with pytest.raises(InputError, match=message):
+        single_ended(system, pair[0], mode, side)
