@@ -64,7 +64,7 @@ class Band(NEB):
 
     def _force(self, path, gradients):
         """What `NEBForce` gives for each image, as rows."""
-        jumps = np.diff(path, axis=0)
+        jumps = path[1:] - path[:-1]
         before, after = jumps[:-1], jumps[1:]
         squares = _dot(jumps, jumps)
         self.distances[:] = np.sqrt(squares)[:, 0]
@@ -77,8 +77,8 @@ class Band(NEB):
             spring -= _dot(spring, tangent) * tangent
             share = _dot(spring, across) / np.maximum(_dot(across, across), _TINY)
             force += spring - share * across
-        climbing = np.array(self.isclimbing[1:-1])
-        force[climbing] = (gradients - 2 * along)[climbing]
+        climbing = np.flatnonzero(self.isclimbing[1:-1])
+        force[climbing] = gradients[climbing] - 2 * along[climbing]
         return force
 
 

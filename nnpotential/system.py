@@ -107,8 +107,8 @@ class NNSystem(BaseSystem):
         p.structural_quench_params.maxstep = 1.0
 
         connect = p.double_ended_connect
-        # A pair that resists this many bands is left to other partners.
-        connect.niter = 5
+        # Five bands leave half of the pairs of a deep network unconnected, twenty few.
+        connect.niter = 20
         local = connect.local_connect_params
         # Eigenvector following needs no more than this from a fair candidate.
         local.tsSearchParams = BaseParameters()
@@ -122,10 +122,13 @@ class NNSystem(BaseSystem):
         neb.image_density = 3.0
         neb.max_images = 30
         # Only a candidate is wanted; eigenvector following does the rest.
-        neb.iter_density = 10
+        neb.iter_density = 3
+        # Single nudging lets the images slide apart: more maxima, more transition states.
+        neb.dneb = False
         neb.verbose = -1
-        # The default tolerance of 1e-2 stops the band after two steps.
-        neb.NEBquenchParams = {"tol": 1e-5, "maxErise": 100.0, "maxstep": 0.1}
+        # The default tolerance of 1e-2 stops the band after two steps; the default
+        # memory of 4 and step of 0.1 leave it short of its path after that many iterations.
+        neb.NEBquenchParams = {"tol": 1e-5, "maxErise": 100.0, "maxstep": 0.5, "M": 10}
 
     def with_seed(self, seed):
         """The same system, parameters included, with a random generator of its own."""
