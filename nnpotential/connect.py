@@ -1,14 +1,32 @@
-"""Double-ended connection: pele's search with this project's transition states."""
+"""Connections: pele's double-ended search, and walks uphill from one minimum."""
 
 import logging
+from itertools import pairwise
 
+import numpy as np
 from pele.landscape import DoubleEndedConnect, LocalConnect
 from pele.storage import Database
 
+from .band import BandDriver
+from .checks import check_choice, check_integer
+from .errors import InputError
 from .saddle import descend, find_transition_state
-from .storage import store_minimum, store_transition_state
+from .stationary import spectrum
+from .storage import ENERGY_WINDOW, store_minimum, store_transition_state
 
-__all__ = ["NNDoubleEndedConnect", "NNLocalConnect"]
+__all__ = [
+    "STRATEGIES",
+    "NNDoubleEndedConnect",
+    "NNLocalConnect",
+    "connect_pair",
+    "single_ended",
+]
+
+STRATEGIES = ("standard", "alignment", "images", "midpoint")
+
+# Of first steps from 0.1 to 2 this one found most transition states on the
+# minimum's own rim; from any of them nearly every walk converged.
+_UPHILL = 0.2
 
 logger = logging.getLogger("nnpotential")
 
@@ -26,14 +44,18 @@ class NNLocalConnect(LocalConnect):
     pot : NNPotential
     mindist : callable
     symmetry : Symmetry
+    known : list, optional
+        Triples found before; new ones are added. A transition state among
+        them is not descended from again.
     **kwargs
         As for pele's `LocalConnect`; ``tsSearchParams`` go to
         `find_transition_state`, ``pushoff_params`` to `descend`.
     """
 
-    def __init__(self, pot, mindist, symmetry, **kwargs):
-        super().__init__(pot, mindist, **kwargs)
+    def __init__(self, pot, mindist, symmetry, *, known=None, create_neb=BandDriver, **kwargs):
+        super().__init__(pot, mindist, create_neb=create_neb, **kwargs)
         self.symmetry = symmetry
+        self.known = [] if known is None else known
 
     def connect(self, min1, min2):
         distance, _, _ = self.mindist(min1.coords, min2.coords)
@@ -43,7 +65,6 @@ class NNLocalConnect(LocalConnect):
         return super().connect(min1, min2)
 
     def _refineTransitionStates(self, neb, climbing_images):
-        zero_modes = self.symmetry.zero_modes
         for _, i in climbing_images[: self.nrefine_max]:
             tangent = neb.tangent(
                 neb.energies[i],
@@ -52,22 +73,18 @@ class NNLocalConnect(LocalConnect):
                 neb.coords[i] - neb.coords[i - 1],
                 neb.coords[i] - neb.coords[i + 1],
             )
-            found = find_transition_state(
-                neb.coords[i], self.pot, zero_modes, direction=tangent, **self.tsSearchParams
+            triple = _refine(
+                neb.coords[i],
+                tangent,
+                self.pot,
+                self.symmetry,
+                self.tsSearchParams,
+                self.pushoff_params,
+                self.known,
             )
-            if not found.success:
-                logger.info("transition state search failed: %s", found.message)
-                continue
-            ends = [
-                descend(
-                    found.coords, side * found.eigenvec, self.pot, zero_modes, **self.pushoff_params
-                )
-                for side in (1, -1)
-            ]
-            if not all(end.success and end.energy < found.energy for end in ends):
-                logger.info("descent from a transition state failed")
-                continue
-            self.res.new_transition_states.append((found, *ends))
+            found = self.res.new_transition_states
+            if triple is not None and not any(triple is other for other in found):
+                found.append(triple)
         return bool(self.res.new_transition_states)
 
 
@@ -82,17 +99,27 @@ class NNDoubleEndedConnect(DoubleEndedConnect):
     min1, min2, pot, mindist, database
         As for pele's class.
     symmetry : Symmetry
+    band_mindist : callable, optional
+        Aligns the ends of a band in place of `mindist`.
     **kwargs
         As for pele's class.
     """
 
-    def __init__(self, min1, min2, pot, mindist, database, symmetry, **kwargs):
+    def __init__(
+        self, min1, min2, pot, mindist, database, symmetry, *, band_mindist=None, **kwargs
+    ):
         self.symmetry = symmetry
+        self.band_mindist = band_mindist or mindist
+        self._known = []
         super().__init__(min1, min2, pot, mindist, database, **kwargs)
 
     def _getLocalConnectObject(self):
         return NNLocalConnect(
-            self.pot, self.mindist, symmetry=self.symmetry, **self.local_connect_params
+            self.pot,
+            self.band_mindist,
+            self.symmetry,
+            known=self._known,
+            **self.local_connect_params,
         )
 
     def _addTransitionState(self, ts_ret, min_ret1, min_ret2):
@@ -124,34 +151,53 @@ class NNDoubleEndedConnect(DoubleEndedConnect):
         return True
 
 
-STRATEGIES = ("standard", "alignment", "images", "midpoint")
-
-
-def single_ended(system, x, mode, side):
-    return []
-
-
 def connect_pair(system, x1, x2, strategy="standard"):
     """One double-ended connection between two minima.
+
+    What it finds depends on its arguments alone.
 
     Parameters
     ----------
     system : NNSystem
     x1, x2 : ndarray, shape (n_parameters,)
+    strategy : str
+        One of `STRATEGIES`: "standard"; for pairs that this does not connect
+        "alignment", bands to the second nearest image of a minimum; "images",
+        bands of twice as many images, optimised for twice as long; "midpoint",
+        the minimum below the middle of the two, if it is a third one, connected
+        to both.
 
     Returns
     -------
     list of tuple
         For each transition state ``(energy, coords, eigenval, eigenvec)`` and
         its two minima ``(energy, coords)``.
+
+    Raises
+    ------
+    InputError
+        For an unknown strategy.
     """
-    scratch = Database(
-        accuracy=system.params.database.accuracy, compareMinima=system.get_compare_minima()
-    )
-    minima = [scratch.addMinimum(system.potential.getEnergy(x), x) for x in (x1, x2)]
-    if minima[0] == minima[1]:
+    check_choice("strategy", strategy, STRATEGIES)
+    same = system.symmetry.are_same
+    if same(x1, x2):
         return []
-    system.get_double_ended_connect(*minima, scratch, verbosity=0).connect()
+    stops = [x1, x2]
+    if strategy == "midpoint":
+        _, image = system.symmetry.align(x1, x2)
+        middle = system.get_minimizer()(0.5 * (x1 + image))
+        if not middle.success or any(same(middle.coords, x) for x in stops):
+            return []
+        stops.insert(1, middle.coords)
+    scratch = Database()  # in memory: nothing need be read again after a commit
+    scratch.session.expire_on_commit = False
+    minima = [
+        store_minimum(scratch, system.symmetry, system.potential.getEnergy(x), x)[0] for x in stops
+    ]
+    scratch.session.commit()
+    options = _options(system, strategy)
+    for one, two in pairwise(minima):
+        system.get_double_ended_connect(one, two, scratch, verbosity=0, **options).connect()
     triples = [
         (
             (ts.energy, ts.coords, ts.eigenval, ts.eigenvec),
@@ -164,3 +210,94 @@ def connect_pair(system, x1, x2, strategy="standard"):
     scratch.connection.close()
     scratch.engine.dispose()
     return triples
+
+
+def _options(system, strategy):
+    """What a strategy changes in the parameters of the double-ended search."""
+    if strategy == "alignment":
+        symmetry = system.symmetry
+
+        def mindist(x1, x2):
+            distance, image = symmetry.align_second(x1, x2)
+            return distance, x1, image
+
+        return {"band_mindist": mindist}
+    if strategy == "images":
+        local = system.params.double_ended_connect.local_connect_params
+        band = local.NEBparams
+        doubled = {k: 2 * band[k] for k in ("image_density", "max_images")}
+        return {"local_connect_params": {**local, "NEBparams": {**band, **doubled}}}
+    return {}
+
+
+def single_ended(system, x, mode, side):
+    """Walk from a minimum up one of its soft modes to a transition state.
+
+    Parameters
+    ----------
+    system : NNSystem
+    x : ndarray, shape (n_parameters,)
+        A minimum.
+    mode : int
+        Which eigenvector of the Hessian to follow: 0 is the softest. Those
+        along which only the penalty changes are not counted; they lead nowhere.
+    side : {1, -1}
+        Its sign; the largest component of the eigenvector counts as positive.
+
+    Returns
+    -------
+    list of tuple
+        As `connect_pair` returns it: one triple, or none if the walk failed.
+        `x` need not be one of its minima.
+
+    Raises
+    ------
+    InputError
+        If there is no such mode or side.
+    """
+    x = np.asarray(x, dtype=float)
+    here = spectrum(system.potential, x, system.symmetry.penalty_modes)
+    if check_integer("mode", mode, 0) >= here.physical.size:
+        raise InputError(f"mode must be below {here.physical.size}, not {mode}")
+    if side not in (1, -1):
+        raise InputError(f"side must be 1 or -1, not {side!r}")
+    uphill = here.eigenvectors[:, mode]
+    uphill = uphill * side * np.sign(uphill[np.argmax(np.abs(uphill))])
+    local = system.params.double_ended_connect.local_connect_params
+    triple = _refine(
+        x + _UPHILL * uphill,
+        uphill,
+        system.potential,
+        system.symmetry,
+        local.tsSearchParams,
+        local.pushoff_params,
+        [],
+    )
+    if triple is None:
+        return []
+    ts, *ends = triple
+    return [
+        ((ts.energy, ts.coords, ts.eigenval, ts.eigenvec), *((e.energy, e.coords) for e in ends))
+    ]
+
+
+def _refine(candidate, direction, potential, symmetry, search, pushoff, known):
+    """Transition state and the two minima below it, or None. Adds them to `known`."""
+    zero_modes = symmetry.zero_modes
+    found = find_transition_state(candidate, potential, zero_modes, direction=direction, **search)
+    if not found.success:
+        logger.info("transition state search failed: %s", found.message)
+        return None
+    for triple in known:
+        near = abs(triple[0].energy - found.energy) <= ENERGY_WINDOW
+        if near and symmetry.are_same(triple[0].coords, found.coords):
+            return triple
+    ends = [
+        descend(found.coords, side * found.eigenvec, potential, zero_modes, **pushoff)
+        for side in (1, -1)
+    ]
+    if not all(end.success and end.energy < found.energy for end in ends):
+        logger.info("descent from a transition state failed")
+        return None
+    known.append((found, *ends))
+    return known[-1]

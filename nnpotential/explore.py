@@ -282,8 +282,9 @@ class Exploration:
         return "connect", *pair, purpose
 
     def _next_soft_mode(self):
+        curved = self.system.net.n_parameters - self.system.symmetry.penalty_modes.shape[1]
         for i in self._graph:
-            for mode in range(self.search.soft_modes):
+            for mode in range(min(self.search.soft_modes, curved)):
                 for side in (1, -1):
                     if (i, mode, side) not in self._followed:
                         self._followed.add((i, mode, side))

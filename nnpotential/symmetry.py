@@ -49,6 +49,9 @@ class Symmetry:
     ----------
     zero_modes : ndarray, shape (n_parameters, k)
         Orthonormal directions in which the loss never changes.
+    penalty_modes : ndarray, shape (n_parameters, k)
+        Orthonormal directions in which at most the penalty ever changes: the
+        common shifts of all outputs, where cross-entropy does not feel them.
     """
 
     def __init__(
@@ -65,10 +68,11 @@ class Symmetry:
         self._shifted = net.activation == "sigmoid" and free_bias
         self.has_signs = net.activation == "tanh" or self._shifted
         self._unit_signs = (1.0, -1.0) if self.has_signs else (1.0,)
+        softmax = loss == "cross_entropy"
         self.zero_modes = self._softmax_shifts(
-            free_bias and loss == "cross_entropy",
-            regularization == 0 and loss == "cross_entropy",
+            free_bias and softmax, regularization == 0 and softmax
         )
+        self.penalty_modes = self._softmax_shifts(net.bias and softmax, softmax)
 
     @property
     def log_n_images(self):
@@ -209,7 +213,7 @@ class Symmetry:
 
     # Alignment
 
-    def align(self, x1, x2, n_starts=8):
+    def align(self, x1, x2, n_starts=8, seed=0):
         """The image of `x2` nearest to `x1` that a local search finds.
 
         One layer at a time is assigned given all others, until nothing
@@ -221,6 +225,8 @@ class Symmetry:
         ----------
         x1, x2 : ndarray, shape (n_parameters,)
         n_starts : int
+        seed : int
+            Fixes the random starts.
 
         Returns
         -------
@@ -236,7 +242,7 @@ class Symmetry:
         n_hidden = len(self.net.hidden_sizes)
         if n_hidden <= 1:
             n_starts = 1
-        rng = np.random.default_rng(0)
+        rng = np.random.default_rng(seed)
         best = (np.inf, None)
         for start in range(n_starts):
             layers = layers2
@@ -254,19 +260,59 @@ class Symmetry:
             distance = _distance2(layers1, layers)
             if distance < best[0]:
                 best = (distance, layers)
-        image = self._vector(best[1])
-        gap = self._without_zero_modes(np.asarray(x1) - image)
+        return self._gap(x1, best[1])
+
+    def align_second(self, x1, x2):
+        """The second nearest image of `x2` to `x1`: another way between the two.
+
+        Starting from the nearest image, one unit at a time is kept from the
+        partner it has there, and the units of its layer are assigned again.
+
+        Parameters
+        ----------
+        x1, x2 : ndarray, shape (n_parameters,)
+
+        Returns
+        -------
+        distance : float
+        image : ndarray, shape (n_parameters,)
+            The nearest one again where there is no other.
+
+        References
+        ----------
+        K. G. Murty, Oper. Res. 16, 682 (1968).
+        """
+        layers1 = self._layers(x1)
+        nearest = self._layers(self.align(x1, x2)[1])
+        images = [
+            self._assign(layers1, nearest, depth, barred=unit)
+            for depth, n in enumerate(self.net.hidden_sizes)
+            for unit in range(n)
+        ]
+        ranked = sorted(((_distance2(layers1, i), n) for n, i in enumerate(images)))
+        # as near as the nearest is the same way: units without weights, a symmetric end
+        bound = (1 + self.tolerance) * _distance2(layers1, nearest)
+        other = next((images[n] for distance, n in ranked if distance > bound), nearest)
+        return self._gap(x1, other)
+
+    def _gap(self, x1, layers):
+        """Distance of `x1` from an image, and this image without zero modes between them."""
+        gap = self._without_zero_modes(np.asarray(x1) - self._vector(layers))
         return float(np.linalg.norm(gap)), np.asarray(x1) - gap
 
-    def _assign(self, layers1, layers2, depth, incoming_only=False):
+    def _assign(self, layers1, layers2, depth, incoming_only=False, barred=None):
+        """The layer of `layers2` brought nearest; unit `barred` may not stay as it is."""
         overlap = _incoming(layers1[depth]) @ _incoming(layers2[depth]).T
         if not incoming_only:
             overlap += layers1[depth + 1][0].T @ layers2[depth + 1][0]
-        gain = np.abs(overlap) if self.has_signs else overlap
-        _, permutation = linear_sum_assignment(gain, maximize=True)
-        chosen = overlap[np.arange(len(permutation)), permutation]
-        signs = np.where(chosen < 0, -1.0, 1.0) if self.has_signs else np.ones(len(permutation))
-        return _permute(layers2, depth, permutation, signs)
+        signs = np.where(overlap < 0, -1.0, 1.0) if self.has_signs else np.ones_like(overlap)
+        if barred is not None and self.has_signs:
+            signs[barred, barred] = -1.0
+        gain = signs * overlap
+        if barred is not None and not self.has_signs and len(gain) > 1:
+            gain[barred, barred] = -np.inf
+        units, permutation = linear_sum_assignment(gain, maximize=True)
+        return _permute(layers2, depth, permutation, signs[units, permutation])
 
 
 def _incoming(layer):

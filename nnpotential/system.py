@@ -10,6 +10,7 @@ from pele.systems import BaseSystem
 from pele.systems.basesystem import BaseParameters
 from pele.takestep import TakestepInterface
 
+from .band import BandDriver
 from .connect import NNDoubleEndedConnect
 from .errors import InputError
 from .potential import LossSettings, NNPotential
@@ -106,8 +107,8 @@ class NNSystem(BaseSystem):
         p.structural_quench_params.maxstep = 1.0
 
         connect = p.double_ended_connect
-        # A pair that resists this many bands is left to other partners.
-        connect.niter = 5
+        # Five bands leave half of the pairs of a deep network unconnected, twenty few.
+        connect.niter = 20
         local = connect.local_connect_params
         # Eigenvector following needs no more than this from a fair candidate.
         local.tsSearchParams = BaseParameters()
@@ -121,10 +122,13 @@ class NNSystem(BaseSystem):
         neb.image_density = 3.0
         neb.max_images = 30
         # Only a candidate is wanted; eigenvector following does the rest.
-        neb.iter_density = 10
+        neb.iter_density = 3
+        # Single nudging lets the images slide apart: more maxima, more transition states.
+        neb.dneb = False
         neb.verbose = -1
-        # The default tolerance of 1e-2 stops the band after two steps.
-        neb.NEBquenchParams = {"tol": 1e-5, "maxErise": 100.0, "maxstep": 0.1}
+        # The default tolerance of 1e-2 stops the band after two steps; the default
+        # memory of 4 and step of 0.1 leave it short of its path after that many iterations.
+        neb.NEBquenchParams = {"tol": 1e-5, "maxErise": 100.0, "maxstep": 0.5, "M": 10}
 
     def with_seed(self, seed):
         """The same system, parameters included, with a random generator of its own."""
@@ -223,6 +227,11 @@ class NNSystem(BaseSystem):
         return NNDoubleEndedConnect(
             min1, min2, self.potential, self.get_mindist(), database, self.symmetry, **options
         )
+
+    def createNEB(self, coords1, coords2, **kwargs):
+        """A `BandDriver` between two points, with pele's arguments."""
+        options = {**self.params.double_ended_connect.local_connect_params.NEBparams, **kwargs}
+        return BandDriver(self.potential, coords1, coords2, **options)
 
     def get_system_properties(self):
         """What a database of this system records, all plain numbers and strings."""

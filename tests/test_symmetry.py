@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from nnpotential import MLP, NNPotential, NNSystem, Symmetry, load_dataset
+from nnpotential.symmetry import Operation
 
 NETWORKS = [(3, 4), (3, 6, 4), (3, 4, 5, 4), (3, 3, 4, 3, 4)]
 
@@ -157,26 +158,56 @@ def test_alignment_undoes_any_operation(sizes):
         assert np.allclose(aligned, x)
 
 
-def test_alignment_of_one_hidden_layer_is_the_nearest_image():
+def all_images(symmetry, x):
+    """Of a network with one hidden layer of three units."""
     from itertools import permutations, product
 
-    net = MLP([2, 3, 2])
+    return [
+        symmetry.apply(Operation((np.array(p),), (np.array(s),)), x)
+        for p in permutations(range(3))
+        for s in product((1.0, -1.0) if symmetry.has_signs else (1.0,), repeat=3)
+    ]
+
+
+@pytest.mark.parametrize(("activation", "n_images"), [("tanh", 48), ("silu", 6)])
+def test_alignment_of_one_hidden_layer_is_the_nearest_image(activation, n_images):
+    net = MLP([2, 3, 2], activation)
     symmetry = Symmetry(net)
     rng = np.random.default_rng(0)
-    x, y = rng.normal(size=(2, net.n_parameters))
-    from nnpotential.symmetry import Operation
+    for _ in range(5):
+        x, y = rng.normal(size=(2, net.n_parameters))
+        images = all_images(symmetry, y)
+        assert len(images) == n_images
+        first, second, *_ = sorted(np.linalg.norm(x - image) for image in images)
+        for align, nearest in ((symmetry.align, first), (symmetry.align_second, second)):
+            distance, aligned = align(x, y)
+            assert distance == pytest.approx(nearest, rel=1e-12)
+            assert np.linalg.norm(x - aligned) == pytest.approx(nearest, rel=1e-12)
+            assert symmetry.are_same(aligned, y)
 
-    images = [
-        symmetry.apply(Operation((np.array(p),), (np.array(s),)), y)
-        for p in permutations(range(3))
-        for s in product((1.0, -1.0), repeat=3)
-    ]
-    assert len(images) == 48
-    nearest = min(np.linalg.norm(x - image) for image in images)
-    distance, aligned = symmetry.align(x, y)
-    assert distance == pytest.approx(nearest, rel=1e-12)
-    assert np.linalg.norm(x - aligned) == pytest.approx(nearest, rel=1e-12)
-    assert symmetry.are_same(aligned, y)
+
+def test_a_unit_without_weights_makes_no_second_image():
+    net = MLP([2, 3, 2])
+    symmetry = Symmetry(net)
+    x, y = np.random.default_rng(0).normal(size=(2, net.n_parameters))
+    for one in (x, y):
+        (W1, b1), (W2, _) = net.split(one)  # views
+        W1[0] = b1[0] = W2[:, 0] = 0
+    # in fours, the unit's sign in x and in y, as far as they are different points
+    distances = sorted(np.linalg.norm(x - image) for image in all_images(symmetry, y))
+    second = next(d for d in distances if d > distances[0] + 1e-9)
+    assert symmetry.align_second(x, y)[0] == pytest.approx(second, rel=1e-12)
+
+
+def test_second_image_of_a_deep_network():
+    net = MLP([3, 4, 3, 4])
+    symmetry = Symmetry(net)
+    rng = np.random.default_rng(0)
+    for _ in range(10):
+        x, y = rng.normal(size=(2, net.n_parameters))
+        distance, aligned = symmetry.align_second(x, y)
+        assert distance > symmetry.align(x, y)[0]
+        assert symmetry.are_same(aligned, y)
 
 
 @pytest.mark.parametrize("sizes", [(3, 4, 3, 4), (3, 3, 3, 3, 4)])
@@ -250,3 +281,22 @@ def test_xor_counts_are_exact():
     ]
     assert all(len(spectrum) == 1 for spectrum in spectra)
     assert len(set.union(*spectra)) == len(groups)
+
+
+@pytest.mark.parametrize("activation", ["tanh", "sigmoid", "silu"])
+@pytest.mark.parametrize("regularize_bias", [True, False])
+def test_only_the_penalty_feels_the_penalty_modes(activation, regularize_bias):
+    net = MLP([3, 5, 4], activation)
+    X, y = data(n=50)
+    options = {"regularization": 1e-2, "regularize_bias": regularize_bias}
+    pot = NNPotential(net, X, y, **options)
+    bare = NNPotential(net, X, y, regularization=0.0)
+    modes = Symmetry(net, **options).penalty_modes
+    assert modes.shape == (net.n_parameters, 6)
+    assert np.allclose(modes.T @ modes, np.eye(6), atol=1e-14)
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=net.n_parameters)
+    shifted = x + modes @ rng.normal(size=6)
+    assert bare.getEnergy(shifted) == pytest.approx(bare.getEnergy(x), rel=1e-13)
+    assert abs(pot.getEnergy(shifted) - pot.getEnergy(x)) > 1e-4
+    assert Symmetry(net, "squared_error").penalty_modes.shape[1] == 0
