@@ -175,9 +175,11 @@ class NNSystem(BaseSystem):
 
     def get_mindist(self):
         """A function ``x1, x2 -> distance, x1, nearest image of x2``."""
+        return self._mindist()
 
+    def _mindist(self, **options):
         def mindist(x1, x2):
-            distance, image = self.symmetry.align(x1, x2)
+            distance, image = self.symmetry.align(x1, x2, **options)
             return distance, x1, image
 
         return mindist
@@ -223,9 +225,15 @@ class NNSystem(BaseSystem):
 
     def get_double_ended_connect(self, min1, min2, database, **kwargs):
         """pele's `DoubleEndedConnect` with exact refinement; see `NNDoubleEndedConnect`."""
-        options = {**self.params.double_ended_connect, **kwargs}
+        options = {
+            "band_mindist": self.get_mindist(),
+            **self.params.double_ended_connect,
+            **kwargs,
+        }
+        # one start ranks pairs well enough; only the ends of a band need the nearest image
+        mindist = self._mindist(n_starts=1)
         return NNDoubleEndedConnect(
-            min1, min2, self.potential, self.get_mindist(), database, self.symmetry, **options
+            min1, min2, self.potential, mindist, database, self.symmetry, **options
         )
 
     def createNEB(self, coords1, coords2, **kwargs):
