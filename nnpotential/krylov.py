@@ -1,4 +1,8 @@
-"""The Hessian seen through products with vectors: what the search needs of it, matrix-free."""
+"""The Hessian seen through products with vectors: what the search needs of it, matrix-free.
+
+Block Krylov spaces stand in for the eigenbasis, so that quench and
+transition-state search take the same trust-region steps with either.
+"""
 
 import numpy as np
 import scipy.linalg
@@ -7,7 +11,7 @@ from .stationary import ENERGY_ERROR, RMS_TOLERANCE, ZERO, lift_zero_modes, rms
 
 __all__ = ["EXACT_LIMIT", "KRYLOV_LIMIT", "KrylovSpectrum"]
 
-KRYLOV_LIMIT = 300  # parameters above which products are cheaper than the Hessian
+KRYLOV_LIMIT = 400  # parameters above which products are cheaper than eigenvectors
 EXACT_LIMIT = 1500  # parameters up to which the sign of all eigenvalues is proved by Cholesky
 
 _MOST_VANISHING = 10  # modes of no curvature looked for at one point
@@ -126,7 +130,8 @@ def lowest_mode(product, n, threshold, risk=1e-6, max_steps=3000):
 
     Plain Lanczos from a random start. It ends as soon as a Ritz value is not
     above the threshold, or when an eigenvalue not above it would have been
-    overlooked with a probability below `risk`.
+    overlooked with a probability below `risk`, or after `max_steps`: the last
+    word is the verification's.
 
     Parameters
     ----------
@@ -152,20 +157,21 @@ def lowest_mode(product, n, threshold, risk=1e-6, max_steps=3000):
     """
     start = np.random.default_rng(0).normal(size=n)
     diagonal, off = [], []
-    for vector, a, b in _lanczos(product, start, min(n, max_steps)):
-        del vector
+    for _, a, b in _lanczos(product, start, max_steps):
         diagonal.append(a)
         off.append(b)
         k = len(diagonal)
-        if k % 20 and k < min(n, max_steps) and b > 0:
+        if k % 20 and k < max_steps and b > 0:
             continue
-        values = scipy.linalg.eigvalsh_tridiagonal(diagonal, off[:-1])
+        scale = max(np.abs(diagonal).max(), np.finfo(float).tiny)  # LAPACK's is absolute
+        matrix = np.array(diagonal) / scale, np.array(off[:-1]) / scale
+        values = scale * scipy.linalg.eigvalsh_tridiagonal(*matrix)
         ratio = (values[0] - threshold) / (values[-1] - threshold)
         if ratio <= 0 or 1.648 * np.sqrt(n) * np.exp(-np.sqrt(ratio) * (2 * k - 1)) < risk:
             break
     if values[0] > threshold:
         return float(values[0]), None
-    _, parts = scipy.linalg.eigh_tridiagonal(diagonal, off[:-1], select="i", select_range=(0, 0))
+    _, parts = scipy.linalg.eigh_tridiagonal(*matrix, select="i", select_range=(0, 0))
     again = zip(parts[:, 0], _lanczos(product, start, k), strict=True)
     vector = sum(part * vector for part, (vector, _, _) in again)
     return float(values[0]), vector / np.linalg.norm(vector)
@@ -294,10 +300,9 @@ class KrylovSpectrum:
         ----------
         step : ndarray, shape (m,)
             In the Ritz vectors; what the Hessian makes of it beyond the space
-            must be small against the gradient, the smaller the nearer the end
-            (R. S. Dembo, S. C. Eisenstat and T. Steihaug, SIAM J. Numer. Anal.
-            19, 400 (1982)). A tenth of it will do where the radius limits the
-            step.
+            must be small against the gradient: a hundredth of it, or three
+            tenths where the radius limits the step (R. S. Dembo, S. C.
+            Eisenstat and T. Steihaug, SIAM J. Numer. Anal. 19, 400 (1982)).
         radius : float
         followed : int, optional
             A Ritz vector that must be an eigenvector to a tenth of its

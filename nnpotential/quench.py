@@ -1,4 +1,4 @@
-"""Quench to a minimum: L-BFGS, then trust-region Newton with the exact Hessian."""
+"""Quench to a minimum: L-BFGS, then trust-region Newton with exact curvatures."""
 
 import numpy as np
 import scipy.linalg
@@ -65,8 +65,10 @@ def quench(
 def newton(x, potential, zero_modes, *, max_radius=1.0, nsteps=500):
     """Minimise by trust-region Newton steps with the exact Hessian.
 
-    A positive definite Hessian costs one Cholesky factorisation a step; only
-    where the full step is not allowed is it diagonalised. After convergence
+    Up to `krylov.KRYLOV_LIMIT` parameters a step costs one or a few Cholesky
+    factorisations, above it some products of the Hessian with vectors; where
+    the gradient vanishes all modes are looked at, so that no saddle passes for
+    a minimum (see `krylov.KrylovSpectrum.complete`). After convergence
     Newton steps go on while they still halve the gradient, so that the point
     is as accurate as the arithmetic.
 
@@ -83,6 +85,7 @@ def newton(x, potential, zero_modes, *, max_radius=1.0, nsteps=500):
     -------
     pele.optimize.Result
         ``coords, energy, grad, rms, nfev, nhev, nsteps, success, message``;
+        `nhev` counts Hessians, or products with one vector;
         `success` means converged, with no negative eigenvalue; where an
         eigenvalue vanishes, `message` says that the minimum is degenerate.
 
@@ -116,6 +119,7 @@ def newton(x, potential, zero_modes, *, max_radius=1.0, nsteps=500):
         nfev += 1
         if success:
             if rms(there.gradient) > 0.5 * rms(here.gradient):
+                nhev += there.n_curvatures
                 break
             x, here, nhev = x + step, there, nhev + here.n_curvatures
             continue
@@ -129,8 +133,10 @@ def newton(x, potential, zero_modes, *, max_radius=1.0, nsteps=500):
             radius = 0.25 * length
         elif gain > 0.75 and length > 0.8 * radius:
             radius = min(2 * radius, max_radius)
-        if np.isfinite(there.energy) and gain > 1e-3:
-            x, here, nhev = x + step, there, nhev + here.n_curvatures
+        accepted = np.isfinite(there.energy) and gain > 1e-3
+        nhev += (here if accepted else there).n_curvatures
+        if accepted:
+            x, here = x + step, there
         elif radius < 1e-14 * (1 + np.linalg.norm(x)):
             message = "no step lowers the loss"
             break

@@ -17,7 +17,9 @@ def find_transition_state(
 
     The step minimises, within a trust radius, the image of the loss in which
     gradient and curvature along the followed mode have changed sign; a
-    transition state of the loss is a minimum of the image.
+    transition state of the loss is a minimum of the image. Up to
+    `krylov.KRYLOV_LIMIT` parameters the Hessian is diagonalised at every step,
+    above it in a Krylov space that holds the gradient and the mode followed.
 
     Parameters
     ----------
@@ -37,7 +39,8 @@ def find_transition_state(
     -------
     pele.optimize.Result
         ``coords, energy, grad, rms, eigenval, eigenvec, nfev, nsteps, success,
-        message``; `success` means converged with index one.
+        message``, and ``nhev``, which counts Hessians or products with one
+        vector; `success` means converged with index one.
 
     References
     ----------
@@ -83,6 +86,7 @@ def find_transition_state(
         nfev += 1
         if settled and there.rms > 0.5 * here.rms:
             message = "converged"
+            nhev += there.n_curvatures
             break
 
         error = abs(there.energy - here.energy - predicted)
@@ -94,8 +98,10 @@ def find_transition_state(
             radius = 0.4 * length
         elif quality < 0.2 and length > 0.8 * radius:
             radius = min(1.5 * radius, max_radius)
-        if np.isfinite(quality) and quality < 1.0:
-            x, here, nhev = x + move, there, nhev + here.n_curvatures
+        accepted = np.isfinite(quality) and quality < 1.0
+        nhev += (here if accepted else there).n_curvatures
+        if accepted:
+            x, here = x + move, there
         elif radius < 1e-12:
             message = "no step agrees with the quadratic model"
             break
