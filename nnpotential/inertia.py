@@ -215,13 +215,14 @@ def lanczos_ends(product, start, max_steps, threshold=0.0, risk=0.0):
     """
     n = start.size
     vector, before, off = start / np.linalg.norm(start), 0.0, 0.0
-    diagonal, offs = [], []
+    diagonal, offs, check = [], [], 20
     for k in range(1, max_steps + 1):
         new = product(vector) - off * before
         diagonal.append(vector @ new)
         new -= diagonal[-1] * vector
         off = np.linalg.norm(new)
-        if k % 20 == 0 or k == max_steps or off == 0:
+        if k >= check or k == max_steps or off == 0:
+            check = 1.1 * k
             scale = max(np.abs(diagonal).max(), np.finfo(float).tiny)  # LAPACK's is absolute
             ends = scale * eigvalsh_tridiagonal(np.array(diagonal) / scale, np.array(offs) / scale)
             width = ends[-1] - threshold

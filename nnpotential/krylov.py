@@ -156,13 +156,14 @@ def lowest_mode(product, n, threshold, risk=1e-6, max_steps=3000):
     (1992), theorem 4.2.
     """
     start = np.random.default_rng(0).normal(size=n)
-    diagonal, off = [], []
+    diagonal, off, check = [], [], 20
     for _, a, b in _lanczos(product, start, max_steps):
         diagonal.append(a)
         off.append(b)
         k = len(diagonal)
-        if k % 20 and k < max_steps and b > 0:
+        if k < check and k < max_steps and b > 0:
             continue
+        check = 1.1 * k
         scale = max(np.abs(diagonal).max(), np.finfo(float).tiny)  # LAPACK's is absolute
         matrix = np.array(diagonal) / scale, np.array(off[:-1]) / scale
         values = scale * scipy.linalg.eigvalsh_tridiagonal(*matrix)

@@ -104,11 +104,11 @@ def newton(x, potential, zero_modes, *, max_radius=1.0, nsteps=500):
         step, predicted = here.step(radius)
         if not success and rms(here.gradient) <= RMS_TOLERANCE:
             arrived = -predicted <= ENERGY_ERROR and np.linalg.norm(step) <= radius
-            if here.is_definite():
-                if arrived:
-                    success, message = True, "converged"
-            else:
+            if arrived and here.is_definite():
+                success, message = True, "converged"
+            elif arrived or not here.looks_definite():
                 modes = here.spectrum()
+                modes.complete()
                 firm = modes.firm_energy_error <= ENERGY_ERROR
                 if modes.index == 0 and modes.n_degenerate and firm:
                     success, message = True, "converged to a degenerate minimum"
@@ -167,6 +167,10 @@ class _Matrix:
         step, predicted, self._definite = _step(self._hessian, self.gradient, radius)
         return step, predicted
 
+    def looks_definite(self):
+        """Whether the curvatures met so far are positive."""
+        return self._definite
+
     def is_definite(self):
         """Whether all curvatures are positive."""
         return self._definite
@@ -195,8 +199,11 @@ class _Products:
         predicted = float(modes.components @ step + 0.5 * modes.eigenvalues @ step**2)
         return modes.expand(step), predicted
 
+    def looks_definite(self):
+        return self._modes.index + self._modes.n_degenerate == 0
+
     def is_definite(self):
-        return self._modes.complete() and self._modes.index + self._modes.n_degenerate == 0
+        return self.looks_definite() and self._modes.complete() and self.looks_definite()
 
     def spectrum(self):
         return self._modes
