@@ -1,9 +1,10 @@
-"""Quench to a minimum: L-BFGS, then trust-region Newton with the exact Hessian."""
+"""Quench to a minimum: L-BFGS, then trust-region Newton with exact curvatures."""
 
 import numpy as np
 import scipy.linalg
 from pele.optimize import Result, lbfgs_cpp
 
+from .krylov import KRYLOV_LIMIT, KrylovSpectrum
 from .stationary import (
     ENERGY_ERROR,
     RMS_TOLERANCE,
@@ -64,8 +65,10 @@ def quench(
 def newton(x, potential, zero_modes, *, max_radius=1.0, nsteps=500):
     """Minimise by trust-region Newton steps with the exact Hessian.
 
-    A positive definite Hessian costs one Cholesky factorisation a step; only
-    where the full step is not allowed is it diagonalised. After convergence
+    Up to `krylov.KRYLOV_LIMIT` parameters a step costs one or a few Cholesky
+    factorisations, above it some products of the Hessian with vectors; where
+    the gradient vanishes all modes are looked at, so that no saddle passes for
+    a minimum (see `krylov.KrylovSpectrum.complete`). After convergence
     Newton steps go on while they still halve the gradient, so that the point
     is as accurate as the arithmetic.
 
@@ -82,6 +85,7 @@ def newton(x, potential, zero_modes, *, max_radius=1.0, nsteps=500):
     -------
     pele.optimize.Result
         ``coords, energy, grad, rms, nfev, nhev, nsteps, success, message``;
+        `nhev` counts Hessians, or products with one vector;
         `success` means converged, with no negative eigenvalue; where an
         eigenvalue vanishes, `message` says that the minimum is degenerate.
 
@@ -91,59 +95,118 @@ def newton(x, potential, zero_modes, *, max_radius=1.0, nsteps=500):
     """
     radius = max_radius
     x = x - zero_modes @ (zero_modes.T @ x)
-    energy, gradient, hessian = potential.getEnergyGradientHessian(x)
-    nfev = nhev = 1
+    look = _Products if x.size > KRYLOV_LIMIT else _Matrix
+    here = look(potential, x, zero_modes)
+    nfev, nhev = 1, 0
     steps = 0
     success, message = False, "too many steps"
     while steps < nsteps:
-        lifted = lift_zero_modes(hessian, zero_modes)
-        step, predicted, definite = _step(lifted, gradient, radius)
-        if (
-            definite
-            and rms(gradient) <= RMS_TOLERANCE
-            and -predicted <= ENERGY_ERROR
-            and np.linalg.norm(step) <= radius
-        ):
-            success, message = True, "converged"
-        elif not definite and rms(gradient) <= RMS_TOLERANCE:
-            here = spectrum(potential, x, zero_modes)
-            if here.index == 0 and here.n_degenerate and here.firm_energy_error <= ENERGY_ERROR:
-                success, message = True, "converged to a degenerate minimum"
-                break
+        step, predicted = here.step(radius)
+        if not success and rms(here.gradient) <= RMS_TOLERANCE:
+            arrived = -predicted <= ENERGY_ERROR and np.linalg.norm(step) <= radius
+            if arrived and here.is_definite():
+                success, message = True, "converged"
+            elif arrived or not here.looks_definite():
+                modes = here.spectrum()
+                modes.complete()
+                firm = modes.firm_energy_error <= ENERGY_ERROR
+                if modes.index == 0 and modes.n_degenerate and firm:
+                    success, message = True, "converged to a degenerate minimum"
+                    break
+                step, predicted = here.step(radius)  # now that all modes are known
         steps += 1
-        new = potential.getEnergyGradientHessian(x + step)
-        nfev, nhev = nfev + 1, nhev + 1
+        there = look(potential, x + step, zero_modes)
+        nfev += 1
         if success:
-            if rms(new[1]) > 0.5 * rms(gradient):
+            if rms(there.gradient) > 0.5 * rms(here.gradient):
+                nhev += there.n_curvatures
                 break
-            x, (energy, gradient, hessian) = x + step, new
+            x, here, nhev = x + step, there, nhev + here.n_curvatures
             continue
-        gain = (new[0] - energy) / predicted
+        gain = (there.energy - here.energy) / predicted
         # near the end the loss drowns in rounding, but the gradient does not
-        rounding = 1e-14 * (abs(energy) + 1)
-        if -predicted < rounding and rms(new[1]) < rms(gradient):
+        rounding = 1e-14 * (abs(here.energy) + 1)
+        if -predicted < rounding and rms(there.gradient) < rms(here.gradient):
             gain = 1.0
         length = np.linalg.norm(step)
-        if not np.isfinite(new[0]) or gain < 0.25:
+        if not np.isfinite(there.energy) or gain < 0.25:
             radius = 0.25 * length
         elif gain > 0.75 and length > 0.8 * radius:
             radius = min(2 * radius, max_radius)
-        if np.isfinite(new[0]) and gain > 1e-3:
-            x, (energy, gradient, hessian) = x + step, new
+        accepted = np.isfinite(there.energy) and gain > 1e-3
+        nhev += (here if accepted else there).n_curvatures
+        if accepted:
+            x, here = x + step, there
         elif radius < 1e-14 * (1 + np.linalg.norm(x)):
             message = "no step lowers the loss"
             break
     return Result(
         coords=x,
-        energy=energy,
-        grad=gradient,
-        rms=rms(gradient),
+        energy=here.energy,
+        grad=here.gradient,
+        rms=rms(here.gradient),
         nfev=nfev,
-        nhev=nhev,
+        nhev=nhev + here.n_curvatures,
         nsteps=steps,
         success=success,
         message=message,
     )
+
+
+class _Matrix:
+    """Loss, gradient and dense Hessian at a point, and the step from there."""
+
+    def __init__(self, potential, x, zero_modes):
+        self._at = potential, x, zero_modes
+        self.energy, self.gradient, hessian = potential.getEnergyGradientHessian(x)
+        self._hessian = lift_zero_modes(hessian, zero_modes)
+        self.n_curvatures = 1
+
+    def step(self, radius):
+        """The step within `radius`, and the change of the loss that it promises."""
+        step, predicted, self._definite = _step(self._hessian, self.gradient, radius)
+        return step, predicted
+
+    def looks_definite(self):
+        """Whether the curvatures met so far are positive."""
+        return self._definite
+
+    def is_definite(self):
+        """Whether all curvatures are positive."""
+        return self._definite
+
+    def spectrum(self):
+        """The `Spectrum` of the point."""
+        return spectrum(*self._at)
+
+
+class _Products:
+    """As `_Matrix`, from products of the Hessian with vectors."""
+
+    def __init__(self, potential, x, zero_modes):
+        self._modes = KrylovSpectrum(potential, x, zero_modes)
+        self.energy, self.gradient = self._modes.energy, self._modes.gradient
+
+    @property
+    def n_curvatures(self):
+        return self._modes.n_curvatures
+
+    def step(self, radius):
+        modes = self._modes
+        step = trust_region_step(modes.eigenvalues, modes.components, radius)
+        while modes.refine(step, radius):
+            step = trust_region_step(modes.eigenvalues, modes.components, radius)
+        predicted = float(modes.components @ step + 0.5 * modes.eigenvalues @ step**2)
+        return modes.expand(step), predicted
+
+    def looks_definite(self):
+        return self._modes.index + self._modes.n_degenerate == 0
+
+    def is_definite(self):
+        return self.looks_definite() and self._modes.complete() and self.looks_definite()
+
+    def spectrum(self):
+        return self._modes
 
 
 def _step(hessian, gradient, radius):

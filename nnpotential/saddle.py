@@ -3,6 +3,7 @@
 import numpy as np
 from pele.optimize import Result
 
+from .krylov import KRYLOV_LIMIT, KrylovSpectrum
 from .quench import newton
 from .stationary import spectrum, trust_region_step
 
@@ -16,7 +17,9 @@ def find_transition_state(
 
     The step minimises, within a trust radius, the image of the loss in which
     gradient and curvature along the followed mode have changed sign; a
-    transition state of the loss is a minimum of the image.
+    transition state of the loss is a minimum of the image. Up to
+    `krylov.KRYLOV_LIMIT` parameters the Hessian is diagonalised at every step,
+    above it in a Krylov space that holds the gradient and the mode followed.
 
     Parameters
     ----------
@@ -36,7 +39,8 @@ def find_transition_state(
     -------
     pele.optimize.Result
         ``coords, energy, grad, rms, eigenval, eigenvec, nfev, nsteps, success,
-        message``; `success` means converged with index one.
+        message``, and ``nhev``, which counts Hessians or products with one
+        vector; `success` means converged with index one.
 
     References
     ----------
@@ -44,31 +48,45 @@ def find_transition_state(
     Miller, J. Chem. Phys. 75, 2800 (1981).
     """
     x = np.array(x, dtype=float)
-    here = spectrum(potential, x, zero_modes)
-    nfev = 1
+    matrix_free = x.size > KRYLOV_LIMIT
+    guesses = [] if direction is None else [direction]
+
+    def look(x, guesses):
+        if matrix_free:
+            return KrylovSpectrum(potential, x, zero_modes, guesses)
+        return spectrum(potential, x, zero_modes)
+
+    if matrix_free and not guesses:
+        guesses = [np.random.default_rng(0).normal(size=x.size)]
+    here = look(x, guesses)
+    nfev, nhev = 1, 0
     message = "too many steps"
     settled = False
     for _ in range(nsteps):
-        values = here.eigenvalues
-        followed = 0
-        if direction is not None and values[0] > -1e-12 * np.abs(here.physical).max():
-            followed = int(np.argmax(np.abs(here.eigenvectors.T @ direction)))
-        elif direction is not None:
-            overlap = np.abs(here.eigenvectors.T @ direction)
-            followed = 0 if overlap[0] > 0.3 * overlap.max() else int(np.argmax(overlap))
-        direction = here.eigenvectors[:, followed]
-
-        flip = np.ones_like(values)
-        flip[followed] = -1.0
-        components = here.components
-        step = trust_region_step(flip * values, flip * components, radius)
+        while True:
+            followed = _followed(here, direction)
+            values = here.eigenvalues
+            flip = np.ones_like(values)
+            flip[followed] = -1.0
+            components = here.components
+            step = trust_region_step(flip * values, flip * components, radius)
+            if here.refine(step, radius, followed):
+                continue
+            if settled or not (here.index == 1 and followed == 0 and here.converged):
+                break
+            if here.complete():
+                settled = True
+                break
+            if here.index == 1:
+                break  # where all modes could not be told
+        direction = here.vector(followed)
         predicted = float(components @ step + 0.5 * values @ step**2)
-        if here.index == 1 and followed == 0 and here.converged:
-            settled = True
-        there = spectrum(potential, x + here.eigenvectors @ step, zero_modes)
+        move = here.expand(step)
+        there = look(x + move, [here.vector(i) for i in {0, followed}] if matrix_free else ())
         nfev += 1
         if settled and there.rms > 0.5 * here.rms:
             message = "converged"
+            nhev += there.n_curvatures
             break
 
         error = abs(there.energy - here.energy - predicted)
@@ -80,8 +98,10 @@ def find_transition_state(
             radius = 0.4 * length
         elif quality < 0.2 and length > 0.8 * radius:
             radius = min(1.5 * radius, max_radius)
-        if np.isfinite(quality) and quality < 1.0:
-            x, here = x + here.eigenvectors @ step, there
+        accepted = np.isfinite(quality) and quality < 1.0
+        nhev += (here if accepted else there).n_curvatures
+        if accepted:
+            x, here = x + move, there
         elif radius < 1e-12:
             message = "no step agrees with the quadratic model"
             break
@@ -90,19 +110,35 @@ def find_transition_state(
             settled, message = False, f"index {here.index}"
     elif here.converged:
         message = f"converged to index {here.index}"
+    eigenval, eigenvec = float(here.eigenvalues[0]), here.vector(0)
+    if settled:
+        eigenval, eigenvec = here.polish(0)
+    nhev += here.n_curvatures
     return Result(
         coords=x,
         energy=here.energy,
         grad=here.gradient,
         rms=here.rms,
-        eigenval=float(here.eigenvalues[0]),
-        eigenvec=here.eigenvectors[:, 0].copy(),
+        eigenval=eigenval,
+        eigenvec=eigenvec,
         nfev=nfev,
-        nhev=nfev,
+        nhev=nhev,
         nsteps=nfev - 1,
         success=settled,
         message=message,
     )
+
+
+def _followed(here, direction):
+    """Which mode to walk uphill along."""
+    if direction is None:
+        return 0
+    overlap = np.abs(here.project(direction))
+    if here.eigenvalues[0] < -1e-12 * np.abs(here.physical).max() and (
+        overlap[0] > 0.3 * overlap.max()
+    ):
+        return 0
+    return int(np.argmax(overlap))
 
 
 def descend(transition_state, direction, potential, zero_modes, *, pushoff=0.02, radius=0.1):

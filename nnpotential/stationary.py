@@ -26,11 +26,36 @@ class Spectrum:
     eigenvalues: np.ndarray
     eigenvectors: np.ndarray
     n_zero_modes: int
+    n_curvatures = 1  # Hessians that were evaluated
 
     @property
     def components(self):
         """The gradient in the eigenbasis."""
         return self.eigenvectors.T @ self.gradient
+
+    def project(self, vector):
+        """A vector in the eigenbasis."""
+        return self.eigenvectors.T @ vector
+
+    def expand(self, parts):
+        """The reverse of `project`."""
+        return self.eigenvectors @ parts
+
+    def vector(self, i):
+        """Eigenvector `i`."""
+        return self.eigenvectors[:, i].copy()
+
+    def refine(self, step, radius, followed=None):
+        """False: these are all eigenvectors, no step is resolved any better."""
+        return False
+
+    def complete(self):
+        """True: these are all eigenvalues."""
+        return True
+
+    def polish(self, i):
+        """Eigenvalue and -vector `i`."""
+        return float(self.eigenvalues[i]), self.vector(i)
 
     @property
     def rms(self):

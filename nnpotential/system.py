@@ -13,6 +13,7 @@ from pele.takestep import TakestepInterface
 from .band import BandDriver
 from .connect import NNDoubleEndedConnect
 from .errors import InputError
+from .krylov import KRYLOV_LIMIT
 from .potential import LossSettings, NNPotential
 from .quench import quench
 from .stationary import spectrum
@@ -100,7 +101,10 @@ class NNSystem(BaseSystem):
         # At 1.0 most steps of 3-10-4 and 3-5-4 networks fell back, at 2.0 few did.
         p.takestep.stepsize = 2.0
         # Below this rms gradient Newton needs some five steps; above it, far more.
-        p.structural_quench_params.lbfgs_tol = 1e-5
+        # Matrix-free, L-BFGS is the cheaper of the two almost to the end.
+        p.structural_quench_params.lbfgs_tol = (
+            1e-5 if self.net.n_parameters <= KRYLOV_LIMIT else 1e-8
+        )
         # Condition numbers of 1e5 and more: a long memory pays for itself.
         p.structural_quench_params.memory = 30
         # The default of 0.1 crawls across distances of order ten.

@@ -3,15 +3,18 @@
 Nothing here comes from the search but the potential itself and the matching of
 symmetry images: spectra are recomputed, and the minima that a transition state
 joins are found by following the gradient flow, not by the search's own steps.
+Index and convergence are proved by factorising the Hessian where that is
+affordable (`inertia.PROOF_LIMIT`), and beyond certified from products with
+vectors at a risk of 1e-6 per point (`inertia.RISK`).
 """
 
 import numpy as np
 from pele.storage import Minimum
-from scipy.integrate import LSODA
-from scipy.linalg import cho_factor, cho_solve
 from sqlalchemy.orm import undefer
 
-from .stationary import ENERGY_ERROR, RMS_TOLERANCE, ZERO
+from .flow import GradientFlow
+from .inertia import Curvature, NegativeCurvatureError, conjugate_gradients
+from .stationary import ENERGY_ERROR, RMS_TOLERANCE
 from .storage import ENERGY_WINDOW
 
 __all__ = [
@@ -31,7 +34,7 @@ OUTCOMES = {
     "duplicate": "an image of a minimum stored before",
     "not above": "not above both its minima",
     "descends elsewhere": "steepest descent leads to other minima than those stored",
-    "undecided": "steepest descent ends in no minimum",
+    "undecided": "steepest descent ends in no minimum, or the index could not be certified",
     "not checked": "the check itself failed three times",
 }
 
@@ -79,12 +82,10 @@ def verify_transition_state(system, ts):
         Loss and coordinates of the minima that the two sides lead to; empty
         where the check ended before.
     """
-    outcome = verify_point(system, ts, index=1)
+    outcome, mode = _examine(system, ts, index=1)
     if outcome != "ok":
         return outcome, []
-    _, vectors = _eigen(system, ts.coords)
-    push = _PUSHOFF * vectors[:, 0]
-    ends = [follow_gradient(system, ts.coords + side * push) for side in (1, -1)]
+    ends = [follow_gradient(system, ts.coords + side * _PUSHOFF * mode) for side in (1, -1)]
     if any(end is None for end in ends):
         return "undecided", []
     same = system.symmetry.are_same
@@ -95,23 +96,6 @@ def verify_transition_state(system, ts):
     if not (ts.energy > ts.minimum1.energy and ts.energy > ts.minimum2.energy):
         return "not above", ends
     return "ok", ends
-
-
-def _physical_hessian(system, x):
-    """The Hessian on the complement of the known zero modes, and that basis or None."""
-    H = system.potential.getHessian(x)
-    Z = system.symmetry.zero_modes
-    if Z.shape[1] == 0:
-        return H, None
-    basis = np.linalg.qr(Z, mode="complete")[0][:, Z.shape[1] :]
-    return basis.T @ H @ basis, basis
-
-
-def _eigen(system, x):
-    """Eigenvalues and -vectors of the Hessian without the known zero modes."""
-    H, basis = _physical_hessian(system, x)
-    values, vectors = np.linalg.eigh(H)
-    return values, vectors if basis is None else basis @ vectors
 
 
 def verify_point(system, point, index):
@@ -130,32 +114,36 @@ def verify_point(system, point, index):
     str
         A key of `OUTCOMES`.
     """
+    return _examine(system, point, index)[0]
+
+
+def _examine(system, point, index):
+    """Outcome for one stored point, and its direction of negative curvature or None."""
     x = np.asarray(point.coords)
     energy, gradient = system.potential.getEnergyGradient(x)
     if abs(energy - point.energy) > ENERGY_ERROR * max(1.0, abs(energy)):
-        return "loss differs"
-    values, vectors = _eigen(system, x)
+        return "loss differs", None
     if np.sqrt(np.mean(gradient**2)) > RMS_TOLERANCE:
-        return "not converged"
-    vanishing = np.abs(values) < ZERO * np.abs(values).max()
-    if vanishing.any():
-        return "degenerate"
-    if 0.5 * ((vectors.T @ gradient) ** 2 / np.abs(values)).sum() > ENERGY_ERROR:
-        return "not converged"
-    if (values < 0).sum() != index:
-        return "wrong index"
-    return "ok"
+        return "not converged", None
+    curvature = Curvature(system.potential, x, system.symmetry.zero_modes)
+    outcome, solve, mode = curvature.judge(index)
+    if outcome != "ok":
+        return outcome, None
+    step = solve(gradient)
+    if step is None or 0.5 * gradient @ step > ENERGY_ERROR:
+        return "not converged", None
+    return "ok", mode
 
 
-def follow_gradient(system, x, accuracy=1e-8, max_time=1e8, max_steps=100_000):
+def follow_gradient(system, x, tolerance=1e-4, max_time=1e8, max_steps=100_000):
     """Integrate ``dx/dt = -g`` from `x` to a minimum.
 
     Parameters
     ----------
     system : NNSystem
     x : ndarray, shape (n_parameters,)
-    accuracy : float
-        Relative tolerance of the integrator; the absolute one is a hundredth.
+    tolerance : float
+        Local error of a step of the integrator, see `GradientFlow`.
     max_time : float
         In units of squared parameters per nat.
     max_steps : int
@@ -164,53 +152,41 @@ def follow_gradient(system, x, accuracy=1e-8, max_time=1e8, max_steps=100_000):
     -------
     (float, ndarray) or None
         Loss and coordinates of the minimum, or None if there is none in reach.
-
-    References
-    ----------
-    A. C. Hindmarsh, ODEPACK (1983): LSODA, which changes between a non-stiff
-    and a stiff method.
     """
-    potential = system.potential
-    flow = LSODA(
-        lambda _, y: -potential.getGradient(y),
-        0.0,
-        np.array(x, dtype=float),
-        max_time,
-        rtol=accuracy,
-        atol=0.01 * accuracy,
-        jac=lambda _, y: -potential.getHessian(y),
-    )
+    flow = GradientFlow(system.potential, x, tolerance)
     for step in range(max_steps):
-        if flow.status != "running":
-            break
-        if step % 20 == 0:
-            arrived = _nearby_minimum(system, flow.y)
+        if step % 10 == 0:
+            arrived = _nearby_minimum(system, flow.x, flow.gradient)
             if arrived is not None:
                 return arrived
-        flow.step()
-    return _nearby_minimum(system, flow.y)
+        if flow.time > max_time or not flow.step():
+            break
+    return _nearby_minimum(system, flow.x, flow.gradient)
 
 
-def _nearby_minimum(system, x):
+def _nearby_minimum(system, start, gradient):
     """The minimum a few short Newton steps away, or None."""
-    start = x
+    if np.sqrt(np.mean(gradient**2)) > 1e-3:
+        return None
+    potential, zero_modes = system.potential, system.symmetry.zero_modes
+    x = start
     for _ in range(10):
-        energy, gradient = system.potential.getEnergyGradient(x)
-        if x is start and np.sqrt(np.mean(gradient**2)) > 1e-3:
-            return None
-        H, basis = _physical_hessian(system, x)
+        energy, gradient = potential.getEnergyGradient(x)
+        gradient = gradient - zero_modes @ (zero_modes.T @ gradient)
         try:
-            factor = cho_factor(H)
-        except np.linalg.LinAlgError:
-            return None  # not where all curvatures are positive
-        if basis is None:
-            step = -cho_solve(factor, gradient)
-        else:
-            step = -basis @ cho_solve(factor, basis.T @ gradient)
-        if np.linalg.norm(x + step - start) > _NEAR:
+            step = conjugate_gradients(
+                lambda v, x=x: potential.hessian_vector_product(x, v),
+                -gradient,
+                longest=_NEAR,
+            )
+        except NegativeCurvatureError:
+            return None
+        if step is None or np.linalg.norm(x + step - start) > _NEAR:
             return None
         if np.linalg.norm(step) <= 1e-8:
-            return float(energy), x
+            # the steps may not feel a mode along which there is no gradient
+            outcome, _, _ = Curvature(potential, x, zero_modes).judge(0)
+            return (float(energy), x) if outcome == "ok" else None
         x = x + step
     return None
 

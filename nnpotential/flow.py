@@ -1,0 +1,135 @@
+"""The gradient flow ``dx/dt = -g``, by an explicit method for stiff real spectra."""
+
+from functools import cache
+
+import numpy as np
+
+__all__ = ["GradientFlow"]
+
+_DAMPING = 2 / 13
+_MAX_STAGES = 400
+
+
+@cache
+def _coefficients(stages):
+    """mu, nu, mu~, gamma~ of each stage; those of stage 1 are mu~ alone."""
+    w0 = 1 + _DAMPING / stages**2
+    T, dT, ddT = [1.0, w0], [0.0, 1.0], [0.0, 0.0]
+    for _ in range(2, stages + 1):
+        ddT.append(2 * w0 * ddT[-1] - ddT[-2] + 4 * dT[-1])
+        dT.append(2 * w0 * dT[-1] - dT[-2] + 2 * T[-1])
+        T.append(2 * w0 * T[-1] - T[-2])
+    w1 = dT[stages] / ddT[stages]
+    b = [ddT[j] / dT[j] ** 2 if j > 1 else 0.0 for j in range(stages + 1)]
+    b[0] = b[1] = b[2]
+    rows = [(0.0, 0.0, b[1] * w1, 0.0)]
+    for j in range(2, stages + 1):
+        tilde = 2 * b[j] * w1 / b[j - 1]
+        a = 1 - b[j - 1] * T[j - 1]
+        rows.append((2 * b[j] * w0 / b[j - 1], -b[j] / b[j - 2], tilde, -a * tilde))
+    return rows
+
+
+class GradientFlow:
+    """Steepest descent as a differential equation, followed step by step.
+
+    The Runge-Kutta-Chebyshev method of second order needs gradients only; its
+    stable step grows with the square of the number of stages, so that it
+    passes over the fast, decayed modes at the cost of their square root.
+
+    Parameters
+    ----------
+    potential : NNPotential
+    x : ndarray, shape (n,)
+    tolerance : float
+        Local error of a step, a distance in parameter space.
+
+    Attributes
+    ----------
+    time : float
+        In units of squared parameters per nat.
+    x, energy, gradient
+        Where the flow is.
+    n_gradients : int
+
+    References
+    ----------
+    B. P. Sommeijer, L. F. Shampine and J. G. Verwer, J. Comput. Appl. Math.
+    88, 315 (1998).
+    """
+
+    def __init__(self, potential, x, tolerance=1e-4):
+        self._potential, self._tolerance = potential, tolerance
+        self.x = np.array(x, dtype=float)
+        self.energy, self.gradient = potential.getEnergyGradient(self.x)
+        self.time, self.n_gradients = 0.0, 1
+        self._radius = self._spectral_radius()
+        self._step = 1 / self._radius
+        self._since = 0
+
+    def step(self):
+        """Take one step that meets the tolerance.
+
+        Returns
+        -------
+        bool
+            False if no step, however short, lowers the loss.
+        """
+        while True:
+            if self._since >= 20:
+                self._radius = self._spectral_radius()
+            longest = 0.65 * (_MAX_STAGES**2 - 1) / self._radius
+            h = min(self._step, longest)
+            if h * self._radius < 1e-10:
+                return False
+            stages = max(2, 1 + int(np.sqrt(1.54 * h * self._radius + 1)))
+            x = self._advance(h, stages)
+            energy, gradient = self._evaluate(x)
+            error = np.inf
+            if np.isfinite(energy) and energy <= self.energy + 1e-14 * (abs(self.energy) + 1):
+                error = np.linalg.norm(0.8 * (self.x - x) - 0.4 * h * (self.gradient + gradient))
+            ratio = error / self._tolerance
+            self._step = h * min(5.0, max(0.1, 0.8 / max(ratio, 1e-30) ** (1 / 3)))
+            if ratio <= 1:
+                break
+            self._since = 20  # perhaps the curvatures have grown
+        self._since += 1
+        self.time += h
+        self.x, self.energy, self.gradient = x, energy, gradient
+        return True
+
+    def _advance(self, h, stages):
+        (_, _, tilde, _), *rest = _coefficients(stages)
+        x0, f0 = self.x, -h * self.gradient
+        before, now = x0, x0 + tilde * f0
+        for mu, nu, tilde, gamma in rest:
+            force = self._evaluate(now)[1]
+            new = (1 - mu - nu) * x0 + mu * now + nu * before
+            new += gamma * f0 - (tilde * h) * force
+            before, now = now, new
+        return now
+
+    def _evaluate(self, x):
+        self.n_gradients += 1
+        if not np.isfinite(x).all():
+            return np.inf, np.full_like(x, np.inf)
+        return self._potential.getEnergyGradient(x)
+
+    def _spectral_radius(self, steps=12, safety=1.1):
+        """Largest curvature in size, by a few Lanczos steps from a random vector."""
+        self._since = 0
+        vector = np.random.default_rng(0).normal(size=self.x.size)
+        vector /= np.linalg.norm(vector)
+        before, off, diagonal, offs = 0.0, 0.0, [], []
+        for _ in range(min(steps, vector.size)):
+            new = self._potential.hessian_vector_product(self.x, vector) - off * before
+            diagonal.append(vector @ new)
+            new -= diagonal[-1] * vector
+            off = np.linalg.norm(new)
+            offs.append(off)
+            if off == 0:
+                break
+            before, vector = vector, new / off
+        k = len(diagonal)
+        matrix = np.diag(diagonal) + np.diag(offs[: k - 1], 1) + np.diag(offs[: k - 1], -1)
+        return safety * max(np.abs(np.linalg.eigvalsh(matrix)).max(), 1e-300)
