@@ -359,7 +359,6 @@ def test_flow_does_not_rest_on_a_saddle(system, saddle_point):
 def test_verification_accepts_and_rejects(system, quenched, saddle_point, monkeypatch, limit):
     monkeypatch.setattr("nnpotential.inertia.PROOF_LIMIT", limit)
     pot = system.potential
-    database = system.create_database()
 
     def judge(x):
         point = SimpleNamespace(coords=x, energy=pot.getEnergy(x), id=lambda: 1)

@@ -5,7 +5,7 @@ import pytest
 from test_quench import assert_stationary
 
 from nnpotential import MLP, NNSystem
-from nnpotential.explore import connect_pair
+from nnpotential.connect import connect_pair
 from nnpotential.saddle import descend, find_transition_state
 from nnpotential.verify import follow_gradient
 
