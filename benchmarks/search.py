@@ -54,14 +54,13 @@ CASES = [
     ((3, 5, 5, 5, 4), 1000),
 ]
 REGULARIZATION = 1e-3
-DISPLACEMENT, TEMPERATURE = 4.0, 0.01  # of basin-hopping: rarely falls back, finds most
+DISPLACEMENT, TEMPERATURE = 4.0, 0.01  # of basin-hopping, for all
 N_ENDS = 60  # minima between which transition states are searched
 
 SETTINGS = """\
 Minima are found by each contestant's basin-hopping from the same start: uniform displacements of
-up to 4.0, temperature 0.01 (of those tried, 0.5, 2 and 4, the one that gave TopSearch and ours
-most minima), all that is found kept. Transition states are searched between the same 60 minima,
-nearest pairs first.
+up to 4.0, temperature 0.01 (of 0.5, 2 and 4 the displacement that suits TopSearch best), all that
+is found kept. Transition states are searched between the same 60 minima, nearest pairs first.
 
 - ours: as it is, but for the displacement.
 - pele: L-BFGS (`lbfgs_cpp`) to rms 1e-7, memory 30, maxstep 1.0; this project's symmetry for
