@@ -13,9 +13,7 @@ import argparse
 import inspect
 import json
 import os
-import platform
 import statistics
-import subprocess
 import sys
 import time
 import warnings
@@ -23,14 +21,14 @@ from contextlib import contextmanager
 from itertools import pairwise
 from pathlib import Path
 
-THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
-for name in THREADS:
-    os.environ[name] = "1"
 os.environ["XLA_FLAGS"] = "--xla_cpu_multi_thread_eigen=false intra_op_parallelism_threads=1"
 
-import numpy as np  # noqa: E402
+from common import label, machine, numpy_loss, pin_to_one_core
 
-import nnpotential as nnp  # noqa: E402
+# isort: split
+import numpy as np
+
+import nnpotential as nnp
 
 SHAPES = [
     ((3, 10, 4), 100),
@@ -42,10 +40,6 @@ SHAPES = [
     ((784, 100, 100, 10), 10000),
 ]
 REGULARIZATION = 1e-4
-
-
-def label(sizes, n):
-    return f"{'-'.join(map(str, sizes))}, N={n}"
 
 
 def problem(sizes, n, threads=1):
@@ -62,26 +56,7 @@ def problem(sizes, n, threads=1):
 
 
 def peer_numpy(net, X, y):
-    def gradient(x):
-        layers, activations = net.split(x), [X]
-        for depth, (W, b) in enumerate(layers):
-            z = activations[-1] @ W.T + b
-            activations.append(np.tanh(z) if depth + 1 < len(layers) else z)
-        f = activations[-1] - activations[-1].max(axis=1, keepdims=True)
-        p = np.exp(f)
-        total = p.sum(axis=1, keepdims=True)
-        rows = np.arange(len(y))
-        loss = float(np.mean(np.log(total[:, 0]) - f[rows, y])) + REGULARIZATION * float(x @ x)
-        delta = p / total
-        delta[rows, y] -= 1
-        delta /= len(y)
-        parts = []
-        for (W, _), a in zip(layers[::-1], activations[-2::-1], strict=True):
-            parts.append((delta.T @ a, delta.sum(axis=0)))
-            delta = (delta @ W) * (1 - a * a)
-        return loss, net.join(parts[::-1]) + 2 * REGULARIZATION * x
-
-    return {"gradient": gradient}
+    return {"gradient": numpy_loss(net.layer_sizes, X, y, REGULARIZATION)}
 
 
 def peer_jax(net, X, y):
@@ -371,29 +346,13 @@ def markdown(result):
     return "\n".join(lines) + "\n"
 
 
-def machine():
-    model = platform.processor()
-    if sys.platform == "linux":
-        for line in Path("/proc/cpuinfo").read_text().splitlines():
-            if line.startswith("model name"):
-                model = line.split(":")[1].strip()
-                break
-    else:
-        done = subprocess.run(
-            ["sysctl", "-n", "machdep.cpu.brand_string"], capture_output=True, check=False
-        )
-        model = done.stdout.decode().strip()
-    return f"{model}, {os.cpu_count()} cores, Python {platform.python_version()}"
-
-
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--output", type=Path, default=Path("benchmarks/results"))
     parser.add_argument("--repeats", type=int, default=15, help="turns of each duel")
     parser.add_argument("--quick", action="store_true", help="without the largest shape")
     options = parser.parse_args()
-    if hasattr(os, "sched_setaffinity"):
-        os.sched_setaffinity(0, {os.cpu_count() - 1})
+    pin_to_one_core()
     shapes = SHAPES[:-1] if options.quick else SHAPES
     absent = set()
     peers = against_peers(shapes, options.repeats, absent)
