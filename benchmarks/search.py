@@ -44,7 +44,7 @@ from pele.systems import BaseSystem
 from pele.takestep import RandomDisplacement
 
 import nnpotential as nnp
-from nnpotential.explore import connect_pair
+from nnpotential.connect import connect_pair
 from nnpotential.verify import record_outcome
 
 CASES = [

@@ -98,6 +98,8 @@ class NNPotential(_kernel.KernelPotential):
 
     Attributes
     ----------
+    n_samples : int
+        In the training set.
     engine : str
         The instruction set in use, the best of this machine; the environment
         variable ``NNPOTENTIAL_ENGINE`` chooses another.
@@ -154,6 +156,7 @@ class NNPotential(_kernel.KernelPotential):
         self.settings = settings
         self._shape = (net.n_parameters,)
         self._data = (X, labels if targets is None else targets)
+        self.n_samples = len(X)
         return self
 
     def __init__(self, *args, **kwargs):

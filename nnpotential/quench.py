@@ -16,6 +16,7 @@ from .stationary import (
 
 __all__ = ["newton", "quench"]
 
+_PATIENCE = 20  # Newton steps' worth of gradients that L-BFGS may spend instead
 _SHIFTS = 10  # Cholesky factorisations before the eigenvectors decide
 
 
@@ -24,6 +25,7 @@ def quench(
     potential,
     zero_modes,
     *,
+    newton_from=5e-4,
     lbfgs_tol=1e-5,
     lbfgs_steps=20000,
     memory=30,
@@ -32,14 +34,19 @@ def quench(
 ):
     """Minimise the loss from `x` to the project's standard of convergence.
 
+    From a rms gradient of `newton_from` on, L-BFGS may be quick or take
+    thousands of steps, where Newton with the exact Hessian takes some forty:
+    L-BFGS gets about as many steps as these would cost to reach `lbfgs_tol`.
+    Where Newton works with Hessian-vector products there is no such limit.
+
     Parameters
     ----------
     x : ndarray, shape (n_parameters,)
     potential : NNPotential
     zero_modes : ndarray, shape (n_parameters, k)
         Orthonormal directions in which the loss never changes.
-    lbfgs_tol : float
-        Rms gradient at which Newton takes over.
+    newton_from, lbfgs_tol : float
+        Rms gradients at which Newton may take over, and at which it does.
     lbfgs_steps, newton_steps : int
         Limits on the two stages.
     memory : int
@@ -53,13 +60,27 @@ def quench(
         As `newton` returns it; `nfev` counts both stages.
     """
     x = np.array(x, dtype=float)
-    start = lbfgs_cpp(x, potential, tol=lbfgs_tol, nsteps=lbfgs_steps, M=memory, maxstep=maxstep)
-    # L-BFGS that lost its way must not lose the start with it
-    coords = start.coords if np.isfinite(start.coords).all() else x
-    result = newton(coords, potential, zero_modes, max_radius=maxstep, nsteps=newton_steps)
-    result.nfev += start.nfev
-    result.nsteps += start.nsteps
+    nfev = steps = 0
+    stages = [(lbfgs_tol, lbfgs_steps)]
+    if x.size <= KRYLOV_LIMIT:
+        patience = int(_PATIENCE * _newton_cost(potential, x.size))
+        stages = [(newton_from, lbfgs_steps), (lbfgs_tol, patience)]
+    for tol, limit in stages:
+        found = lbfgs_cpp(x, potential, tol=tol, nsteps=limit, M=memory, maxstep=maxstep)
+        nfev, steps = nfev + found.nfev, steps + found.nsteps
+        # L-BFGS that lost its way must not lose the start with it
+        if not np.isfinite(found.coords).all():
+            break
+        x = found.coords
+    result = newton(x, potential, zero_modes, max_radius=maxstep, nsteps=newton_steps)
+    result.nfev += nfev
+    result.nsteps += steps
     return result
+
+
+def _newton_cost(potential, n):
+    """Roughly how many gradients a Newton step costs: the Hessian and a factorisation."""
+    return n / 8 + n**2 / (3 * potential.n_samples)
 
 
 def newton(x, potential, zero_modes, *, max_radius=1.0, nsteps=500):

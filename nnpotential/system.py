@@ -100,7 +100,7 @@ class NNSystem(BaseSystem):
         p.basinhopping.temperature = 0.01
         # At 1.0 most steps of 3-10-4 and 3-5-4 networks fell back, at 2.0 few did.
         p.takestep.stepsize = 2.0
-        # Below this rms gradient Newton needs some five steps; above it, far more.
+        # Below this rms gradient Newton needs some five steps.
         # Matrix-free, L-BFGS is the cheaper of the two almost to the end.
         p.structural_quench_params.lbfgs_tol = (
             1e-5 if self.net.n_parameters <= KRYLOV_LIMIT else 1e-8
