@@ -14,6 +14,7 @@ __all__ = ["PROOF_LIMIT", "RISK", "Curvature", "NegativeCurvatureError", "overlo
 PROOF_LIMIT = 4000  # parameters up to which the Hessian is factorised
 RISK = 1e-6  # probability that a certificate overlooks an eigenvalue, beyond that
 _EIGH_LIMIT = 1000  # parameters up to which LAPACK finds the lowest mode sooner than ARPACK
+_MOST_STEPS = 20_000  # of a certificate
 _VANISHING = 1e-150  # curvatures whose squares underflow
 
 
@@ -141,7 +142,7 @@ class Curvature:
 
         start = self._start()
         start -= modes @ (modes.T @ start)
-        _, ends, risk = lanczos_ends(complement, start, 6000, self.threshold, RISK)
+        _, ends, risk = lanczos_ends(complement, start, _MOST_STEPS, self.threshold, RISK)
         if ends[0] < -self.threshold:
             return "wrong index", None, None
         if ends[0] <= self.threshold:
@@ -208,8 +209,8 @@ def lanczos_ends(product, start, max_steps, threshold=0.0, risk=0.0):
     Returns
     -------
     steps : int
-    ends : ndarray
-        All Ritz values, ascending.
+    ends : ndarray, shape (2,)
+        The lowest and the highest Ritz value.
     risk : float
         Probability that an eigenvalue at or below the threshold was overlooked.
     """
@@ -223,8 +224,7 @@ def lanczos_ends(product, start, max_steps, threshold=0.0, risk=0.0):
         off = np.linalg.norm(new)
         if k >= check or k == max_steps or off == 0:
             check = 1.1 * k
-            scale = max(np.abs(diagonal).max(), np.finfo(float).tiny)  # LAPACK's is absolute
-            ends = scale * eigvalsh_tridiagonal(np.array(diagonal) / scale, np.array(offs) / scale)
+            ends = _ends(np.array(diagonal), np.array(offs))
             width = ends[-1] - threshold
             reached = overlooked(n, (ends[0] - threshold) / width if width > 0 else 0.0, k)
             if off == 0 or (risk > 0 and (ends[0] <= threshold or reached <= risk)):
@@ -232,6 +232,17 @@ def lanczos_ends(product, start, max_steps, threshold=0.0, risk=0.0):
         offs.append(off)
         before, vector = vector, new / off
     return k, ends, min(1.0, reached)
+
+
+def _ends(diagonal, offs):
+    """The lowest and the highest eigenvalue of a tridiagonal matrix."""
+    scale = max(np.abs(diagonal).max(), np.finfo(float).tiny)  # LAPACK's is absolute
+    return np.array(
+        [
+            scale * eigvalsh_tridiagonal(diagonal / scale, offs / scale, "i", (at, at))[0]
+            for at in (0, len(diagonal) - 1)
+        ]
+    )
 
 
 def conjugate_gradients(product, b, tolerance=1e-3, longest=np.inf, max_steps=10_000):

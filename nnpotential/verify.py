@@ -154,8 +154,10 @@ def follow_gradient(system, x, tolerance=1e-4, max_time=1e8, max_steps=100_000):
         Loss and coordinates of the minimum, or None if there is none in reach.
     """
     flow = GradientFlow(system.potential, x, tolerance)
+    attempt = 0
     for step in range(max_steps):
-        if step % 10 == 0:
+        if step >= attempt:
+            attempt = step + 10 + step // 5  # each attempt can cost as much as many steps
             arrived = _nearby_minimum(system, flow.x, flow.gradient)
             if arrived is not None:
                 return arrived
