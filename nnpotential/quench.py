@@ -17,6 +17,7 @@ from .stationary import (
 __all__ = ["newton", "quench"]
 
 _PATIENCE = 20  # Newton steps' worth of gradients that L-BFGS may spend instead
+_POLISH = 1e-3  # length of a step that still belongs to the same point
 _SHIFTS = 10  # Cholesky factorisations before the eigenvectors decide
 
 
@@ -139,7 +140,9 @@ def newton(x, potential, zero_modes, *, max_radius=1.0, nsteps=500):
         there = look(potential, x + step, zero_modes)
         nfev += 1
         if success:
-            if rms(there.gradient) > 0.5 * rms(here.gradient):
+            # towards a minimum at infinity the gradient halves for ever, in long steps
+            far = np.linalg.norm(step) > _POLISH
+            if far or rms(there.gradient) > 0.5 * rms(here.gradient):
                 nhev += there.n_curvatures
                 break
             x, here, nhev = x + step, there, nhev + here.n_curvatures
