@@ -12,7 +12,11 @@ _MAX_STAGES = 400
 
 @cache
 def _coefficients(stages):
-    """mu, nu, mu~, gamma~ of each stage; those of stage 1 are mu~ alone."""
+    """The weight of the first force in stage 1, and the weights of the later stages.
+
+    These are of the start, of the first and of the last force, and of rows 3 and
+    4 of `GradientFlow._advance`: once with the last stage in row 3, once in row 4.
+    """
     w0 = 1 + _DAMPING / stages**2
     T, dT, ddT = [1.0, w0], [0.0, 1.0], [0.0, 0.0]
     for _ in range(2, stages + 1):
@@ -22,12 +26,12 @@ def _coefficients(stages):
     w1 = dT[stages] / ddT[stages]
     b = [ddT[j] / dT[j] ** 2 if j > 1 else 0.0 for j in range(stages + 1)]
     b[0] = b[1] = b[2]
-    rows = [(0.0, 0.0, b[1] * w1, 0.0)]
+    later = []
     for j in range(2, stages + 1):
-        tilde = 2 * b[j] * w1 / b[j - 1]
-        a = 1 - b[j - 1] * T[j - 1]
-        rows.append((2 * b[j] * w0 / b[j - 1], -b[j] / b[j - 2], tilde, -a * tilde))
-    return rows
+        mu, nu, tilde = 2 * b[j] * w0 / b[j - 1], -b[j] / b[j - 2], 2 * b[j] * w1 / b[j - 1]
+        forces = -(1 - b[j - 1] * T[j - 1]) * tilde, tilde
+        later.append(np.array([[1 - mu - nu, *forces, mu, nu], [1 - mu - nu, *forces, nu, mu]]))
+    return b[1] * w1, later
 
 
 class GradientFlow:
@@ -99,15 +103,22 @@ class GradientFlow:
         return True
 
     def _advance(self, h, stages):
-        (_, _, tilde, _), *rest = _coefficients(stages)
-        x0, f0 = self.x, -h * self.gradient
-        before, now = x0, x0 + tilde * f0
-        for mu, nu, tilde, gamma in rest:
-            force = self._evaluate(now)[1]
-            new = (1 - mu - nu) * x0 + mu * now + nu * before
-            new += gamma * f0 - (tilde * h) * force
-            before, now = now, new
-        return now
+        first, rest = _coefficients(stages)
+        # rows: the start, its force, the force here, and the last two stages in turn
+        rows = np.empty((5, self.x.size))
+        rows[0], rows[1] = self.x, -h * self.gradient
+        rows[3] = rows[0]
+        rows[4] = rows[0] + first * rows[1]
+        at = 4
+        for weights in rest:
+            if not np.isfinite(rows[at].sum()):
+                break
+            self.n_gradients += 1
+            np.multiply(self._potential.getEnergyGradient(rows[at])[1], -h, out=rows[2])
+            before = 7 - at
+            rows[before] = weights[at - 3] @ rows
+            at = before
+        return rows[at].copy()
 
     def _evaluate(self, x):
         self.n_gradients += 1
