@@ -17,7 +17,7 @@ import tomli_w
 from sqlalchemy.exc import OperationalError
 
 from .analysis import landscape_graph, summarise
-from .checks import check_integer
+from .checks import check_choice, check_integer
 from .datasets import Dataset
 from .errors import InputError
 from .explore import STAGES, Exploration, SearchSettings, recheck
@@ -222,7 +222,15 @@ class Landscape:
             the executor breaks, or a setting is wrong.
         """
         crew = Crew(self.system, workers, executor, job_timeout)
+        for stage in stages:
+            check_choice("stage", stage, STAGES)
         with self._working(search):
+            lookahead = self.settings["search"]["lookahead"]
+            if workers > lookahead:
+                raise InputError(
+                    f"{workers} workers need a lookahead of at least as many, not {lookahead}: "
+                    "raise lookahead, or take fewer workers"
+                )
             self._exploration(on_progress).run(crew, stages, max_seconds)
         if landscape_graph(self.database):
             self.draw()

@@ -152,6 +152,40 @@ def test_bad_input(ljat, tmp_path):
             Crew(system, **options)
 
 
+def test_bad_input_to_explore(ljat, tmp_path):
+    land = Landscape.create(tmp_path / "a", NET, ljat, quenches=2, basin_hopping_runs=0)
+    for options, message in (
+        ({"workers": 20}, "20 workers need a lookahead of at least as many, not 16"),
+        ({"stages": ["minimum"]}, "unknown stage 'minimum': did you mean 'minima'"),
+        ({"lookahead": 0}, "lookahead must be at least 1"),
+        ({"until_coverage": 1.0}, "until_coverage must be at least 0 and below 1"),
+        ({"until_coverage": "all"}, "until_coverage must be at least 0 and below 1"),
+        ({"initializations": ["he"]}, "unknown initialization 'he'"),
+        ({"initializations": "he_normal"}, "must be a list of names"),
+        ({"soft_modes": -1}, "soft_modes must be at least 0"),
+    ):
+        with pytest.raises(InputError, match=message):
+            land.explore(**options)
+    assert land.summary()["n_minima"] == 0
+
+
+def test_until_coverage(ljat, tmp_path):
+    land = Landscape.create(
+        tmp_path / "a", NET, ljat, regularization=1e-2, quenches=3, basin_hopping_runs=0
+    )
+    figures = land.explore(until_coverage=0.8, stages=["minima"])
+    n = figures["coverage"]["n_quenches"]
+    assert n > 3
+    assert figures["coverage"]["good_turing"] >= 0.8
+    hits = [m.user_data for m in land.database.minima()]
+    sources = {name for hit in hits for name in hit if name != "verified"}
+    assert sources == {"glorot_uniform", "glorot_normal", "he_uniform", "he_normal", "gaussian"}
+    assert sum(v for hit in hits for k, v in hit.items() if k != "verified") == n
+    # no more was done than was already under way when it was reached
+    again = land.explore(stages=["minima"])
+    assert again["coverage"]["n_quenches"] == n
+
+
 def test_the_system_travels_once(ljat):
     sent = []
 
