@@ -3,6 +3,7 @@
 import numpy as np
 import scipy.linalg
 from pele.optimize import Result, lbfgs_cpp
+from scipy.linalg.lapack import dpotrf, dpotrs, dtrtrs
 
 from .krylov import KRYLOV_LIMIT, KrylovSpectrum
 from .stationary import (
@@ -246,16 +247,15 @@ def _step(hessian, gradient, radius):
     for _ in range(_SHIFTS):
         shifted = hessian.copy()
         shifted.flat[:: len(hessian) + 1] += shift
-        try:
-            factor, _ = scipy.linalg.cho_factor(
-                shifted, lower=True, overwrite_a=True, check_finite=False
-            )
-        except scipy.linalg.LinAlgError:
+        # LAPACK at once: SciPy's checks cost as much as a small matrix; by symmetry
+        # the lower triangle of the transpose, in Fortran order, is the upper one
+        factor, failed = dpotrf(shifted.T, lower=True, overwrite_a=True, clean=False)
+        if failed:
             definite = definite and shift > 0
             low = shift
             shift = max(np.sqrt(low * high), low + 1e-3 * (high - low))
             continue
-        step = -scipy.linalg.cho_solve((factor, True), gradient, check_finite=False)
+        step = -dpotrs(factor, gradient, lower=True)[0]
         length = np.linalg.norm(step)
         if (shift == 0 and length <= radius) or abs(length - radius) <= 0.2 * radius:
             predicted = float(gradient @ step + 0.5 * step @ (hessian @ step))
@@ -264,7 +264,7 @@ def _step(hessian, gradient, radius):
             low = shift
         else:
             high = shift
-        solved = scipy.linalg.solve_triangular(factor, step, lower=True, check_finite=False)
+        solved = dtrtrs(factor, step, lower=True)[0]
         newton = shift + (length / np.linalg.norm(solved)) ** 2 * (length - radius) / radius
         # only inside the bracket, and never so near its lower end that H is singular
         inside = low + 1e-3 * (high - low) < newton < high
