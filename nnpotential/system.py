@@ -112,7 +112,8 @@ class NNSystem(BaseSystem):
 
         connect = p.double_ended_connect
         # Five bands leave half of the pairs of a deep network unconnected, twenty few.
-        connect.niter = 20
+        # Where one takes minutes, the search had better choose a new pair in between.
+        connect.niter = 20 if self.net.n_parameters <= KRYLOV_LIMIT else 3
         local = connect.local_connect_params
         # Eigenvector following needs no more than this from a fair candidate.
         local.tsSearchParams = BaseParameters()
