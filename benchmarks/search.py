@@ -67,7 +67,7 @@ is found kept. Transition states are searched between the same 60 minima, neares
   alignment and identity; bands as this project sets them (k=0.01, 3 images a unit, tol 1e-5; with
   pele's own they stop after two steps); transition states to rms 1e-8, eigenvectors to 1e-4 in at
   most 500 steps (with its own tolerance hardly one on 3-5-5-5-4 passes its screen for a
-  second unstable mode); niter=5, as ours. It drops degenerate rearrangements.
+  second unstable mode); as many bands a pair as ours. It drops degenerate rearrangements.
 - TopSearch: minimisations of the loss get 20000 steps instead of 200, and L-BFGS a memory of 30
   instead of 5; minima to a largest gradient of 1e-7; bounds +-10; two points are one within 1e-3
   and 1e-8 in loss; pairs are handed over aligned, at no cost; bands with force constant 0.01,
@@ -161,7 +161,7 @@ class PlainSystem(BaseSystem):
         p.database.accuracy = 1e-8
         p.basinhopping.temperature = TEMPERATURE
         p.structural_quench_params.update(tol=1e-7, M=30, maxstep=1.0, nsteps=100_000)
-        p.double_ended_connect.niter = 5
+        p.double_ended_connect.niter = theirs.params.double_ended_connect.niter
         local = p.double_ended_connect.local_connect_params
         local.NEBparams.update(theirs.params.double_ended_connect.local_connect_params.NEBparams)
         local.tsSearchParams.update(
