@@ -23,7 +23,7 @@ import nnpotential as nnp
 from nnpotential.jobs import JOBS
 from nnpotential.journal import Journal
 
-SEARCH = {"quenches": 40, "basin_hopping_runs": 4, "basin_hopping_steps": 10}
+SEARCH = {"quenches": 20, "basin_hopping_runs": 4, "basin_hopping_steps": 10, "untrap_attempts": 4}
 
 
 def create(path):

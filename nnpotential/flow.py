@@ -4,6 +4,8 @@ from functools import cache
 
 import numpy as np
 
+from .inertia import lanczos_ends
+
 __all__ = ["GradientFlow"]
 
 _DAMPING = 2 / 13
@@ -129,18 +131,10 @@ class GradientFlow:
     def _spectral_radius(self, steps=12, safety=1.1):
         """Largest curvature in size, by a few Lanczos steps from a random vector."""
         self._since = 0
-        vector = np.random.default_rng(0).normal(size=self.x.size)
-        vector /= np.linalg.norm(vector)
-        before, off, diagonal, offs = 0.0, 0.0, [], []
-        for _ in range(min(steps, vector.size)):
-            new = self._potential.hessian_vector_product(self.x, vector) - off * before
-            diagonal.append(vector @ new)
-            new -= diagonal[-1] * vector
-            off = np.linalg.norm(new)
-            offs.append(off)
-            if off == 0:
-                break
-            before, vector = vector, new / off
-        k = len(diagonal)
-        matrix = np.diag(diagonal) + np.diag(offs[: k - 1], 1) + np.diag(offs[: k - 1], -1)
-        return safety * max(np.abs(np.linalg.eigvalsh(matrix)).max(), 1e-300)
+        start = np.random.default_rng(0).normal(size=self.x.size)
+        _, ends, _ = lanczos_ends(
+            lambda v: self._potential.hessian_vector_product(self.x, v),
+            start,
+            min(steps, start.size),
+        )
+        return safety * max(np.abs(ends).max(), 1e-300)
