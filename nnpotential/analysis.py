@@ -9,7 +9,7 @@ from scipy.special import log_softmax, softmax
 from sklearn.metrics import roc_auc_score
 
 from .journal import Journal
-from .storage import quench_hits
+from .storage import is_verified, quench_hits
 
 __all__ = ["barriers_to_lowest", "coverage", "generalisation", "landscape_graph", "summarise"]
 
@@ -19,7 +19,8 @@ _QUANTILES = (0.0, 0.25, 0.5, 0.75, 1.0)
 def landscape_graph(database):
     """Minima joined by the lowest transition state of each pair.
 
-    Points that failed verification and degenerate rearrangements are left out.
+    Points that have not passed verification and degenerate rearrangements are
+    left out.
 
     Parameters
     ----------
@@ -33,11 +34,11 @@ def landscape_graph(database):
     """
     session = database.session
     graph = nx.Graph()
-    graph.add_nodes_from(session.query(Minimum).filter(Minimum.invalid == 0).order_by(Minimum._id))
-    ordered = session.query(TransitionState).filter(TransitionState.invalid == 0)
-    for ts in ordered.order_by(TransitionState.energy.desc(), TransitionState._id.desc()):
+    graph.add_nodes_from(filter(is_verified, session.query(Minimum).order_by(Minimum._id)))
+    states = session.query(TransitionState)
+    for ts in states.order_by(TransitionState.energy.desc(), TransitionState._id.desc()):
         ends = ts.minimum1, ts.minimum2
-        if ends[0] != ends[1] and all(end in graph for end in ends):
+        if is_verified(ts) and ends[0] != ends[1] and all(end in graph for end in ends):
             graph.add_edge(*ends, ts=ts, energy=ts.energy)
     return graph
 
@@ -159,14 +160,15 @@ def summarise(database):
     -------
     dict
         Counts, components, quantiles of losses and barriers (nats per sample),
-        coverage, outcomes of verification, seconds by stage. Points that failed
-        verification count under ``verified`` only.
+        coverage, outcomes of verification, seconds by stage. Points that have not
+        passed verification count under ``verified`` only.
     """
     session = database.session
     graph = landscape_graph(database)
     journal = Journal(database)
     stored = [session.query(kind).order_by(kind._id).all() for kind in (Minimum, TransitionState)]
-    minima, states = ([p for p in points if not p.invalid] for points in stored)
+    minima, states = (list(filter(is_verified, points)) for points in stored)
+    states = [ts for ts in states if is_verified(ts.minimum1) and is_verified(ts.minimum2)]
     n_degenerate = sum(ts.minimum1 == ts.minimum2 for ts in states)
     components = [len(c) for c in nx.connected_components(graph)]
     barriers = barriers_to_lowest(graph)

@@ -19,6 +19,7 @@ from threadpoolctl import threadpool_limits
 from .checks import check_choice
 from .datasets import DATASETS, load_dataset
 from .errors import InputError
+from .explore import SearchSettings
 from .landscape import Landscape, check_same_settings
 from .network import INITIALIZATIONS, MLP
 from .plots import COLOURS, check_colour
@@ -243,6 +244,7 @@ def explore(
         if (output / "settings.toml").is_file():
             land = _continued(output, dataset, sizes, asked)
         else:
+            SearchSettings(**search).check_workers(workers)
             land = Landscape.create(
                 output, net, data, seed=0 if seed is None else seed, **asked["potential"], **search
             )
@@ -295,6 +297,7 @@ def connect(
     connection_attempts: Attempts = None,
     untrap_attempts: Untrap = None,
     soft_modes: SoftModes = None,
+    lookahead: Lookahead = None,
     workers: Workers = 1,
     max_seconds: MaxSeconds = None,
     job_timeout: JobTimeout = 3600.0,
@@ -305,6 +308,7 @@ def connect(
         connection_attempts=connection_attempts,
         untrap_attempts=untrap_attempts,
         soft_modes=soft_modes,
+        lookahead=lookahead,
     )
     with _Reporter() as reporter:
         figures = land.explore(
@@ -463,6 +467,7 @@ def _print_summary(figures):
         f"lowest loss ({unit})": number(figures["lowest_loss"]),
         "median loss": number(figures["losses"].get("0.5")),
         "median barrier to the lowest": number(figures["barriers"].get("0.5")),
+        "failed quenches": str(figures["failed_quenches"]),
         "coverage (Good-Turing)": number(figures["coverage"]["good_turing"]),
         "minima in reach (Chao1)": number(figures["coverage"]["chao1"]),
         "connections that gave a transition state": (

@@ -214,7 +214,8 @@ def _checked(X_train, y_train, X_test, y_test, **kwargs):
         y_test = y_test.astype(np.int64)
     else:
         y_train = check_targets(y_train, len(X_train))
-        y_test = check_targets(y_test.reshape(len(X_test), -1), len(X_test))
+        y_test = y_test if len(X_test) else np.empty((0, y_train.shape[1]))
+        y_test = check_targets(y_test.reshape(len(X_test), y_train.shape[1]), len(X_test))
     return Dataset(X_train, y_train, X_test, y_test, **kwargs)
 
 

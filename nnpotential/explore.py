@@ -15,6 +15,7 @@ from time import perf_counter
 
 import networkx as nx
 from pele.storage import Minimum, TransitionState
+from sqlalchemy import or_
 from threadpoolctl import threadpool_limits
 
 from .checks import check_choice, check_integer
@@ -23,12 +24,13 @@ from .journal import Journal
 from .network import INITIALIZATIONS
 from .pairs import Attempts, missing_connection, trapped_connection
 from .storage import add_hit, quench_hits, store_minimum, store_transition_state
-from .verify import is_duplicate, record_outcome
+from .verify import NOT_CHECKED, is_duplicate, record_outcome
 from .workers import Crew, JobFailed
 
 __all__ = ["STAGES", "Exploration", "SearchSettings", "recheck"]
 
 STAGES = ("minima", "connections")
+_HOPELESS = 100  # quenches without a minimum after which coverage will never come
 _COMMIT_INTERVAL = 0.2  # seconds of work that a crash may cost
 _STAGE_OF = {
     "quench": "quenches",
@@ -50,7 +52,8 @@ class SearchSettings:
         Independent quenches from random starts.
     until_coverage : float
         If above 0, quenches go on beyond that number until the Good-Turing
-        coverage is at least this; below 1.
+        coverage is at least this; below 1. Where a hundred quenches found no
+        minimum it is given up.
     initializations : sequence of str
         How random starts of quenches are drawn, in turn; see
         `MLP.random_parameters`.
@@ -99,6 +102,14 @@ class SearchSettings:
         object.__setattr__(self, "initializations", tuple(names))
         for name in self.initializations:
             check_choice("initialization", name, INITIALIZATIONS)
+
+    def check_workers(self, workers):
+        """Refuse more workers than there are jobs under way."""
+        if workers > self.lookahead:
+            raise InputError(
+                f"{workers} workers need a lookahead of at least as many, not {self.lookahead}: "
+                "raise lookahead, or take fewer workers"
+            )
 
 
 class Exploration:
@@ -251,7 +262,8 @@ class Exploration:
 
     def _next_source(self):
         search, index = self.search, self._given_out["quench"]
-        if index < search.quenches or self._coverage() < search.until_coverage:
+        hopeless = self._merged["quench"] >= _HOPELESS and not any(self._seen.elements())
+        if index < search.quenches or (self._coverage() < search.until_coverage and not hopeless):
             self._given_out["quench"] += 1
             return "quench", index, search.initializations[index % len(search.initializations)]
         index = self._given_out["hop"]
@@ -283,7 +295,7 @@ class Exploration:
 
     def _next_soft_mode(self):
         curved = self.system.net.n_parameters - self.system.symmetry.penalty_modes.shape[1]
-        for i in self._graph:
+        for i in sorted(self._graph):
             for mode in range(min(self.search.soft_modes, curved)):
                 for side in (1, -1):
                     if (i, mode, side) not in self._followed:
@@ -365,19 +377,35 @@ class Exploration:
         if is_new:
             self._graph.add_node(minimum.id(), energy=minimum.energy)
             self._add("check_minimum", minimum.id())
+        elif minimum.user_data.get("verified") == NOT_CHECKED:
+            minimum.user_data = {k: v for k, v in minimum.user_data.items() if k != "verified"}
+            self._add("check_minimum", minimum.id())
         return minimum
 
     def _merge_check_minimum(self, job, outcome):
         minimum = self._minimum(*job.args)
+        known = not minimum.invalid  # `verify` may have been there in between
         _record_minimum(self.system, self.database, minimum, outcome)
-        if minimum.invalid:
+        if known and minimum.invalid:
             self._seen[quench_hits(minimum)] -= 1
             self._graph.remove_node(minimum.id())
+        elif not known and not minimum.invalid:
+            self._seen[quench_hits(minimum)] += 1
+            self._graph.add_node(minimum.id(), energy=minimum.energy)
+            states = self.database.session.query(TransitionState).filter(
+                TransitionState.invalid == 0,
+                or_(
+                    TransitionState._minimum1_id == minimum.id(),
+                    TransitionState._minimum2_id == minimum.id(),
+                ),
+            )
+            for ts in states:
+                self._join(ts)
         return 1
 
     def _merge_check_transition_state(self, job, result):
         """Where the gradient leads elsewhere than the search's descents, it counts."""
-        outcome, ends = result or ("not checked", [])
+        outcome, ends = result or (NOT_CHECKED, [])
         ts = self._transition_state(*job.args)
         if outcome == "descends elsewhere":
             self._part(ts)
@@ -386,10 +414,8 @@ class Exploration:
             self.journal.tally["corrected"] += 1
             above = all(ts.energy > m.energy for m in minima)
             outcome = "ok" if above else "not above"
-            self._join(ts)
         record_outcome(ts, outcome)
-        if ts.invalid:
-            self._part(ts)
+        (self._part if ts.invalid else self._join)(ts)
         return 1
 
     def _join(self, ts):
@@ -483,7 +509,7 @@ def recheck(system, database, crew):
             if kind is Minimum:
                 _record_minimum(system, database, point, result)
             else:
-                record_outcome(point, result[0] if result else "not checked")
+                record_outcome(point, result[0] if result else NOT_CHECKED)
             session.commit()
             name = "minimum" if kind is Minimum else "transition state"
             yield name, number, point.user_data["verified"], len(points)
@@ -500,4 +526,4 @@ def _points_of(ts):
 def _record_minimum(system, database, minimum, outcome):
     if outcome == "ok" and is_duplicate(system, database, minimum):
         outcome = "duplicate"
-    record_outcome(minimum, outcome or "not checked")
+    record_outcome(minimum, outcome or NOT_CHECKED)

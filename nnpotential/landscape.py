@@ -224,13 +224,8 @@ class Landscape:
         crew = Crew(self.system, workers, executor, job_timeout)
         for stage in stages:
             check_choice("stage", stage, STAGES)
+        _search_settings({**self.settings["search"], **search}).check_workers(workers)
         with self._working(search):
-            lookahead = self.settings["search"]["lookahead"]
-            if workers > lookahead:
-                raise InputError(
-                    f"{workers} workers need a lookahead of at least as many, not {lookahead}: "
-                    "raise lookahead, or take fewer workers"
-                )
             self._exploration(on_progress).run(crew, stages, max_seconds)
         if landscape_graph(self.database):
             self.draw()

@@ -9,6 +9,7 @@ from .network import INITIALIZATIONS
 __all__ = [
     "ENERGY_WINDOW",
     "add_hit",
+    "is_verified",
     "quench_hits",
     "store_minimum",
     "store_transition_state",
@@ -65,6 +66,11 @@ def add_hit(minimum, source):
     hits = dict(minimum.user_data or {})
     hits[source] = hits.get(source, 0) + 1
     minimum.user_data = hits
+
+
+def is_verified(point):
+    """Whether a minimum or transition state has passed its verification."""
+    return not point.invalid and (point.user_data or {}).get("verified") == "ok"
 
 
 def quench_hits(minimum):

@@ -18,6 +18,7 @@ from .stationary import ENERGY_ERROR, RMS_TOLERANCE
 from .storage import ENERGY_WINDOW
 
 __all__ = [
+    "NOT_CHECKED",
     "OUTCOMES",
     "is_duplicate",
     "record_outcome",
@@ -37,6 +38,7 @@ OUTCOMES = {
     "undecided": "steepest descent ends in no minimum, or the index could not be certified",
     "not checked": "the check itself failed three times",
 }
+NOT_CHECKED = "not checked"
 
 _PUSHOFF = 0.01
 _NEAR = 0.05  # length of a Newton step that counts as having arrived
@@ -58,6 +60,7 @@ def is_duplicate(system, database, minimum):
     others = (
         database.session.query(Minimum)
         .options(undefer(Minimum.coords))
+        .filter(Minimum.invalid == 0)
         .filter(Minimum._id < minimum.id())  # of two images the first one stays
         .filter(
             Minimum.energy.between(minimum.energy - ENERGY_WINDOW, minimum.energy + ENERGY_WINDOW)

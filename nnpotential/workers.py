@@ -8,7 +8,9 @@ import hashlib
 import logging
 import multiprocessing
 import pickle
+import signal
 from concurrent.futures import BrokenExecutor, CancelledError, Executor
+from multiprocessing import forkserver
 from time import perf_counter
 
 from pebble import ProcessExpired, ProcessPool
@@ -91,6 +93,10 @@ class Crew:
             # a fork of this process would share its open database
             context = multiprocessing.get_context("forkserver")
             context.set_forkserver_preload([__name__])
+            # Ctrl-C is for this process: workers inherit that it is blocked
+            before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+            forkserver.ensure_running()
+            signal.pthread_sigmask(signal.SIG_SETMASK, before)
             self._pool = ProcessPool(self.workers, context=context)
         return self
 

@@ -186,3 +186,10 @@ def test_bad_npz(tmp_path):
     load_dataset("iris").save(path)
     with pytest.raises(InputError, match="already split, with n_train = 120"):
         load_dataset(path, n_train=10)
+
+
+def test_regression_without_a_test_set():
+    X = np.random.default_rng(0).normal(size=(8, 2))
+    data = load_dataset((X, X), n_test=0, regression=True)
+    assert data.y_test.shape == (0, 2)
+    assert data.n_outputs == 2

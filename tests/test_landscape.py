@@ -18,6 +18,10 @@ from pele.storage import Database
 import nnpotential as nnp
 from nnpotential import InputError, Landscape
 from nnpotential.analysis import barriers_to_lowest, coverage, generalisation, landscape_graph
+from nnpotential.jobs import JOBS
+from nnpotential.journal import Journal
+from nnpotential.storage import is_verified
+from nnpotential.verify import record_outcome
 
 
 @pytest.fixture(scope="module")
@@ -107,6 +111,9 @@ def test_a_higher_transition_state_added_later_does_not_hide_a_lower(ljat, net):
     m1, m2, m3 = (database.addMinimum(e, rng.normal(size=44)) for e in (0.1, 0.2, 0.3))
     for a, b, e in ((m1, m2, 0.5), (m1, m2, 0.9), (m2, m3, 0.4), (m1, m3, 0.7), (m1, m1, 0.8)):
         database.addTransitionState(e, rng.normal(size=44), a, b)
+    assert not landscape_graph(database)  # nothing is verified yet
+    for point in (*database.minima(), *database.transition_states()):
+        record_outcome(point, "ok")
     graph = landscape_graph(database)
     assert graph.edges[m1, m2]["ts"].energy == 0.5
     barriers = barriers_to_lowest(graph)
@@ -496,3 +503,59 @@ def test_corrected_connections(tmp_path, net, ljat, monkeypatch):
     summary = land.summary()
     assert summary["corrected_connections"] > 0
     assert {outcome for *_, outcome in land.verify()} == {"ok"}
+
+
+def test_verify_between_two_parts_of_a_search(tmp_path, net, ljat, explored):
+    """What `verify` finds while checks are pending must not trip the search that goes on."""
+    path = tmp_path / "a"
+    land = Landscape.create(path, net, ljat, regularization=1e-3, seed=3, **SEARCH)
+
+    def interrupt(*_):
+        if land.database.number_of_minima() >= 3:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        land.explore(interrupt)
+    pending = [job.args[0] for job in Journal(land.database).pending() if "minimum" in job.kind]
+    assert pending
+    spoilt = next(m for m in land.database.minima() if m.id() in pending)
+    replace(land, spoilt, spoilt.coords + 1e-4)
+    land.database.session.commit()
+    assert "not converged" in {outcome for *_, outcome in land.verify()}
+    land.close()
+    land = Landscape.open(path)
+    figures = land.explore()
+    assert figures["jobs_pending"] == 0
+    assert figures["verified"]["not converged"] == 1
+
+
+def test_only_what_is_verified_counts(tmp_path, net, ljat):
+    land = Landscape.create(tmp_path / "a", net, ljat, regularization=1e-3, seed=3, **SEARCH)
+
+    def interrupt(*_):
+        if land.database.number_of_minima() >= 3:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        land.explore(interrupt)
+    figures = land.summary()
+    assert figures["verified"]["not yet"] > 0
+    assert figures["n_minima"] == sum(map(is_verified, land.database.minima()))
+    assert figures["n_minima"] < land.database.number_of_minima()
+
+
+def test_coverage_that_never_comes(tmp_path, net, ljat, monkeypatch):
+    monkeypatch.setitem(JOBS, "quench", lambda *_: ([], 1))
+    land = Landscape.create(tmp_path / "a", net, ljat, quenches=2, basin_hopping_runs=0)
+    figures = land.explore(until_coverage=0.5)
+    assert figures["n_minima"] == 0
+    assert 100 <= figures["coverage"]["n_quenches"] == figures["failed_quenches"] < 200
+
+
+def test_settings_of_an_older_version(tmp_path, explored):
+    path = damaged(explored, tmp_path)
+    lines = (path / "settings.toml").read_text().splitlines()
+    kept = [line for line in lines if not line.startswith(("lookahead", "soft_modes"))]
+    assert len(kept) == len(lines) - 2
+    (path / "settings.toml").write_text("\n".join(kept) + "\n")
+    Landscape.open(path).explore(workers=2)

@@ -115,9 +115,12 @@ def test_a_failing_check_is_reported(tmp_path, ljat, monkeypatch, caplog):
     land = Landscape.create(tmp_path / "a", NET, ljat, quenches=4, basin_hopping_runs=0)
     figures = land.explore()
     assert figures["n_minima"] == 0
-    assert figures["verified"]["not checked"] == len(figures["jobs_set_aside"]) > 0
+    assert 0 < figures["verified"]["not checked"] <= len(figures["jobs_set_aside"])
     assert "no check today" in figures["jobs_set_aside"][0]
     assert not land.graph()
+    monkeypatch.undo()
+    # found again, they are checked again
+    assert land.explore(quenches=40)["n_minima"] > 0
 
 
 def test_a_broken_executor_is_one_clear_error(tmp_path, ljat, alone):
