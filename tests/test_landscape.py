@@ -171,7 +171,7 @@ def test_same_seed_same_landscape(tmp_path, explored, net, ljat):
     assert contents(other) != contents(explored)
 
 
-@pytest.mark.parametrize("stop_after", [1, 6, 12, 25, 60])
+@pytest.mark.parametrize("stop_after", [1, 12, 40])
 def test_an_interrupted_search_continues_to_the_same_end(tmp_path, explored, net, ljat, stop_after):
     path = tmp_path / "b"
     land = Landscape.create(path, net, ljat, regularization=1e-3, seed=3, **SEARCH)

@@ -138,7 +138,7 @@ def test_a_broken_executor_is_one_clear_error(tmp_path, ljat, alone):
     with pytest.raises(InputError, match="executor no longer works"):
         land.explore(kill, executor=executor)
     executor.shutdown()
-    assert land.summary()["n_minima"] > 0
+    assert land.database.number_of_minima() > 0
     land.explore()
     assert contents(land) == contents(alone)
 
