@@ -78,7 +78,7 @@ def explored(system, crew):
         ("raise", {}),
         ("raise", {"workers": 2}),
         ("die", {"workers": 2}),
-        ("hang", {"workers": 2, "timeout": 2.0}),
+        ("hang", {"workers": 2, "timeout": 4.0}),
     ],
 )
 def test_what_fails_is_repeated_and_then_set_aside(tmp_path, ljat, caplog, how, crew):
@@ -102,7 +102,7 @@ def test_what_fails_is_repeated_and_then_set_aside(tmp_path, ljat, caplog, how, 
     assert set(minima) < set(well)
     assert journal.tally["failed_quenches"] == len(given_up)
     assert caplog.text.count("failed (3 of 3)") == len(given_up)
-    reason = {"raise": "out of order", "die": "process died", "hang": "no result after 2 s"}[how]
+    reason = {"raise": "out of order", "die": "process died", "hang": "no result after 4 s"}[how]
     assert all(reason in why for _, why in given_up)
     assert not journal.pending()
 
