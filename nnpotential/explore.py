@@ -154,10 +154,10 @@ class Exploration:
         for ts in session.query(TransitionState).order_by(TransitionState._id):
             if not ts.invalid:
                 self._join(ts)
-        self._given_out = {kind: len(journal.jobs(kind)) for kind in ("quench", "hop")}
+        sources = {kind: journal.jobs(kind) for kind in ("quench", "hop")}
+        self._given_out = {kind: len(jobs) for kind, jobs in sources.items()}
         self._merged = {
-            kind: sum(found is not None for _, found in journal.jobs(kind))
-            for kind in ("quench", "hop")
+            kind: sum(found is not None for _, found in jobs) for kind, jobs in sources.items()
         }
         self._attempts = Attempts()
         self._untrapped = 0

@@ -26,6 +26,7 @@ __all__ = [
     "verify_transition_state",
 ]
 
+NOT_CHECKED = "not checked"
 OUTCOMES = {
     "ok": "meets the definition",
     "not converged": "rms gradient above 1e-9 or energy error above 1e-12",
@@ -36,9 +37,8 @@ OUTCOMES = {
     "not above": "not above both its minima",
     "descends elsewhere": "steepest descent leads to other minima than those stored",
     "undecided": "steepest descent ends in no minimum, or the index could not be certified",
-    "not checked": "the check itself failed three times",
+    NOT_CHECKED: "the check itself failed three times",
 }
-NOT_CHECKED = "not checked"
 
 _PUSHOFF = 0.01
 _NEAR = 0.05  # length of a Newton step that counts as having arrived
