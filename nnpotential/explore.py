@@ -20,6 +20,7 @@ from threadpoolctl import threadpool_limits
 
 from .checks import check_choice, check_integer
 from .errors import InputError
+from .interrupts import uninterrupted
 from .journal import Journal
 from .network import INITIALIZATIONS
 from .pairs import Attempts, missing_connection, trapped_connection
@@ -183,17 +184,19 @@ class Exploration:
         """
         began = perf_counter()
         with threadpool_limits(1), crew or Crew(self.system) as crew:
-            self._fill(stages)
-            for job in self._pending:
-                crew.submit(job.id, job.kind, self._arguments(job))
             try:
+                with uninterrupted():
+                    self._fill(stages)
+                    for job in self._pending:
+                        crew.submit(job.id, job.kind, self._arguments(job))
                 while self._pending:
                     if max_seconds is not None and perf_counter() - began > max_seconds:
                         break
                     self._step(crew, stages)
             finally:
                 if self._whole:
-                    self._commit()
+                    with uninterrupted():
+                        self._commit()
 
     def _step(self, crew, stages):
         """Merge the first job that is under way, and hand out those that follow."""
@@ -203,6 +206,11 @@ class Exploration:
             reason = None
         except JobFailed as error:
             result, seconds, reason = None, 0.0, str(error)
+        with uninterrupted():
+            self._finish(job, result, seconds, reason, crew, stages)
+            self._report_on(job)
+
+    def _finish(self, job, result, seconds, reason, crew, stages):
         self._whole = False
         started = perf_counter()
         underway = len(self._pending) - 1
@@ -218,7 +226,6 @@ class Exploration:
         # each commit waits for the disk
         if perf_counter() - self._committed > _COMMIT_INTERVAL:
             self._commit()
-        self._report_on(job)
 
     def _count_seconds(self, stage, seconds):
         tally = self.journal.tally["seconds"]
@@ -506,11 +513,12 @@ def recheck(system, database, crew):
                 result, _ = crew.result(i)
             except JobFailed:
                 result = None
-            if kind is Minimum:
-                _record_minimum(system, database, point, result)
-            else:
-                record_outcome(point, result[0] if result else NOT_CHECKED)
-            session.commit()
+            with uninterrupted():
+                if kind is Minimum:
+                    _record_minimum(system, database, point, result)
+                else:
+                    record_outcome(point, result[0] if result else NOT_CHECKED)
+                session.commit()
             name = "minimum" if kind is Minimum else "transition state"
             yield name, number, point.user_data["verified"], len(points)
 

@@ -22,6 +22,7 @@ from .datasets import Dataset
 from .errors import InputError
 from .explore import STAGES, Exploration, SearchSettings, recheck
 from .files import atomic_write
+from .interrupts import uninterrupted
 from .network import MLP
 from .plots import draw_disconnectivity_graph
 from .system import NNSystem
@@ -317,8 +318,9 @@ class Landscape:
                         self._update_search(search)
                     yield
                 finally:
-                    self.database.session.rollback()
-                    self.write_summary()
+                    with uninterrupted():
+                        self.database.session.rollback()
+                        self.write_summary()
             except (OperationalError, OSError) as error:
                 why = error.orig if isinstance(error, OperationalError) else error.strerror
                 raise InputError(

@@ -14,7 +14,7 @@ class FaultySystem(nnp.NNSystem):
     `times` is how often each does before it goes well, counted in `directory`.
     """
 
-    how, bound, times, directory = "raise", 0.0, 1, None
+    how, bound, times, directory = "raise", 0.5, 1, None
 
     def get_minimizer(self, **kwargs):
         minimizer = super().get_minimizer(**kwargs)

@@ -10,6 +10,7 @@ SEARCH = {
     "untrap_attempts": 2,
     "soft_modes": 1,
 }
+FEW = {**SEARCH, "soft_modes": 0}
 
 
 def contents(land):

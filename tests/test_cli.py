@@ -210,9 +210,9 @@ def test_ctrl_c_keeps_what_was_found(tmp_path, workers):
     finally:
         process.kill()
         process.wait()
-    assert process.returncode == 130
-    assert "are kept" in err
     assert "Traceback" not in err
+    assert "are kept" in err
+    assert process.returncode == 130
     figures = json.loads((path / "summary.json").read_text())
     assert figures["n_minima"] >= 1
     assert 0 < figures["coverage"]["n_quenches"] < 100000

@@ -8,7 +8,7 @@ import sys
 import time
 
 import pytest
-from landscapes import SEARCH, contents
+from landscapes import FEW, contents
 
 import nnpotential as nnp
 from nnpotential import Landscape
@@ -30,7 +30,7 @@ if __name__ == "__main__":
 @pytest.fixture(scope="module")
 def alone(tmp_path_factory, ljat):
     path = tmp_path_factory.mktemp("alone") / "a"
-    land = Landscape.create(path, NET, ljat, regularization=1e-3, seed=7, **SEARCH)
+    land = Landscape.create(path, NET, ljat, regularization=1e-3, seed=5, **FEW)
     land.explore()
     return land
 
@@ -38,7 +38,7 @@ def alone(tmp_path_factory, ljat):
 @pytest.fixture
 def begun(tmp_path, ljat):
     """A landscape not explored yet, and a function that explores it in a process of its own."""
-    land = Landscape.create(tmp_path / "a", NET, ljat, regularization=1e-3, seed=7, **SEARCH)
+    land = Landscape.create(tmp_path / "a", NET, ljat, regularization=1e-3, seed=5, **FEW)
     land.close()
     script = tmp_path / "script.py"
     script.write_text(SCRIPT)
@@ -55,10 +55,10 @@ def test_kills_lose_nothing(begun, alone, workers):
     path, start = begun
     expected = contents(alone)
     points = {m[0]: m[1:3] for m in expected[0]}
-    for lines in (3, 40, 90):
+    for lines in (3, 15, 30):
         process = start(workers)
         for _ in range(lines):
-            process.stdout.readline()
+            assert process.stdout.readline()
         os.kill(process.pid, signal.SIGKILL)
         process.communicate()
         land = Landscape.open(path)

@@ -6,7 +6,7 @@ from multiprocessing import get_context
 import numpy as np
 import pytest
 from faulty import FaultySystem
-from landscapes import SEARCH, contents
+from landscapes import FEW, contents
 
 import nnpotential as nnp
 from nnpotential import InputError, Landscape
@@ -15,7 +15,6 @@ from nnpotential.jobs import JOBS
 from nnpotential.workers import Crew, JobFailed
 
 NET = nnp.MLP([3, 5, 4])
-FEW = {**SEARCH, "soft_modes": 0}
 
 
 @pytest.fixture(scope="module")
@@ -112,15 +111,16 @@ def test_a_failing_check_is_reported(tmp_path, ljat, monkeypatch, caplog):
         raise FloatingPointError("no check today")
 
     monkeypatch.setitem(JOBS, "check_minimum", broken)
-    land = Landscape.create(tmp_path / "a", NET, ljat, quenches=4, basin_hopping_runs=0)
-    figures = land.explore()
+    few = {"quenches": 4, "basin_hopping_runs": 0}
+    land = Landscape.create(tmp_path / "a", NET, ljat, regularization=1e-3, **few)
+    figures = land.explore(connection_attempts=1, untrap_attempts=0)
     assert figures["n_minima"] == 0
     assert 0 < figures["verified"]["not checked"] <= len(figures["jobs_set_aside"])
     assert "no check today" in figures["jobs_set_aside"][0]
     assert not land.graph()
     monkeypatch.undo()
     # found again, they are checked again
-    assert land.explore(quenches=40)["n_minima"] > 0
+    assert land.explore(quenches=40, stages=["minima"])["n_minima"] > 0
 
 
 def test_a_broken_executor_is_one_clear_error(tmp_path, ljat, alone):

@@ -1,0 +1,95 @@
+"""Ctrl-C at the worst of moments."""
+
+import os
+import signal
+import threading
+
+import pytest
+from landscapes import FEW, contents
+
+import nnpotential as nnp
+from nnpotential import Landscape
+from nnpotential.interrupts import uninterrupted
+
+
+def press_ctrl_c():
+    os.kill(os.getpid(), signal.SIGINT)
+
+
+def test_an_interrupt_waits_for_the_end_of_the_block():
+    reached = []
+    with pytest.raises(KeyboardInterrupt), uninterrupted():
+        press_ctrl_c()
+        press_ctrl_c()
+        reached.append("end")
+    assert reached == ["end"]
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+
+
+def test_blocks_within_blocks():
+    reached = []
+    with pytest.raises(KeyboardInterrupt), uninterrupted():
+        with uninterrupted():
+            press_ctrl_c()
+        reached.append("end")
+    assert reached == ["end"]
+
+
+def test_an_error_does_not_hide_the_interrupt():
+    with pytest.raises(KeyboardInterrupt) as caught, uninterrupted():
+        press_ctrl_c()
+        raise ValueError("meanwhile")
+    assert isinstance(caught.value.__context__, ValueError)
+
+
+def test_a_signal_that_is_ignored_stays_ignored():
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        with uninterrupted():
+            press_ctrl_c()
+        assert signal.getsignal(signal.SIGINT) is signal.SIG_IGN
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+def test_other_threads_may_use_it():
+    done = []
+
+    def work():
+        with uninterrupted():
+            done.append(True)
+
+    thread = threading.Thread(target=work)
+    thread.start()
+    thread.join()
+    assert done
+
+
+def test_ctrl_c_within_a_merge(tmp_path, ljat, monkeypatch):
+    """Every so often while the database is written, and nothing is lost or half done."""
+    import nnpotential.explore as explore
+
+    net = nnp.MLP([3, 5, 4])
+    make = {"regularization": 1e-3, "seed": 5, **FEW}
+    whole = Landscape.create(tmp_path / "a", net, ljat, **make)
+    whole.explore()
+    land = Landscape.create(tmp_path / "b", net, ljat, **make)
+    true_store, calls = explore.store_minimum, 0
+
+    def store(database, *args):
+        nonlocal calls
+        calls += 1
+        if calls % 8 == 3:
+            press_ctrl_c()
+        return true_store(database, *args)
+
+    monkeypatch.setattr(explore, "store_minimum", store)
+    interrupts = 0
+    while True:
+        try:
+            land.explore()
+            break
+        except KeyboardInterrupt:
+            interrupts += 1
+    assert interrupts > 3
+    assert contents(land) == contents(whole)
