@@ -213,6 +213,48 @@ cdef class KernelPotential(_pele.BasePotential):
                 &x[0], &vectors[0, 0], vectors.shape[0], &out[0, 0])
         return result
 
+    def force_recurrence(self, const double[::1] x, const double[::1] gradient, double step,
+                         double first, const double[:, ::1] weights):
+        """The last stage of an explicit method whose stages are a recurrence.
+
+        With the forces ``f = -step * gradient`` stage 1 is ``x + first * f(x)``, and each
+        row of `weights` gives the next one from ``x``, ``f(x)``, the force at the
+        stage before, that stage, and the one before that.
+
+        Parameters
+        ----------
+        x, gradient : ndarray, shape (n_parameters,)
+        step, first : float
+        weights : ndarray, shape (n_stages - 1, 5)
+
+        Returns
+        -------
+        ndarray, shape (n_parameters,)
+            Not finite if a stage or its gradient is not.
+        """
+        self._fits(x.shape[0])
+        self._fits(gradient.shape[0])
+        last, before, force = np.empty(self.n), np.array(x), np.empty(self.n)
+        cdef double[::1] y = last
+        cdef double[::1] z = before
+        cdef double[::1] g = force
+        cdef Py_ssize_t i, j, n = self.n
+        cdef double a, b, c, d, e
+        with nogil:
+            for i in range(n):
+                y[i] = x[i] - first * step * gradient[i]
+            for j in range(weights.shape[0]):
+                if not all_finite(&y[0], n):
+                    break
+                self.kernel.get().energy_gradient(&y[0], &g[0])
+                a = weights[j, 0]
+                b, c = -step * weights[j, 1], -step * weights[j, 2]
+                d, e = weights[j, 3], weights[j, 4]
+                for i in range(n):
+                    z[i] = a * x[i] + b * gradient[i] + c * g[i] + d * y[i] + e * z[i]
+                y, z = z, y
+        return np.asarray(y)
+
 
 def is_finite(const double[::1] x):
     """Whether every value is finite; faster than NumPy for a short vector."""

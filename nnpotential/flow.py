@@ -16,8 +16,8 @@ _MAX_STAGES = 400
 def _coefficients(stages):
     """The weight of the first force in stage 1, and the weights of the later stages.
 
-    These are of the start, of the first and of the last force, and of rows 3 and
-    4 of `GradientFlow._advance`: once with the last stage in row 3, once in row 4.
+    They belong to the start, the first force, the force at the stage before, that
+    stage, and the one before that.
     """
     w0 = 1 + _DAMPING / stages**2
     T, dT, ddT = [1.0, w0], [0.0, 1.0], [0.0, 0.0]
@@ -31,9 +31,8 @@ def _coefficients(stages):
     later = []
     for j in range(2, stages + 1):
         mu, nu, tilde = 2 * b[j] * w0 / b[j - 1], -b[j] / b[j - 2], 2 * b[j] * w1 / b[j - 1]
-        forces = -(1 - b[j - 1] * T[j - 1]) * tilde, tilde
-        later.append(np.array([[1 - mu - nu, *forces, mu, nu], [1 - mu - nu, *forces, nu, mu]]))
-    return b[1] * w1, later
+        later.append([1 - mu - nu, -(1 - b[j - 1] * T[j - 1]) * tilde, tilde, mu, nu])
+    return b[1] * w1, np.array(later)
 
 
 class GradientFlow:
@@ -105,22 +104,8 @@ class GradientFlow:
         return True
 
     def _advance(self, h, stages):
-        first, rest = _coefficients(stages)
-        # rows: the start, its force, the force here, and the last two stages in turn
-        rows = np.empty((5, self.x.size))
-        rows[0], rows[1] = self.x, -h * self.gradient
-        rows[3] = rows[0]
-        rows[4] = rows[0] + first * rows[1]
-        at = 4
-        for weights in rest:
-            if not np.isfinite(rows[at].sum()):
-                break
-            self.n_gradients += 1
-            np.multiply(self._potential.getEnergyGradient(rows[at])[1], -h, out=rows[2])
-            before = 7 - at
-            rows[before] = weights[at - 3] @ rows
-            at = before
-        return rows[at].copy()
+        self.n_gradients += stages - 1
+        return self._potential.force_recurrence(self.x, self.gradient, h, *_coefficients(stages))
 
     def _evaluate(self, x):
         self.n_gradients += 1

@@ -38,6 +38,19 @@ class Quadratic:
     def hessian_vector_product(self, x, v):
         return v @ self.hessian
 
+    def force_recurrence(self, x, gradient, step, first, weights):
+        return recurrence(self, x, gradient, step, first, weights)
+
+
+def recurrence(potential, x, gradient, step, first, weights):
+    """What `KernelPotential.force_recurrence` is to give."""
+    before, last = x, x - first * step * gradient
+    for row in weights:
+        force = -step * potential.getEnergyGradient(last)[1]
+        rows = np.array([x, -step * gradient, force, last, before])
+        before, last = last, row @ rows
+    return last
+
 
 @pytest.fixture
 def matrix_free(monkeypatch):
@@ -313,6 +326,19 @@ def test_conjugate_gradients():
 
 
 # The flow
+
+
+def test_stages_in_the_kernel(system):
+    potential, rng = system.potential, np.random.default_rng(3)
+    x = rng.normal(size=system.net.n_parameters)
+    g = potential.getGradient(x)
+    for n in (1, 2, 7):
+        weights = rng.normal(size=(n - 1, 5))
+        args = x, g, 0.1, 0.7, weights
+        expected = recurrence(potential, *args)
+        assert potential.force_recurrence(*args) == pytest.approx(expected, rel=1e-12)
+    far = potential.force_recurrence(x, g, 1e300, 1.0, np.full((5, 5), 1e10))
+    assert not np.isfinite(far).all()
 
 
 def test_flow_follows_the_exact_solution():
