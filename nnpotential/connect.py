@@ -10,6 +10,7 @@ from pele.storage import Database
 from .band import BandDriver
 from .checks import check_choice, check_integer
 from .errors import InputError
+from .krylov import KRYLOV_LIMIT, softest_modes
 from .saddle import descend, find_transition_state
 from .stationary import spectrum
 from .storage import ENERGY_WINDOW, store_minimum, store_transition_state
@@ -256,12 +257,17 @@ def single_ended(system, x, mode, side):
         If there is no such mode or side.
     """
     x = np.asarray(x, dtype=float)
-    here = spectrum(system.potential, x, system.symmetry.penalty_modes)
-    if check_integer("mode", mode, 0) >= here.physical.size:
-        raise InputError(f"mode must be below {here.physical.size}, not {mode}")
+    left_out = system.symmetry.penalty_modes
+    n = x.size - left_out.shape[1]
+    if check_integer("mode", mode, 0) >= n:
+        raise InputError(f"mode must be below {n}, not {mode}")
     if side not in (1, -1):
         raise InputError(f"side must be 1 or -1, not {side!r}")
-    uphill = here.eigenvectors[:, mode]
+    if x.size > KRYLOV_LIMIT:
+        _, modes = softest_modes(system.potential, x, left_out, mode + 1)
+    else:
+        modes = spectrum(system.potential, x, left_out).eigenvectors
+    uphill = modes[:, mode]
     uphill = uphill * side * np.sign(uphill[np.argmax(np.abs(uphill))])
     local = system.params.double_ended_connect.local_connect_params
     triple = _refine(

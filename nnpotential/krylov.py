@@ -6,15 +6,17 @@ transition-state search take the same trust-region steps with either.
 
 import numpy as np
 import scipy.linalg
+from scipy.sparse.linalg import LinearOperator, eigsh
 
 from .stationary import ENERGY_ERROR, RMS_TOLERANCE, ZERO, lift_zero_modes, rms
 
-__all__ = ["EXACT_LIMIT", "KRYLOV_LIMIT", "KrylovSpectrum"]
+__all__ = ["EXACT_LIMIT", "KRYLOV_LIMIT", "KrylovSpectrum", "softest_modes"]
 
 KRYLOV_LIMIT = 400  # parameters above which products are cheaper than eigenvectors
 EXACT_LIMIT = 1500  # parameters up to which the sign of all eigenvalues is proved by Cholesky
 
 _MOST_VANISHING = 10  # modes of no curvature looked for at one point
+_SPARE = 5  # soft modes computed beyond those asked for: ARPACK can miss the last ones
 _FIRST, _GROWTH, _LARGEST = 12, 1.4, 500  # vectors in a Krylov space
 _FORCING = 0.3, 0.01  # of a step that the radius limits, of a full one
 
@@ -176,6 +178,55 @@ def lowest_mode(product, n, threshold, risk=1e-6, max_steps=3000):
     again = zip(parts[:, 0], _lanczos(product, start, k), strict=True)
     vector = sum(part * vector for part, (vector, _, _) in again)
     return float(values[0]), vector / np.linalg.norm(vector)
+
+
+def softest_modes(potential, x, zero_modes, k):
+    """The lowest eigenvalues of the Hessian and their vectors, by ARPACK.
+
+    Parameters
+    ----------
+    potential : NNPotential
+    x : ndarray, shape (n,)
+    zero_modes : ndarray, shape (n, m)
+        Orthonormal; left out.
+    k : int
+
+    Returns
+    -------
+    values : ndarray, shape (k,)
+        To a hundredth.
+    vectors : ndarray, shape (n, k)
+
+    Raises
+    ------
+    scipy.sparse.linalg.ArpackNoConvergence
+        If there are none of this accuracy after many steps.
+    """
+
+    def product(v):
+        return potential.hessian_vector_product(x, np.ascontiguousarray(v.ravel()))
+
+    n = x.size
+    start = np.random.default_rng(1).normal(size=n)
+    shape = {"shape": (n, n), "dtype": float}
+    plain = LinearOperator(matvec=product, **shape)
+    large = 2 * eigsh(plain, 1, which="LM", v0=start, tol=0.1, return_eigenvectors=False)[0]
+    lifted = LinearOperator(matvec=_lift(product, zero_modes, abs(large)), **shape)
+    more = min(k + _SPARE, n - 1)
+    values, vectors = eigsh(lifted, more, which="SA", v0=start, ncv=min(60 + 2 * more, n), tol=1e-2)
+    return values[:k], vectors[:, :k]
+
+
+def _lift(product, modes, large):
+    """A symmetric matrix with the eigenvalue `large` on the span of some orthonormal modes."""
+
+    def lifted(v):
+        v = v.ravel()
+        outside = v - modes @ (modes.T @ v)
+        result = product(outside)
+        return result - modes @ (modes.T @ result) + large * (v - outside)
+
+    return lifted
 
 
 def _lanczos(product, start, n_steps):
@@ -384,13 +435,11 @@ class KrylovSpectrum:
             lifted = np.column_stack([self._zero_modes, *known])
             if self._no_more(lifted):
                 return True
-            large = 2 * np.abs(self.eigenvalues).max()
-
-            def product(v, lifted=lifted, large=large):
-                outside = v - lifted @ (lifted.T @ v)
-                product = self._product(outside[np.newaxis])[0]
-                return product - lifted @ (lifted.T @ product) + large * (v - outside)
-
+            product = _lift(
+                lambda v: self._product(v[np.newaxis])[0],
+                lifted,
+                2 * np.abs(self.eigenvalues).max(),
+            )
             lowest, vector = lowest_mode(product, self.x.size, self._threshold)
             if vector is None:
                 return True

@@ -118,6 +118,11 @@ class NNSystem(BaseSystem):
         # Eigenvector following needs no more than this from a fair candidate.
         local.tsSearchParams = BaseParameters()
         local.tsSearchParams.nsteps = 200
+        if self.net.n_parameters > KRYLOV_LIMIT:
+            # Of walks up the softest modes of a 64-32-32-10 network 6 in 10 stayed with their
+            # minimum this way, 1 in 4 with steps of up to 1; small networks lose more than
+            # they gain.
+            local.tsSearchParams.radius = local.tsSearchParams.max_radius = 0.1
         # Far enough off the ridge for a loss that falls beyond rounding.
         local.pushoff_params.pushoff = 0.02
         neb = local.NEBparams

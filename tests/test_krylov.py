@@ -6,13 +6,15 @@ import numpy as np
 import pytest
 from scipy.integrate import LSODA
 
+import nnpotential.connect
 import nnpotential.krylov
 import nnpotential.quench
 import nnpotential.saddle
 from nnpotential import MLP, Dataset, NNSystem
+from nnpotential.connect import single_ended
 from nnpotential.flow import GradientFlow
 from nnpotential.inertia import Curvature, NegativeCurvatureError, conjugate_gradients, overlooked
-from nnpotential.krylov import KrylovSpectrum, lowest_mode
+from nnpotential.krylov import KrylovSpectrum, lowest_mode, softest_modes
 from nnpotential.quench import newton, quench
 from nnpotential.saddle import descend, find_transition_state
 from nnpotential.stationary import spectrum
@@ -57,6 +59,7 @@ def matrix_free(monkeypatch):
     """Everything in the search from products with vectors."""
     monkeypatch.setattr(nnpotential.quench, "KRYLOV_LIMIT", 0)
     monkeypatch.setattr(nnpotential.saddle, "KRYLOV_LIMIT", 0)
+    monkeypatch.setattr(nnpotential.connect, "KRYLOV_LIMIT", 0)
     monkeypatch.setattr(nnpotential.krylov, "EXACT_LIMIT", 0)
 
 
@@ -312,6 +315,27 @@ def test_lowest_mode_is_found_or_excluded():
     value, vector = lowest_mode(lambda v: negative.hessian @ v, 300, 0.0)
     assert value < 0
     assert vector @ negative.hessian @ vector < 0
+
+
+@pytest.mark.parametrize("k", [1, 4])
+def test_softest_modes(system, quenched, k):
+    left_out = system.symmetry.penalty_modes
+    assert left_out.shape[1] > 0
+    for minimum in quenched[:3]:
+        exact = spectrum(system.potential, minimum.coords, left_out)
+        values, vectors = softest_modes(system.potential, minimum.coords, left_out, k)
+        assert values == pytest.approx(exact.physical[:k], rel=1e-2)
+        assert np.abs(left_out.T @ vectors).max() < 1e-8
+        overlap = np.abs(np.sum(vectors * exact.eigenvectors[:, :k], axis=0))
+        assert overlap.min() > 0.9
+
+
+def test_walks_up_soft_modes_do_not_depend_on_the_method(system, quenched, request):
+    starts = [minimum.coords for minimum in quenched[1:3]]
+    dense = [single_ended(system, x, 0, 1)[0][0][0] for x in starts]
+    request.getfixturevalue("matrix_free")
+    free = [single_ended(system, x, 0, 1)[0][0][0] for x in starts]
+    assert free == pytest.approx(dense, abs=1e-10)
 
 
 def test_conjugate_gradients():
