@@ -31,18 +31,14 @@ class JobFailed(Exception):
     """A job failed as often as it is tried; the message says how."""
 
 
-class _UnknownSystem(Exception):
-    """The worker has not been sent this system."""
-
-
 _systems = {}  # of a worker process, by key
 
 
 def _run(key, payload, kind, args):
-    """In the worker: the result of a job, and the seconds it took."""
+    """In the worker: the result of a job, and the seconds it took; None if it lacks the system."""
     if key not in _systems:
         if payload is None:
-            raise _UnknownSystem
+            return None
         # small matrices: BLAS threads only stand in each other's way
         threadpool_limits(1)
         _systems.clear()
@@ -129,11 +125,11 @@ class Crew:
             future, kind, args = self._futures[job_id]
             try:
                 result = future.result(None if self._executor is None else self.timeout)
+                if result is None:
+                    self._futures[job_id] = (self._send(self._payload, kind, args), kind, args)
+                    continue
                 del self._futures[job_id]
                 return result
-            except _UnknownSystem:
-                self._futures[job_id] = (self._send(self._payload, kind, args), kind, args)
-                continue
             except (BrokenExecutor, CancelledError) as error:
                 if self._executor is None:
                     raise
