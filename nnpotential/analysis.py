@@ -6,7 +6,6 @@ import networkx as nx
 import numpy as np
 from pele.storage import Minimum, TransitionState
 from scipy.special import log_softmax, softmax
-from sklearn.metrics import roc_auc_score
 
 from .journal import Journal
 from .storage import is_verified, quench_hits
@@ -123,6 +122,8 @@ def generalisation(system, coords):
         and ``test_auc`` (one class against the rest, mean over classes). None
         where the test set does not define a figure.
     """
+    from sklearn.metrics import roc_auc_score  # a second that the rest can do without
+
     data = system.data
     figures = {}
     for part, X, y in (

@@ -228,8 +228,8 @@ class Landscape:
         _search_settings({**self.settings["search"], **search}).check_workers(workers)
         with self._working(search):
             self._exploration(on_progress).run(crew, stages, max_seconds)
-        if landscape_graph(self.database):
-            self.draw()
+            if landscape_graph(self.database):
+                self.draw()
         return self.summary()
 
     def verify(self, on_progress=None, *, workers=1, executor=None, job_timeout=3600.0):

@@ -3,10 +3,8 @@
 from contextlib import redirect_stdout
 from pathlib import Path
 
-import matplotlib
 import networkx as nx
 import numpy as np
-from matplotlib.figure import Figure
 from pele.utils.disconnectivity_graph import DisconnectivityGraph
 
 from .analysis import generalisation, landscape_graph, lowest_minimum
@@ -83,16 +81,24 @@ def draw_disconnectivity_graph(system, database, paths, *, colour=None, levels=1
     O. M. Becker and M. Karplus, J. Chem. Phys. 106, 1495 (1997); D. J. Wales,
     M. A. Miller and T. R. Walsh, Nature 394, 758 (1998).
     """
+    # here, as a worker that draws nothing starts half a second sooner
+    import matplotlib
+    from matplotlib.cm import ScalarMappable
+    from matplotlib.figure import Figure
+
     graph = landscape_graph(database)
     if not graph:
         raise InputError("there is no verified minimum to draw: run 'nnpotential explore' first")
     lowest = lowest_minimum(graph)
     drawn = graph.subgraph(nx.node_connected_component(graph, lowest)).copy()
-    values = None
+    values = scale = None
     if colour is not None:
         check_colour(colour, system)
         key, label = COLOURS[colour]
         values = {m: generalisation(system, m.coords)[key] for m in drawn}
+        if len(set(values.values())) > 1:
+            scale = ScalarMappable(cmap="viridis")
+            scale.set_clim(min(values.values()), max(values.values()))
 
     with matplotlib.rc_context(_STYLE):
         # one column of a journal, or two where the branches need the room
@@ -100,7 +106,7 @@ def draw_disconnectivity_graph(system, database, paths, *, colour=None, levels=1
         figure = Figure(figsize=(width, 4.5), layout="constrained")
         axes = figure.add_subplot()
         if drawn.number_of_edges():
-            _draw_tree(axes, drawn, values, levels)
+            _draw_tree(axes, drawn, values, scale, levels)
         else:
             axes.plot([0], [lowest.energy], "_", color="black", markersize=20)
             axes.set_xticks([])
@@ -112,9 +118,7 @@ def draw_disconnectivity_graph(system, database, paths, *, colour=None, levels=1
         axes.set_xlabel(f"{len(drawn)} of {len(graph)} minima")
         if title:
             axes.set_title(title, fontsize=8)
-        if values is not None and len(set(values.values())) > 1:
-            norm = matplotlib.colors.Normalize(min(values.values()), max(values.values()))
-            scale = matplotlib.cm.ScalarMappable(norm, matplotlib.colormaps["viridis"])
+        if scale is not None:
             figure.colorbar(scale, ax=axes, label=label, fraction=0.05, pad=0.02)
         for path in map(Path, paths):
             with atomic_write(path, "wb") as file:
@@ -122,7 +126,7 @@ def draw_disconnectivity_graph(system, database, paths, *, colour=None, levels=1
     return len(drawn), len(graph)
 
 
-def _draw_tree(axes, graph, values, levels):
+def _draw_tree(axes, graph, values, scale, levels):
     energies = [ts.energy for _, _, ts in graph.edges(data="ts")]
     low, high = min(energies), max(energies)
     # a tree of one level has no height to draw: leave room above
@@ -131,10 +135,8 @@ def _draw_tree(axes, graph, values, levels):
     tree.set_energy_levels(list(np.linspace(low, low + span * (1 + 1 / levels), levels)))
     with redirect_stdout(None):  # pele remarks on small graphs
         tree.calculate()
-        if values is not None and len(set(values.values())) > 1:
+        if scale is not None:
             # only the ends: a branch stands for many minima, and for no one value
-            norm = matplotlib.colors.Normalize(min(values.values()), max(values.values()))
             for leaf in tree.tree_graph.leaf_iterator():
-                colour = matplotlib.colormaps["viridis"](norm(values[leaf.data["minimum"]]))
-                leaf.data["colour"] = colour
+                leaf.data["colour"] = scale.to_rgba(values[leaf.data["minimum"]])
         tree.plot(axes=axes, linewidth=0.8 if len(graph) < 150 else 0.5)
