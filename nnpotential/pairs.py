@@ -12,7 +12,7 @@ from .connect import STRATEGIES
 
 __all__ = ["Attempts", "missing_connection", "trapped_connection"]
 
-_CANDIDATES = 50  # of similar loss, whose distance is computed
+_CANDIDATES, _MEMBERS = 50, 10  # minima outside and inside of a group whose distance is computed
 
 
 class Attempts:
@@ -62,8 +62,8 @@ class Attempts:
 def missing_connection(graph, attempts, distance, limit):
     """The next pair of minima in different components.
 
-    The component with the fewest tries comes first, and tries its lowest
-    minimum against the nearest one outside. A pair that failed is tried in
+    The component with the fewest tries comes first, and tries the nearest pair
+    of one of its lowest minima and one outside. A pair that failed is tried in
     every other way before another partner.
 
     Parameters
@@ -103,14 +103,11 @@ def missing_connection(graph, attempts, distance, limit):
                 return i, j, attempts.another_way(i, j)
         if n_tried >= limit:
             continue
-        outside = [
-            i
-            for i in graph
-            if i not in component and i not in taken and not attempts.tried(bottom, i)
-        ]
-        partner = _nearest(graph, bottom, outside, lowest, distance)
-        if partner is not None:
-            return bottom, partner, STRATEGIES[0]
+        inside = sorted(component, key=lambda i: (energy[i], i))[:_MEMBERS]
+        outside = [i for i in graph if i not in component and i not in taken]
+        pair = _nearest(graph, inside, outside, lowest, distance, attempts)
+        if pair is not None:
+            return *pair, STRATEGIES[0]
     return None
 
 
@@ -146,11 +143,11 @@ def trapped_connection(graph, attempts, distance, limit):
         beyond = [
             i
             for i in nx.node_connected_component(graph, bottom) - trapped
-            if energy[i] < energy[bottom] and not attempts.tried(bottom, i)
+            if energy[i] < energy[bottom]
         ]
-        partner = _nearest(graph, bottom, beyond, None, distance)
-        if partner is not None:
-            return bottom, partner, STRATEGIES[0]
+        pair = _nearest(graph, [bottom], beyond, None, distance, attempts)
+        if pair is not None:
+            return *pair, STRATEGIES[0]
     return None
 
 
@@ -187,12 +184,13 @@ def _bottom(graph, members):
     return min(members, key=lambda i: (energy[i], i))
 
 
-def _nearest(graph, start, candidates, always, distance):
-    """The nearest of the candidates of similar loss."""
-    if not candidates:
-        return None
+def _nearest(graph, inside, outside, always, distance, attempts):
+    """The nearest pair not tried yet, outside among those of similar loss."""
     energy = graph.nodes(data="energy")
-    near = sorted(candidates, key=lambda i: (abs(energy[i] - energy[start]), i))[:_CANDIDATES]
-    if always in candidates:
+    level = energy[inside[0]]
+    fresh = [j for j in outside if not all(attempts.tried(i, j) for i in inside)]
+    near = sorted(fresh, key=lambda j: (abs(energy[j] - level), j))[:_CANDIDATES]
+    if always in fresh:
         near = {*near, always}
-    return min(near, key=lambda i: (distance(start, i), i))
+    pairs = [(i, j) for i in inside for j in near if not attempts.tried(i, j)]
+    return min(pairs, key=lambda pair: (distance(*pair), pair), default=None)

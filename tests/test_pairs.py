@@ -38,6 +38,16 @@ def test_lowest_first_and_nearest_partner():
     assert missing_connection(graph, Attempts(), on_a_line, 6) == (2, 1, "standard")
 
 
+def test_the_nearest_pair_of_two_groups():
+    # 5 is the lower of its group, but 2 is nearer to what is outside
+    graph = graph_of([0.0, 0.1, 0.3, 9.0, 9.0, 0.2], [(2, 5, 0.5), (0, 1, 0.5)])
+    graph.remove_nodes_from([3, 4])
+    attempts = Attempts()
+    assert missing_connection(graph, attempts, on_a_line, 6) == (2, 1, "standard")
+    attempt(attempts, (2, 1), found=1)
+    assert missing_connection(graph, attempts, on_a_line, 6) == (2, 0, "standard")
+
+
 def test_components_under_way_wait():
     graph = graph_of([0.0, 0.3, 0.1, 0.2])
     attempts = Attempts()
