@@ -97,7 +97,7 @@ def missing_connection(graph, attempts, distance, limit):
             if again or len(tried) < limit:
                 bottom = _bottom(graph, component)
                 waiting.append((len(tried), energy[bottom], bottom, again, component))
-    for n_tried, _, bottom, again, component in sorted(waiting, key=lambda w: w[:3]):
+    for n_tried, *_, again, component in sorted(waiting, key=lambda w: w[:3]):
         for i, j in again:
             if j not in taken and j in graph:
                 return i, j, attempts.another_way(i, j)
