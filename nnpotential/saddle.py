@@ -11,7 +11,15 @@ __all__ = ["descend", "find_transition_state"]
 
 
 def find_transition_state(
-    x, potential, zero_modes, *, direction=None, nsteps=200, radius=0.2, max_radius=1.0
+    x,
+    potential,
+    zero_modes,
+    *,
+    direction=None,
+    lowest=False,
+    nsteps=200,
+    radius=0.2,
+    max_radius=1.0,
 ):
     """Follow one eigenvector uphill and all others downhill to a transition state.
 
@@ -31,6 +39,9 @@ def find_transition_state(
         The direction to follow at first, such as the tangent of the band. The
         mode that overlaps it most is followed until the lowest eigenvalue is
         negative along it, then the lowest. Without it the lowest is followed.
+    lowest : bool
+        Follow the lowest mode from the first; `direction` then only tells a
+        Krylov space where to look for it.
     nsteps : int
     radius, max_radius : float
         First and largest trust radius.
@@ -64,7 +75,7 @@ def find_transition_state(
     settled = False
     for _ in range(nsteps):
         while True:
-            followed = _followed(here, direction)
+            followed = 0 if lowest else _followed(here, direction)
             values = here.eigenvalues
             flip = np.ones_like(values)
             flip[followed] = -1.0
