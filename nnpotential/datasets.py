@@ -81,11 +81,8 @@ class Dataset:
 
     def save(self, path):
         """Write ``dataset.npz``: the four arrays, no pickled objects; atomically."""
-        try:
-            with atomic_write(path, "wb") as file:
-                np.savez_compressed(file, **{name: getattr(self, name) for name in _ARRAYS})
-        except OSError as error:
-            raise InputError(f"{path} cannot be written: {error.strerror}") from None
+        with atomic_write(path, "wb") as file:
+            np.savez_compressed(file, **{name: getattr(self, name) for name in _ARRAYS})
 
     @classmethod
     def load(cls, path, **kwargs):
