@@ -293,11 +293,10 @@ def single_ended(system, x, mode, side):
 
 def _refine(candidate, direction, potential, symmetry, search, pushoff, known):
     """Transition state and the two minima below it, or None. Adds them to `known`."""
-    zero_modes = symmetry.zero_modes
-    # minima have no part along the penalty's own modes, and no path leads along one
-    found = find_transition_state(
-        candidate, potential, symmetry.penalty_modes, direction=direction, **search
-    )
+    zero_modes, own = symmetry.zero_modes, symmetry.penalty_modes
+    # along the penalty's own modes nothing is stationary but the origin, and no path leads
+    candidate = candidate - own @ (own.T @ candidate)
+    found = find_transition_state(candidate, potential, own, direction=direction, **search)
     if not found.success:
         logger.info("transition state search failed: %s", found.message)
         return None
