@@ -234,6 +234,8 @@ cdef class KernelPotential(_pele.BasePotential):
         """
         self._fits(x.shape[0])
         self._fits(gradient.shape[0])
+        if weights.shape[1] != 5:
+            raise InputError(f"weights must have 5 columns, not {weights.shape[1]}")
         last, before, force = np.empty(self.n), np.array(x), np.empty(self.n)
         cdef double[::1] y = last
         cdef double[::1] z = before

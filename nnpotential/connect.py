@@ -265,7 +265,7 @@ def single_ended(system, x, mode, side):
         raise InputError(f"side must be 1 or -1, not {side!r}")
     local = system.params.double_ended_connect.local_connect_params
     search = dict(local.tsSearchParams)
-    if x.size > KRYLOV_LIMIT:
+    if x.size > KRYLOV_LIMIT and mode < n // 2:
         _, modes = softest_modes(system.potential, x, left_out, mode + 1)
         # In a Krylov space other modes are lost sight of: of 12 walks on a 64-32-32-10
         # network 10 kept their minimum this way, 8 the other, at three quarters of the cost.

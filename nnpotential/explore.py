@@ -208,7 +208,8 @@ class Exploration:
             result, seconds, reason = None, 0.0, str(error)
         with uninterrupted():
             self._finish(job, result, seconds, reason, crew, stages)
-            self._report_on(job)
+            progress = self._progress(job)
+        self._report(*progress)
 
     def _finish(self, job, result, seconds, reason, crew, stages):
         self._whole = False
@@ -447,25 +448,26 @@ class Exploration:
         for other in others:
             self._join(other)
 
-    def _report_on(self, job):
+    def _progress(self, job):
+        """What to report: stage, done, total, text."""
         n_minima, n_ts = len(self._graph), self.database.number_of_transition_states()
         if job.kind == "quench":
             total = max(self.search.quenches, self._given_out["quench"])
             text = f"{n_minima} minima, coverage {self._coverage():.3f}"
-            self._report("quenches", self._merged["quench"], total, text)
+            return ("quenches", self._merged["quench"], total, text)
         elif job.kind == "hop":
             total = max(self.search.basin_hopping_runs, self._given_out["hop"])
             text = f"{n_minima} minima"
-            self._report("basin_hopping_runs", self._merged["hop"], total, text)
+            return ("basin_hopping_runs", self._merged["hop"], total, text)
         elif job.kind in ("connect", "single_ended") and n_minima:
             lowest = min(self._graph, key=lambda i: (self._graph.nodes[i]["energy"], i))
             connected = len(nx.node_connected_component(self._graph, lowest))
             text = f"{n_ts} transition states, {self._graph.number_of_edges()} pairs"
-            self._report("connect", connected, n_minima, text)
+            return ("connect", connected, n_minima, text)
         else:
             waiting = sum(_STAGE_OF[j.kind] == "verify" for j in self._pending)
             total = n_minima + n_ts
-            self._report("verify", total - waiting, total, "points")
+            return ("verify", total - waiting, total, "points")
 
 
 def recheck(system, database, crew):

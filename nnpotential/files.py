@@ -41,7 +41,7 @@ def atomic_write(path, mode="w"):
         if temporary is not None:
             Path(temporary).unlink(missing_ok=True)
         if isinstance(error, OSError):
-            raise InputError(f"{path} cannot be written: {error.strerror}") from None
+            raise InputError(f"{path} cannot be written: {error.strerror or error}") from error
         raise
 
 

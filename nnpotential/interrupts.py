@@ -1,5 +1,6 @@
 """Ctrl-C that waits until nothing is half done."""
 
+import os
 import signal
 import threading
 from contextlib import contextmanager
@@ -9,7 +10,7 @@ __all__ = ["uninterrupted"]
 
 @contextmanager
 def uninterrupted():
-    """Put off a Ctrl-C until the end of the block, which must be short.
+    """Put off a Ctrl-C until the end of the block, which should be short.
 
     A KeyboardInterrupt can be raised anywhere: within the libraries that write the
     database it leaves them in a state of which they complain later, and in a
@@ -20,8 +21,15 @@ def uninterrupted():
     if not callable(handler) or threading.current_thread() is not threading.main_thread():
         yield
         return
-    received = []
-    signal.signal(signal.SIGINT, lambda *args: received.append(args))
+    received, here = [], os.getpid()
+
+    def put_off(*args):
+        if os.getpid() == here:
+            received.append(args)
+        else:  # a process forked within the block keeps this handler
+            handler(*args)
+
+    signal.signal(signal.SIGINT, put_off)
     try:
         yield
     finally:

@@ -12,7 +12,7 @@ from .connect import STRATEGIES
 
 __all__ = ["Attempts", "missing_connection", "trapped_connection"]
 
-_CANDIDATES, _MEMBERS = 50, 10  # minima outside and inside of a group whose distance is computed
+_CANDIDATES, _MEMBERS = 50, 5  # minima outside and inside of a group whose distance is computed
 
 
 class Attempts:
@@ -104,8 +104,9 @@ def missing_connection(graph, attempts, distance, limit):
         if n_tried >= limit:
             continue
         inside = sorted(component, key=lambda i: (energy[i], i))[:_MEMBERS]
-        outside = [i for i in graph if i not in component and i not in taken]
-        pair = _nearest(graph, inside, outside, lowest, distance, attempts)
+        refused = {*component, *taken, *(j for _, j in attempts.of(component))}
+        outside = [i for i in graph if i not in refused]
+        pair = _nearest(graph, inside, outside, lowest, distance)
         if pair is not None:
             return *pair, STRATEGIES[0]
     return None
@@ -143,9 +144,9 @@ def trapped_connection(graph, attempts, distance, limit):
         beyond = [
             i
             for i in nx.node_connected_component(graph, bottom) - trapped
-            if energy[i] < energy[bottom]
+            if energy[i] < energy[bottom] and not attempts.tried(bottom, i)
         ]
-        pair = _nearest(graph, [bottom], beyond, None, distance, attempts)
+        pair = _nearest(graph, [bottom], beyond, None, distance)
         if pair is not None:
             return *pair, STRATEGIES[0]
     return None
@@ -184,13 +185,12 @@ def _bottom(graph, members):
     return min(members, key=lambda i: (energy[i], i))
 
 
-def _nearest(graph, inside, outside, always, distance, attempts):
-    """The nearest pair not tried yet, outside among those of similar loss."""
+def _nearest(graph, inside, outside, always, distance):
+    """The nearest pair, outside among those of similar loss."""
     energy = graph.nodes(data="energy")
     level = energy[inside[0]]
-    fresh = [j for j in outside if not all(attempts.tried(i, j) for i in inside)]
-    near = sorted(fresh, key=lambda j: (abs(energy[j] - level), j))[:_CANDIDATES]
-    if always in fresh:
+    near = sorted(outside, key=lambda j: (abs(energy[j] - level), j))[:_CANDIDATES]
+    if always in outside:
         near = {*near, always}
-    pairs = [(i, j) for i in inside for j in near if not attempts.tried(i, j)]
+    pairs = [(i, j) for i in inside for j in near]
     return min(pairs, key=lambda pair: (distance(*pair), pair), default=None)

@@ -55,7 +55,7 @@ def test_kills_lose_nothing(begun, alone, workers):
     path, start = begun
     expected = contents(alone)
     points = {m[0]: m[1:3] for m in expected[0]}
-    for lines in (3, 15, 30):
+    for lines in (3, 10, 30):
         process = start(workers)
         for _ in range(lines):
             assert process.stdout.readline()

@@ -10,7 +10,7 @@ import nnpotential.connect
 import nnpotential.krylov
 import nnpotential.quench
 import nnpotential.saddle
-from nnpotential import MLP, Dataset, NNSystem
+from nnpotential import MLP, Dataset, InputError, NNSystem
 from nnpotential.connect import single_ended
 from nnpotential.flow import GradientFlow
 from nnpotential.inertia import Curvature, NegativeCurvatureError, conjugate_gradients, overlooked
@@ -361,6 +361,8 @@ def test_stages_in_the_kernel(system):
         args = x, g, 0.1, 0.7, weights
         expected = recurrence(potential, *args)
         assert potential.force_recurrence(*args) == pytest.approx(expected, rel=1e-12)
+    with pytest.raises(InputError, match="5 columns, not 4"):
+        potential.force_recurrence(x, g, 0.1, 0.7, np.ones((2, 4)))
     far = potential.force_recurrence(x, g, 1e300, 1.0, np.full((5, 5), 1e10))
     assert not np.isfinite(far).all()
 

@@ -45,7 +45,10 @@ def test_the_nearest_pair_of_two_groups():
     attempts = Attempts()
     assert missing_connection(graph, attempts, on_a_line, 6) == (2, 1, "standard")
     attempt(attempts, (2, 1), found=1)
+    # one that was tried with a member is not tried with the next
     assert missing_connection(graph, attempts, on_a_line, 6) == (2, 0, "standard")
+    attempt(attempts, (2, 0), found=1)
+    assert missing_connection(graph, attempts, on_a_line, 6) is None
 
 
 def test_components_under_way_wait():
