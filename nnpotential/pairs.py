@@ -96,15 +96,15 @@ def missing_connection(graph, attempts, distance, limit):
             again = sorted((i, j) for i, j in tried if attempts.another_way(i, j))
             if again or len(tried) < limit:
                 bottom = _bottom(graph, component)
-                waiting.append((len(tried), energy[bottom], bottom, again, component))
-    for n_tried, *_, again, component in sorted(waiting, key=lambda w: w[:3]):
+                waiting.append((len(tried), energy[bottom], bottom, again, tried, component))
+    for *_, again, tried, component in sorted(waiting, key=lambda w: w[:3]):
         for i, j in again:
             if j not in taken and j in graph:
                 return i, j, attempts.another_way(i, j)
-        if n_tried >= limit:
+        if len(tried) >= limit:
             continue
         inside = sorted(component, key=lambda i: (energy[i], i))[:_MEMBERS]
-        refused = {*component, *taken, *(j for _, j in attempts.of(component))}
+        refused = {*component, *taken, *(j for _, j in tried)}
         outside = [i for i in graph if i not in refused]
         pair = _nearest(graph, inside, outside, lowest, distance)
         if pair is not None:

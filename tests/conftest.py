@@ -1,5 +1,6 @@
 import numpy as np
 import pytest
+from landscapes import FEW
 
 import nnpotential as nnp
 
@@ -26,3 +27,13 @@ def quenched(system):
     minimize = system.get_minimizer()
     rng = np.random.default_rng(0)
     return [minimize(system.net.random_parameters(rng)) for _ in range(10)]
+
+
+@pytest.fixture(scope="session")
+def alone(tmp_path_factory, ljat):
+    """A landscape that one process explored without interruption."""
+    path = tmp_path_factory.mktemp("alone") / "a"
+    net = nnp.MLP([3, 5, 4])
+    land = nnp.Landscape.create(path, net, ljat, regularization=1e-3, seed=5, **FEW)
+    land.explore()
+    return land

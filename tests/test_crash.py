@@ -27,14 +27,6 @@ if __name__ == "__main__":
 """
 
 
-@pytest.fixture(scope="module")
-def alone(tmp_path_factory, ljat):
-    path = tmp_path_factory.mktemp("alone") / "a"
-    land = Landscape.create(path, NET, ljat, regularization=1e-3, seed=5, **FEW)
-    land.explore()
-    return land
-
-
 @pytest.fixture
 def begun(tmp_path, ljat):
     """A landscape not explored yet, and a function that explores it in a process of its own."""

@@ -85,15 +85,12 @@ def test_other_threads_may_use_it():
     assert done
 
 
-def test_ctrl_c_within_a_merge(tmp_path, ljat, monkeypatch):
+def test_ctrl_c_within_a_merge(tmp_path, ljat, alone, monkeypatch):
     """Every so often while the database is written, and nothing is lost or half done."""
     import nnpotential.explore as explore
 
     net = nnp.MLP([3, 5, 4])
-    make = {"regularization": 1e-3, "seed": 5, **FEW}
-    whole = Landscape.create(tmp_path / "a", net, ljat, **make)
-    whole.explore()
-    land = Landscape.create(tmp_path / "b", net, ljat, **make)
+    land = Landscape.create(tmp_path / "a", net, ljat, regularization=1e-3, seed=5, **FEW)
     true_store, calls = explore.store_minimum, 0
 
     def store(database, *args):
@@ -112,4 +109,4 @@ def test_ctrl_c_within_a_merge(tmp_path, ljat, monkeypatch):
         except KeyboardInterrupt:
             interrupts += 1
     assert 3 < interrupts < 50
-    assert contents(land) == contents(whole)
+    assert contents(land) == contents(alone)

@@ -17,14 +17,6 @@ from nnpotential.workers import Crew, JobFailed
 NET = nnp.MLP([3, 5, 4])
 
 
-@pytest.fixture(scope="module")
-def alone(tmp_path_factory, ljat):
-    path = tmp_path_factory.mktemp("alone") / "a"
-    land = Landscape.create(path, NET, ljat, regularization=1e-3, seed=5, **FEW)
-    land.explore()
-    return land
-
-
 @pytest.mark.parametrize("workers", [2, 4])
 def test_same_landscape_for_any_number_of_workers(tmp_path, ljat, alone, workers):
     land = Landscape.create(tmp_path / "a", NET, ljat, regularization=1e-3, seed=5, **FEW)
