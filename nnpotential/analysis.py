@@ -8,9 +8,18 @@ from pele.storage import Minimum, TransitionState
 from scipy.special import log_softmax, softmax
 
 from .journal import Journal
-from .storage import is_verified, quench_hits
+from .stationary import TRAVELLING, UNRESOLVED
+from .storage import is_verified, notes, points_from_outside, quench_hits
+from .verify import UNVERIFIED
 
-__all__ = ["barriers_to_lowest", "coverage", "generalisation", "landscape_graph", "summarise"]
+__all__ = [
+    "barriers_to_lowest",
+    "coverage",
+    "generalisation",
+    "landscape_graph",
+    "remarks",
+    "summarise",
+]
 
 _QUANTILES = (0.0, 0.25, 0.5, 0.75, 1.0)
 
@@ -180,8 +189,10 @@ def summarise(database):
         for kind in ("connect", "single_ended")
     )
     outcomes = Counter(
-        (point.user_data or {}).get("verified", "not yet") for points in stored for point in points
+        notes(point).get("verified", UNVERIFIED) for points in stored for point in points
     )
+    outside = points_from_outside(database, journal.pending())
+    flat = [m for m in stored[0] if notes(m).get("verified") == "degenerate"]
     return {
         "n_minima": len(minima),
         "n_transition_states": len(states) - n_degenerate,
@@ -199,12 +210,71 @@ def summarise(database):
         "soft_modes_followed": len(followed),
         "soft_modes_with_transition_state": sum(found > 0 for found in followed),
         "failed_quenches": journal.tally["failed_quenches"],
+        "failures": journal.tally["failures"],
+        "degenerate_minima": {
+            "n": len(flat),
+            "lowest_loss": min((m.energy for m in flat), default=None),
+            "causes": dict(Counter(notes(m).get("why", "unknown") for m in flat)),
+        },
+        "n_from_outside": sum(map(len, outside)),
+        "verified_by_older_definition": journal.outdated,
         "corrected_connections": journal.tally["corrected"],
         "jobs_pending": len(journal.pending()),
         "jobs_set_aside": [f"{job.kind} {job.args}: {why}" for job, why in journal.set_aside()],
         "verified": dict(sorted(outcomes.items())),
         "seconds": {stage: round(s, 3) for stage, s in journal.tally["seconds"].items()},
     }
+
+
+def remarks(system, figures):
+    """What a reader of the figures has to know besides, one sentence each.
+
+    Parameters
+    ----------
+    system : NNSystem
+    figures : dict
+        From `summarise`.
+
+    Returns
+    -------
+    list of str
+    """
+    said, flat = [], figures["degenerate_minima"]
+    lowest, quenches = figures["lowest_loss"], figures["failures"].get("quenches", {})
+    if figures["n_minima"] == 0:
+        said.append(system.why_no_minimum(quenches))
+    if flat["n"]:
+        which = (
+            "below all that count"
+            if lowest is None or flat["lowest_loss"] < lowest
+            else ("above the lowest that counts")
+        )
+        causes = ", ".join(f"{n} because {why}" for why, n in flat["causes"].items())
+        said.append(
+            f"{flat['n']} stored minima lie in flat valleys and count nowhere ({causes}); the "
+            f"lowest of them has a loss of {flat['lowest_loss']:.9g}, {which}"
+        )
+    for reason, meaning in (
+        (UNRESOLVED, "double precision leaves their coordinates open"),
+        (TRAVELLING, "they were still on their way to infinity"),
+    ):
+        if reason in quenches and figures["n_minima"]:
+            said.append(
+                f"{quenches[reason]['n']} quenches count nowhere, as {meaning}; the lowest reached "
+                f"a loss of {quenches[reason]['lowest_loss']:.9g}"
+            )
+    if figures["verified_by_older_definition"]:
+        said.append(
+            "these points were verified before coordinates had to be converged, so some minima may "
+            "be stored twice: 'explore', 'connect' or 'verify --repair' verifies all of them anew"
+        )
+    elif figures["n_from_outside"]:
+        said.append(
+            f"{figures['n_from_outside']} points come from outside (plain pele, its GUI or another "
+            "program) and count nowhere until 'explore', 'connect' or 'verify --repair' has "
+            "polished and verified them"
+        )
+    return [sentence for sentence in said if sentence]
 
 
 def _quantiles(values):

@@ -1,6 +1,5 @@
 """Connections: pele's double-ended search, and walks uphill from one minimum."""
 
-import logging
 from itertools import pairwise
 
 import numpy as np
@@ -12,14 +11,15 @@ from .checks import check_choice, check_integer
 from .errors import InputError
 from .krylov import KRYLOV_LIMIT, softest_modes
 from .saddle import descend, find_transition_state
-from .stationary import spectrum
-from .storage import ENERGY_WINDOW, store_minimum, store_transition_state
+from .stationary import NATS, spectrum
+from .storage import store_minimum, store_transition_state
 
 __all__ = [
     "STRATEGIES",
     "NNDoubleEndedConnect",
     "NNLocalConnect",
     "connect_pair",
+    "polish_transition_state",
     "single_ended",
 ]
 
@@ -28,8 +28,7 @@ STRATEGIES = ("standard", "alignment", "images", "midpoint")
 # Of first steps from 0.1 to 2 this one found most transition states on the
 # minimum's own rim; from any of them nearly every walk converged.
 _UPHILL = 0.2
-
-logger = logging.getLogger("nnpotential")
+_POLISH = 0.1  # longest step of the refinement of a transition state that is nearly one
 
 
 class NNLocalConnect(LocalConnect):
@@ -45,18 +44,34 @@ class NNLocalConnect(LocalConnect):
     pot : NNPotential
     mindist : callable
     symmetry : Symmetry
+    scales : Scales
     known : list, optional
         Triples found before; new ones are added. A transition state among
         them is not descended from again.
+    failures : list, optional
+        Is given what became of each search that failed, and at what loss.
     **kwargs
         As for pele's `LocalConnect`; ``tsSearchParams`` go to
         `find_transition_state`, ``pushoff_params`` to `descend`.
     """
 
-    def __init__(self, pot, mindist, symmetry, *, known=None, create_neb=BandDriver, **kwargs):
+    def __init__(
+        self,
+        pot,
+        mindist,
+        symmetry,
+        *,
+        scales=NATS,
+        known=None,
+        failures=None,
+        create_neb=BandDriver,
+        **kwargs,
+    ):
         super().__init__(pot, mindist, create_neb=create_neb, **kwargs)
         self.symmetry = symmetry
-        self.known = [] if known is None else known
+        self._refine = Refinement(
+            pot, symmetry, scales, self.tsSearchParams, self.pushoff_params, known, failures
+        )
 
     def connect(self, min1, min2):
         distance, _, _ = self.mindist(min1.coords, min2.coords)
@@ -74,15 +89,7 @@ class NNLocalConnect(LocalConnect):
                 neb.coords[i] - neb.coords[i - 1],
                 neb.coords[i] - neb.coords[i + 1],
             )
-            triple = _refine(
-                neb.coords[i],
-                tangent,
-                self.pot,
-                self.symmetry,
-                self.tsSearchParams,
-                self.pushoff_params,
-                self.known,
-            )
+            triple = self._refine(neb.coords[i], tangent)
             found = self.res.new_transition_states
             if triple is not None and not any(triple is other for other in found):
                 found.append(triple)
@@ -100,18 +107,32 @@ class NNDoubleEndedConnect(DoubleEndedConnect):
     min1, min2, pot, mindist, database
         As for pele's class.
     symmetry : Symmetry
+    scales : Scales
     band_mindist : callable, optional
         Aligns the ends of a band in place of `mindist`.
+    failures : list, optional
+        As for `NNLocalConnect`.
     **kwargs
         As for pele's class.
     """
 
     def __init__(
-        self, min1, min2, pot, mindist, database, symmetry, *, band_mindist=None, **kwargs
+        self,
+        min1,
+        min2,
+        pot,
+        mindist,
+        database,
+        symmetry,
+        *,
+        scales=NATS,
+        band_mindist=None,
+        failures=None,
+        **kwargs,
     ):
         self.symmetry = symmetry
         self.band_mindist = band_mindist or mindist
-        self._known = []
+        self._shared = {"scales": scales, "known": [], "failures": failures}
         super().__init__(min1, min2, pot, mindist, database, **kwargs)
 
     def _getLocalConnectObject(self):
@@ -119,7 +140,7 @@ class NNDoubleEndedConnect(DoubleEndedConnect):
             self.pot,
             self.band_mindist,
             self.symmetry,
-            known=self._known,
+            **self._shared,
             **self.local_connect_params,
         )
 
@@ -152,7 +173,7 @@ class NNDoubleEndedConnect(DoubleEndedConnect):
         return True
 
 
-def connect_pair(system, x1, x2, strategy="standard"):
+def connect_pair(system, x1, x2, strategy="standard", failures=None):
     """One double-ended connection between two minima.
 
     What it finds depends on its arguments alone.
@@ -167,6 +188,8 @@ def connect_pair(system, x1, x2, strategy="standard"):
         bands of twice as many images, optimised for twice as long; "midpoint",
         the minimum below the middle of the two, if it is a third one, connected
         to both.
+    failures : list, optional
+        Is given what became of each search that failed, and at what loss.
 
     Returns
     -------
@@ -190,7 +213,8 @@ def connect_pair(system, x1, x2, strategy="standard"):
         if not middle.success or any(same(middle.coords, x) for x in stops):
             return []
         stops.insert(1, middle.coords)
-    scratch = Database()  # in memory: nothing need be read again after a commit
+    # in memory: nothing need be read again after a commit
+    scratch = Database(accuracy=system.scales.energy_window)
     scratch.session.expire_on_commit = False
     minima = [
         store_minimum(scratch, system.symmetry, system.potential.getEnergy(x), x)[0] for x in stops
@@ -198,7 +222,9 @@ def connect_pair(system, x1, x2, strategy="standard"):
     scratch.session.commit()
     options = _options(system, strategy)
     for one, two in pairwise(minima):
-        system.get_double_ended_connect(one, two, scratch, verbosity=0, **options).connect()
+        system.get_double_ended_connect(
+            one, two, scratch, verbosity=0, failures=failures, **options
+        ).connect()
     triples = [
         (
             (ts.energy, ts.coords, ts.eigenval, ts.eigenvec),
@@ -231,7 +257,7 @@ def _options(system, strategy):
     return {}
 
 
-def single_ended(system, x, mode, side):
+def single_ended(system, x, mode, side, failures=None):
     """Walk from a minimum up one of its soft modes to a transition state.
 
     Parameters
@@ -244,6 +270,8 @@ def single_ended(system, x, mode, side):
         along which only the penalty changes are not counted; they lead nowhere.
     side : {1, -1}
         Its sign; the largest component of the eigenvector counts as positive.
+    failures : list, optional
+        As for `connect_pair`.
 
     Returns
     -------
@@ -274,15 +302,48 @@ def single_ended(system, x, mode, side):
         modes = spectrum(system.potential, x, left_out).eigenvectors
     uphill = modes[:, mode]
     uphill = uphill * side * np.sign(uphill[np.argmax(np.abs(uphill))])
-    triple = _refine(
-        x + _UPHILL * uphill,
-        uphill,
+    return _refined(system, x + _UPHILL * uphill, uphill, search, failures)
+
+
+def polish_transition_state(system, x, direction, failures=None):
+    """Refine a transition state found elsewhere, and descend from it.
+
+    Parameters
+    ----------
+    system : NNSystem
+    x : ndarray, shape (n_parameters,)
+    direction : ndarray, shape (n_parameters,), or None
+        Its unstable mode, where that is known.
+    failures : list, optional
+        As for `connect_pair`.
+
+    Returns
+    -------
+    list of tuple
+        As `connect_pair` returns it: one triple, or none.
+    """
+    local = system.params.double_ended_connect.local_connect_params
+    search = {
+        **local.tsSearchParams,
+        "radius": _POLISH,
+        "max_radius": _POLISH,
+        "lowest": True,  # the direction may be wrong, or be that of an image
+    }
+    return _refined(system, x, direction, search, failures)
+
+
+def _refined(system, x, direction, search, failures):
+    """The triple of `Refinement` in plain numbers, in a list; an empty one if it failed."""
+    local = system.params.double_ended_connect.local_connect_params
+    refine = Refinement(
         system.potential,
         system.symmetry,
+        system.scales,
         search,
         local.pushoff_params,
-        [],
+        failures=failures,
     )
+    triple = refine(x, direction)
     if triple is None:
         return []
     ts, *ends = triple
@@ -291,25 +352,66 @@ def single_ended(system, x, mode, side):
     ]
 
 
-def _refine(candidate, direction, potential, symmetry, search, pushoff, known):
-    """Transition state and the two minima below it, or None. Adds them to `known`."""
-    zero_modes, own = symmetry.zero_modes, symmetry.penalty_modes
-    # along the penalty's own modes nothing is stationary but the origin, and no path leads
-    candidate = candidate - own @ (own.T @ candidate)
-    found = find_transition_state(candidate, potential, own, direction=direction, **search)
-    if not found.success:
-        logger.info("transition state search failed: %s", found.message)
-        return None
-    for triple in known:
-        near = abs(triple[0].energy - found.energy) <= ENERGY_WINDOW
-        if near and symmetry.are_same(triple[0].coords, found.coords):
-            return triple
-    ends = [
-        descend(found.coords, side * found.eigenvec, potential, zero_modes, **pushoff)
-        for side in (1, -1)
-    ]
-    if not all(end.success and end.energy < found.energy for end in ends):
-        logger.info("descent from a transition state failed")
-        return None
-    known.append((found, *ends))
-    return known[-1]
+class Refinement:
+    """From a candidate to a transition state and the two minima below it.
+
+    Parameters
+    ----------
+    potential : NNPotential
+    symmetry : Symmetry
+    scales : Scales
+    search, pushoff : dict
+        Options of `find_transition_state` and of `descend`.
+    known, failures
+        As for `NNLocalConnect`.
+    """
+
+    def __init__(self, potential, symmetry, scales, search, pushoff, known=None, failures=None):
+        self._potential, self._symmetry, self._scales = potential, symmetry, scales
+        self._search, self._pushoff = search, pushoff
+        self._known = [] if known is None else known
+        self._failures = [] if failures is None else failures
+
+    def __call__(self, candidate, direction):
+        """The triple, or None.
+
+        Parameters
+        ----------
+        candidate, direction : ndarray, shape (n_parameters,)
+            Where to begin, and which direction to follow at first.
+        """
+        symmetry, own = self._symmetry, self._symmetry.penalty_modes
+        # along the penalty's own modes nothing is stationary but the origin, and no path leads
+        candidate = candidate - own @ (own.T @ candidate)
+        found = find_transition_state(
+            candidate,
+            self._potential,
+            own,
+            scales=self._scales,
+            direction=direction,
+            **self._search,
+        )
+        if not found.success:
+            self._failures.append((found.message, found.energy))
+            return None
+        for triple in self._known:
+            near = abs(triple[0].energy - found.energy) <= self._scales.energy_window
+            if near and symmetry.are_same(triple[0].coords, found.coords):
+                return triple
+        ends = [
+            descend(
+                found.coords,
+                side * found.eigenvec,
+                self._potential,
+                symmetry.zero_modes,
+                scales=self._scales,
+                **self._pushoff,
+            )
+            for side in (1, -1)
+        ]
+        if not all(end.success and end.energy < found.energy for end in ends):
+            lost = next((end.message for end in ends if not end.success), "went up")
+            self._failures.append((f"descent: {lost}", found.energy))
+            return None
+        self._known.append((found, *ends))
+        return self._known[-1]

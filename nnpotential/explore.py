@@ -14,6 +14,7 @@ from itertools import islice
 from time import perf_counter
 
 import networkx as nx
+import numpy as np
 from pele.storage import Minimum, TransitionState
 from sqlalchemy import or_
 from threadpoolctl import threadpool_limits
@@ -24,20 +25,33 @@ from .interrupts import uninterrupted
 from .journal import Journal
 from .network import INITIALIZATIONS
 from .pairs import Attempts, missing_connection, trapped_connection
-from .storage import add_hit, quench_hits, store_minimum, store_transition_state
-from .verify import NOT_CHECKED, is_duplicate, record_outcome
+from .storage import (
+    OUTSIDE,
+    add_hit,
+    find_point,
+    merge_minima,
+    notes,
+    points_from_outside,
+    quench_hits,
+    store_minimum,
+    store_transition_state,
+)
+from .verify import NOT_CHECKED, UNVERIFIED, is_duplicate, record_outcome
 from .workers import Crew, JobFailed
 
-__all__ = ["STAGES", "Exploration", "SearchSettings", "recheck"]
+__all__ = ["STAGES", "Exploration", "SearchSettings", "mark_for_repair", "outcomes", "recheck"]
 
 STAGES = ("minima", "connections")
 _HOPELESS = 100  # quenches without a minimum after which coverage will never come
+_SET_ASIDE = "set aside"  # what became of a job that failed as often as it is tried
 _COMMIT_INTERVAL = 0.2  # seconds of work that a crash may cost
 _STAGE_OF = {
     "quench": "quenches",
     "hop": "basin_hopping_runs",
     "connect": "connect",
     "single_ended": "connect",
+    "polish_minimum": "verify",
+    "polish_transition_state": "verify",
     "check_minimum": "verify",
     "check_transition_state": "verify",
 }
@@ -148,12 +162,17 @@ class Exploration:
         self._coords = lru_cache(maxsize=4096)(lambda i: self._minimum(i).coords)
         self._graph = nx.Graph()
         self._seen = Counter()  # minima by the number of independent quenches that hit them
+        # what comes from outside counts when it has been polished
+        minima, states = (set(ids) for ids in points_from_outside(self.database, self._pending))
+        for kind, ids in (("polish_minimum", minima), ("polish_transition_state", states)):
+            ids.update(job.args[0] for job in self._pending if job.kind == kind)
+        self._unpolished = states
         for minimum in session.query(Minimum).order_by(Minimum._id):
-            if not minimum.invalid:
+            if not minimum.invalid and minimum.id() not in minima:
                 self._seen[quench_hits(minimum)] += 1
                 self._graph.add_node(minimum.id(), energy=minimum.energy)
         for ts in session.query(TransitionState).order_by(TransitionState._id):
-            if not ts.invalid:
+            if not ts.invalid and ts.id() not in states:
                 self._join(ts)
         sources = {kind: journal.jobs(kind) for kind in ("quench", "hop")}
         self._given_out = {kind: len(jobs) for kind, jobs in sources.items()}
@@ -186,6 +205,7 @@ class Exploration:
         with threadpool_limits(1), crew or Crew(self.system) as crew:
             try:
                 with uninterrupted():
+                    self._invite()
                     self._fill(stages)
                     for job in self._pending:
                         crew.submit(job.id, job.kind, self._arguments(job))
@@ -240,6 +260,20 @@ class Exploration:
         self._committed = perf_counter()
 
     # What to do next
+
+    def _invite(self):
+        """Have the points polished that others stored, or that an older definition let pass."""
+        if self.journal.outdated:
+            for kind in (Minimum, TransitionState):
+                for point in self.database.session.query(kind):
+                    _forget_verification(point)
+            self.journal.update()
+        minima, states = points_from_outside(self.database, self._pending)
+        for number in minima:
+            self._add("polish_minimum", number)
+        self._unpolished.update(states)
+        for number in states:
+            self._add("polish_transition_state", number)
 
     def _fill(self, stages):
         """Hand out jobs until enough are under way, or none follows from what is known."""
@@ -328,8 +362,11 @@ class Exploration:
         if job.kind == "single_ended":
             i, mode, side = job.args
             return self._coords(i), mode, side
-        if job.kind == "check_minimum":
+        if job.kind in ("check_minimum", "polish_minimum"):
             return _point_of(self._minimum(*job.args))
+        if job.kind == "polish_transition_state":
+            ts = self._transition_state(*job.args)
+            return ts.energy, ts.coords, ts.eigenvec
         return _points_of(self._transition_state(*job.args))
 
     def _minimum(self, number):
@@ -346,8 +383,9 @@ class Exploration:
 
     def _merge_quench(self, job, result):
         self._merged[job.kind] += 1
-        minima, n_failed = result or ([], 1)
-        self.journal.tally["failed_quenches"] += n_failed
+        minima, failures = result or ([], [(_SET_ASIDE, None)])
+        self.journal.tally["failed_quenches"] += len(failures)
+        self._count_failures("quenches", failures)
         source = "basin_hopping" if job.kind == "hop" else job.args[1]
         for energy, coords in minima:
             self._merge_point(energy, coords, source)
@@ -357,12 +395,67 @@ class Exploration:
 
     def _merge_connect(self, job, result):
         i, j, *_ = job.args
-        found = self._merge_triples(result or [])
+        found = self._merge_single_ended(job, result)
         self._attempts.end(i, j, found)
         return found
 
     def _merge_single_ended(self, job, result):
-        return self._merge_triples(result or [])
+        triples, failures = result or ([], [(_SET_ASIDE, None)])
+        self._count_failures("transition_states", failures)
+        return self._merge_triples(triples)
+
+    def _merge_polish_minimum(self, job, result):
+        minimum = self._minimum(*job.args)
+        minima, failures = result or ([], [(_SET_ASIDE, None)])
+        self._count_failures(OUTSIDE, failures)
+        if not notes(minimum):
+            add_hit(minimum, OUTSIDE)
+        if not minima:
+            record_outcome(minimum, "not converged")
+            return 0
+        [(energy, coords)] = minima
+        same = find_point(self.database, self.system.symmetry, Minimum, energy, coords, minimum)
+        if same is None:
+            minimum.energy, minimum.coords, minimum.invalid = energy, coords, 0
+            self._count_in(minimum)
+            self._add("check_minimum", minimum.id())
+            return 1
+        before, counted = quench_hits(same), same.id() in self._graph
+        merge_minima(self.database, same, minimum)
+        if counted:
+            self._seen[before] -= 1
+            self._seen[quench_hits(same)] += 1
+            self._join_states_of(same)
+        return 1
+
+    def _merge_polish_transition_state(self, job, result):
+        ts = self._transition_state(*job.args)
+        self._unpolished.discard(ts.id())
+        triples, failures = result or ([], [(_SET_ASIDE, None)])
+        self._count_failures(OUTSIDE, failures)
+        if not triples:
+            record_outcome(ts, "not converged")
+            return 0
+        [((energy, coords, eigenval, eigenvec), *ends)] = triples
+        minima = [self._merge_point(*end, OUTSIDE) for end in ends]
+        if find_point(self.database, self.system.symmetry, TransitionState, energy, coords, ts):
+            self.database.remove_transition_state(ts, commit=False)
+            return 1
+        ts.energy, ts.coords, ts.invalid = energy, coords, 0
+        ts.eigenval, ts.eigenvec = eigenval, eigenvec
+        ts.minimum1, ts.minimum2 = sorted(minima, key=lambda m: m.id())
+        self.database.session.flush()
+        self._join(ts)
+        self._add("check_transition_state", ts.id())
+        return 1
+
+    def _count_failures(self, kind, failures):
+        tally = self.journal.tally["failures"].setdefault(kind, {})
+        for reason, energy in failures:
+            entry = tally.setdefault(reason, {"n": 0, "lowest_loss": None})
+            entry["n"] += 1
+            if energy is not None and not energy >= (entry["lowest_loss"] or np.inf):
+                entry["lowest_loss"] = energy
 
     def _merge_triples(self, triples):
         for (energy, coords, eigenval, eigenvec), *ends in triples:
@@ -385,31 +478,39 @@ class Exploration:
         if is_new:
             self._graph.add_node(minimum.id(), energy=minimum.energy)
             self._add("check_minimum", minimum.id())
-        elif minimum.user_data.get("verified") == NOT_CHECKED:
-            minimum.user_data = {k: v for k, v in minimum.user_data.items() if k != "verified"}
+        elif notes(minimum).get("verified") == NOT_CHECKED:
+            minimum.user_data = {k: v for k, v in notes(minimum).items() if k != "verified"}
             self._add("check_minimum", minimum.id())
         return minimum
 
-    def _merge_check_minimum(self, job, outcome):
+    def _merge_check_minimum(self, job, result):
         minimum = self._minimum(*job.args)
         known = not minimum.invalid  # `verify` may have been there in between
-        _record_minimum(self.system, self.database, minimum, outcome)
+        _record_minimum(self.system, self.database, minimum, result)
         if known and minimum.invalid:
             self._seen[quench_hits(minimum)] -= 1
             self._graph.remove_node(minimum.id())
         elif not known and not minimum.invalid:
-            self._seen[quench_hits(minimum)] += 1
-            self._graph.add_node(minimum.id(), energy=minimum.energy)
-            states = self.database.session.query(TransitionState).filter(
-                TransitionState.invalid == 0,
-                or_(
-                    TransitionState._minimum1_id == minimum.id(),
-                    TransitionState._minimum2_id == minimum.id(),
-                ),
-            )
-            for ts in states:
-                self._join(ts)
+            self._count_in(minimum)
         return 1
+
+    def _count_in(self, minimum):
+        """A minimum that did not count does so now, and what joins it."""
+        self._seen[quench_hits(minimum)] += 1
+        self._graph.add_node(minimum.id(), energy=minimum.energy)
+        self._join_states_of(minimum)
+
+    def _join_states_of(self, minimum):
+        states = self.database.session.query(TransitionState).filter(
+            TransitionState.invalid == 0,
+            or_(
+                TransitionState._minimum1_id == minimum.id(),
+                TransitionState._minimum2_id == minimum.id(),
+            ),
+        )
+        for ts in states:
+            if ts.id() not in self._unpolished:
+                self._join(ts)
 
     def _merge_check_transition_state(self, job, result):
         """Where the gradient leads elsewhere than the search's descents, it counts."""
@@ -491,10 +592,12 @@ def recheck(system, database, crew):
         Number of points.
     """
     session = database.session
+    outside = points_from_outside(database, Journal(database).pending())
     points = [
         (kind, number)
-        for kind in (Minimum, TransitionState)
+        for kind, left_out in zip((Minimum, TransitionState), outside, strict=True)
         for (number,) in session.query(kind._id).order_by(kind._id)
+        if number not in left_out
     ]
     todo, underway = iter(enumerate(points)), deque()
     with threadpool_limits(1), crew:
@@ -533,7 +636,34 @@ def _points_of(ts):
     return ts.energy, ts.coords, _point_of(ts.minimum1), _point_of(ts.minimum2)
 
 
-def _record_minimum(system, database, minimum, outcome):
+def _record_minimum(system, database, minimum, result):
+    outcome, why = result or (NOT_CHECKED, None)
     if outcome == "ok" and is_duplicate(system, database, minimum):
         outcome = "duplicate"
-    record_outcome(minimum, outcome or NOT_CHECKED)
+    record_outcome(minimum, outcome, why)
+
+
+def outcomes(database):
+    """Outcome of verification of every stored point: list of (kind, id, outcome)."""
+    return [
+        (name, point.id(), notes(point).get("verified", UNVERIFIED))
+        for name, kind in (("minimum", Minimum), ("transition state", TransitionState))
+        for point in database.session.query(kind).order_by(kind._id)
+    ]
+
+
+def mark_for_repair(database):
+    """Make the points that failed verification what they would be if they came from outside.
+
+    So they are polished, verified and merged at the next run. Those whose
+    curvature vanishes would only fail again. Does not commit.
+    """
+    for kind in (Minimum, TransitionState):
+        for point in database.session.query(kind):
+            if notes(point).get("verified") not in ("ok", "degenerate"):
+                _forget_verification(point)
+
+
+def _forget_verification(point):
+    kept = {k: v for k, v in notes(point).items() if k not in ("verified", "why")}
+    point.user_data, point.invalid = kept, 0

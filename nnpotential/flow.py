@@ -5,6 +5,7 @@ from functools import cache
 import numpy as np
 
 from .inertia import lanczos_ends
+from .stationary import NATS
 
 __all__ = ["GradientFlow"]
 
@@ -48,6 +49,7 @@ class GradientFlow:
     x : ndarray, shape (n,)
     tolerance : float
         Local error of a step, a distance in parameter space.
+    scales : Scales
 
     Attributes
     ----------
@@ -63,8 +65,8 @@ class GradientFlow:
     88, 315 (1998).
     """
 
-    def __init__(self, potential, x, tolerance=1e-4):
-        self._potential, self._tolerance = potential, tolerance
+    def __init__(self, potential, x, tolerance=1e-4, scales=NATS):
+        self._potential, self._tolerance, self._scales = potential, tolerance, scales
         self.x = np.array(x, dtype=float)
         self.energy, self.gradient = potential.getEnergyGradient(self.x)
         self.time, self.n_gradients = 0.0, 1
@@ -91,7 +93,7 @@ class GradientFlow:
             x = self._advance(h, stages)
             energy, gradient = self._evaluate(x)
             error = np.inf
-            if np.isfinite(energy) and energy <= self.energy + 1e-14 * (abs(self.energy) + 1):
+            if np.isfinite(energy) and energy <= self.energy + self._scales.rounding(self.energy):
                 error = np.linalg.norm(0.8 * (self.x - x) - 0.4 * h * (self.gradient + gradient))
             ratio = error / self._tolerance
             self._step = h * min(5.0, max(0.1, 0.8 / max(ratio, 1e-30) ** (1 / 3)))

@@ -8,12 +8,14 @@ from types import SimpleNamespace
 import numpy as np
 from pele.basinhopping import BasinHopping
 
-from .connect import connect_pair, single_ended
-from .verify import verify_point, verify_transition_state
+from .connect import connect_pair, polish_transition_state, single_ended
+from .quench import newton
+from .verify import verify_point, verify_transition_state, why_degenerate
 
 __all__ = ["JOBS"]
 
 _QUENCH, _BASIN_HOPPING = 0, 1  # what a derived seed is for
+_SHORT = 0.1  # longest step of the polishing of a minimum that is nearly one
 
 
 def _seed(seed, purpose, index):
@@ -27,28 +29,29 @@ def quench(system, seed, index, initialization):
     -------
     minima : list of (float, ndarray)
         Loss and coordinates; empty if the quench failed.
-    n_failed : int
+    failures : list of (str, float)
+        What became of each quench that failed, and its last loss.
     """
     rng = np.random.default_rng(_seed(seed, _QUENCH, index))
     start = system.net.random_parameters(rng, initialization)
     result = system.get_minimizer()(start)
-    return ([(result.energy, result.coords)], 0) if result.success else ([], 1)
+    if not result.success:
+        return [], [(result.message, result.energy)]
+    return [(result.energy, result.coords)], []
 
 
 def hop(system, seed, index, steps):
     """One basin-hopping run from a random start of its own; as `quench`."""
     system = system.with_seed(_seed(seed, _BASIN_HOPPING, index))
-    minimizer, minima = system.get_minimizer(), []
-    n_failed = 0
+    minimizer, minima, failures = system.get_minimizer(), [], []
 
     def quench(coords):
-        nonlocal n_failed
         result = minimizer(coords)
         if result.success:
             minima.append((result.energy, result.coords))
         else:
+            failures.append((result.message, result.energy))
             result.energy = np.inf  # never accepted
-            n_failed += 1
         return result
 
     run = BasinHopping(
@@ -60,12 +63,48 @@ def hop(system, seed, index, steps):
         outstream=None,
     )
     run.run(steps)
-    return minima, n_failed
+    return minima, failures
+
+
+def connect(system, x1, x2, strategy):
+    """Transition states between two minima, as `connect_pair`, and the failures."""
+    failures = []
+    return connect_pair(system, x1, x2, strategy, failures), failures
+
+
+def follow(system, x, mode, side):
+    """A transition state up a soft mode, as `single_ended`, and the failures."""
+    failures = []
+    return single_ended(system, x, mode, side, failures), failures
+
+
+def polish_minimum(system, energy, coords):
+    """A minimum found elsewhere to the full standard; as `quench`."""
+    result = newton(
+        np.asarray(coords, dtype=float),
+        system.potential,
+        system.symmetry.zero_modes,
+        scales=system.scales,
+        max_radius=_SHORT,
+    )
+    if not result.success:
+        return [], [(result.message, result.energy)]
+    return [(result.energy, result.coords)], []
+
+
+def polish_state(system, energy, coords, eigenvec):
+    """A transition state found elsewhere, as `connect`; see `polish_transition_state`."""
+    failures = []
+    return polish_transition_state(system, coords, eigenvec, failures), failures
 
 
 def check_minimum(system, energy, coords):
-    """Outcome of verification of one minimum by itself; see `verify_point`."""
-    return verify_point(system, SimpleNamespace(energy=energy, coords=coords), index=0)
+    """Outcome of verification of one minimum by itself, and why it is degenerate, or None.
+
+    See `verify_point` and `why_degenerate`.
+    """
+    outcome = verify_point(system, SimpleNamespace(energy=energy, coords=coords), index=0)
+    return outcome, why_degenerate(system, coords) if outcome == "degenerate" else None
 
 
 def check_transition_state(system, energy, coords, minimum1, minimum2):
@@ -81,8 +120,10 @@ def check_transition_state(system, energy, coords, minimum1, minimum2):
 JOBS = {
     "quench": quench,
     "hop": hop,
-    "connect": connect_pair,
-    "single_ended": single_ended,
+    "connect": connect,
+    "single_ended": follow,
+    "polish_minimum": polish_minimum,
+    "polish_transition_state": polish_state,
     "check_minimum": check_minimum,
     "check_transition_state": check_transition_state,
 }

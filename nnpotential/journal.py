@@ -14,7 +14,14 @@ __all__ = ["Job", "Journal"]
 
 _TABLE = "tbl_jobs"
 _TALLY = "progress"
-_BLANK = {"failed_quenches": 0, "corrected": 0, "seconds": {}}
+_DEFINITION = 2  # of a stationary point: since 2 it asks for the coordinates, not the loss alone
+_BLANK = {
+    "definition": _DEFINITION,
+    "failed_quenches": 0,
+    "failures": {},
+    "corrected": 0,
+    "seconds": {},
+}
 
 
 @dataclass(frozen=True)
@@ -47,14 +54,18 @@ class Journal:
     ----------
     tally : dict
         Counts and seconds by stage; `save` records them.
+    outdated : bool
+        Whether the points were verified by an older definition.
     """
 
     def __init__(self, database):
         self._database = database
         stored = database.get_property(_TALLY)
         self.tally = json.loads(json.dumps(_BLANK))
+        self.outdated = False
         if stored is not None:
-            self.tally |= json.loads(stored.string_value)
+            self.tally |= {"definition": 1} | json.loads(stored.string_value)
+            self.outdated = self.tally["definition"] < _DEFINITION
         tables = self._execute("SELECT 1 FROM sqlite_master WHERE name = :name", name=_TABLE)
         self._exists = tables.fetchone() is not None
         self._last = max((job.id for job, *_ in self._select()), default=0)
@@ -104,6 +115,10 @@ class Journal:
             f"SELECT id, kind, args, found, set_aside FROM {_TABLE} {where} ORDER BY id", **values
         )
         return [(Job(i, kind, tuple(json.loads(args))), *rest) for i, kind, args, *rest in rows]
+
+    def update(self):
+        """Note that the points have been handed over to the definition of today."""
+        self.tally["definition"], self.outdated = _DEFINITION, False
 
     def save(self):
         """Record the tally."""

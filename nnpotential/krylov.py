@@ -8,7 +8,7 @@ import numpy as np
 import scipy.linalg
 from scipy.sparse.linalg import LinearOperator, eigsh
 
-from .stationary import ENERGY_ERROR, RMS_TOLERANCE, ZERO, lift_zero_modes, rms
+from .stationary import ZERO, Spectrum, lift_zero_modes, rms
 
 __all__ = ["EXACT_LIMIT", "KRYLOV_LIMIT", "KrylovSpectrum", "softest_modes"]
 
@@ -322,28 +322,25 @@ class KrylovSpectrum:
     def _threshold(self):
         return ZERO * np.abs(self.eigenvalues).max()
 
-    @property
-    def energy_error(self):
-        """``g^T |H|^-1 g / 2``, with what the space has not resolved of the step added."""
-        return self._energy_error(np.ones(self.eigenvalues.size, dtype=bool))
+    def errors(self, modes=slice(None)):
+        """Energy error along some modes, and the largest component of the step along them.
 
-    @property
-    def firm_energy_error(self):
-        """The energy error along the modes whose eigenvalue does not vanish."""
-        return self._energy_error(np.abs(self.eigenvalues) > self._threshold)
-
-    def _energy_error(self, modes):
-        size = np.maximum(np.abs(self.eigenvalues[modes]), np.finfo(float).tiny)
-        parts = self.components[modes]
-        step = np.zeros(modes.size)
-        step[modes] = -parts / self.eigenvalues[modes]
+        To both is added what the space has not resolved of the step.
+        """
+        values = np.where(self.eigenvalues == 0, np.finfo(float).tiny, self.eigenvalues)
+        step = np.zeros(values.size)
+        step[modes] = -self.components[modes] / values[modes]
+        lowest = np.abs(values[modes]).min(initial=np.inf)
         left = self._beyond(step)
-        return 0.5 * float((parts**2 / size).sum() + left**2 / size.min(initial=np.inf))
+        error = 0.5 * float((step**2 * np.abs(values)).sum() + left**2 / lowest)
+        return error, float(np.abs(self.expand(step)).max() + left / lowest)
 
-    @property
-    def converged(self):
-        """Whether the point is stationary to the standard of this project."""
-        return self.rms <= RMS_TOLERANCE and self.energy_error <= ENERGY_ERROR
+    def newton_step(self):
+        """Largest component of ``H^-1 g``, with what the space has not resolved of it added."""
+        return self.errors()[1]
+
+    is_stationary = Spectrum.is_stationary
+    is_flat = Spectrum.is_flat
 
     def refine(self, step, radius, followed=None):
         """Enlarge the space if it does not resolve a step, and tell whether it did.

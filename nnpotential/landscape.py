@@ -16,11 +16,11 @@ from pathlib import Path
 import tomli_w
 from sqlalchemy.exc import OperationalError
 
-from .analysis import landscape_graph, summarise
+from .analysis import landscape_graph, remarks, summarise
 from .checks import check_choice, check_integer
 from .datasets import Dataset
 from .errors import InputError
-from .explore import STAGES, Exploration, SearchSettings, recheck
+from .explore import STAGES, Exploration, SearchSettings, mark_for_repair, outcomes, recheck
 from .files import atomic_write
 from .interrupts import uninterrupted
 from .network import MLP
@@ -232,11 +232,16 @@ class Landscape:
                 self.draw()
         return self.summary()
 
-    def verify(self, on_progress=None, *, workers=1, executor=None, job_timeout=3600.0):
+    def verify(
+        self, on_progress=None, *, repair=False, workers=1, executor=None, job_timeout=3600.0
+    ):
         """Verify every stored point anew.
 
         Parameters
         ----------
+        repair : bool
+            Then polish, verify and merge the points that failed, and those
+            that plain pele or another program stored.
         on_progress, workers, executor, job_timeout
             As for `explore`.
 
@@ -253,7 +258,11 @@ class Landscape:
             for kind, point, outcome, total in recheck(self.system, self.database, crew):
                 results.append((kind, point, outcome))
                 report("verify", len(results), total, f"{kind} {point}: {outcome}")
-        return results
+            if repair:
+                mark_for_repair(self.database)
+                crew = Crew(self.system, workers, executor, job_timeout)
+                self._exploration(on_progress).run(crew, stages=())
+        return outcomes(self.database)
 
     def graph(self):
         """Minima joined by the lowest transition state of each pair; see `landscape_graph`."""
@@ -273,8 +282,10 @@ class Landscape:
 
     def summary(self):
         """The figures of the landscape as it is now, as in ``summary.json``."""
+        figures = summarise(self.database)
         return {
-            **summarise(self.database),
+            **figures,
+            "remarks": remarks(self.system, figures),
             "versions": self.settings["versions"],
             "seed": self.settings["seed"],
             "settings": self.settings,

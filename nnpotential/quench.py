@@ -7,8 +7,11 @@ from scipy.linalg.lapack import dpotrf, dpotrs, dtrtrs
 
 from .krylov import KRYLOV_LIMIT, KrylovSpectrum
 from .stationary import (
-    ENERGY_ERROR,
-    RMS_TOLERANCE,
+    DEGENERATE,
+    NATS,
+    TRAVELLING,
+    UNRESOLVED,
+    ZERO,
     lift_zero_modes,
     rms,
     spectrum,
@@ -18,7 +21,8 @@ from .stationary import (
 __all__ = ["newton", "quench"]
 
 _PATIENCE = 20  # Newton steps' worth of gradients that L-BFGS may spend instead
-_POLISH = 1e-3  # length of a step that still belongs to the same point
+_LINGER = 300  # Newton steps at a point whose loss has converged, but not its coordinates
+_FALL = 30, 1e-6  # so many of them that lower the loss so far lead to infinity
 _SHIFTS = 10  # Cholesky factorisations before the eigenvectors decide
 
 
@@ -27,12 +31,13 @@ def quench(
     potential,
     zero_modes,
     *,
+    scales=NATS,
     newton_from=5e-4,
     lbfgs_tol=1e-5,
     lbfgs_steps=20000,
     memory=30,
     maxstep=1.0,
-    newton_steps=500,
+    newton_steps=3000,
 ):
     """Minimise the loss from `x` to the project's standard of convergence.
 
@@ -47,8 +52,10 @@ def quench(
     potential : NNPotential
     zero_modes : ndarray, shape (n_parameters, k)
         Orthonormal directions in which the loss never changes.
+    scales : Scales
     newton_from, lbfgs_tol : float
-        Rms gradients at which Newton may take over, and at which it does.
+        Rms gradients at which Newton may take over, and at which it does, in
+        units of ``scales.energy``.
     lbfgs_steps, newton_steps : int
         Limits on the two stages.
     memory : int
@@ -68,13 +75,16 @@ def quench(
         patience = int(_PATIENCE * _newton_cost(potential, x.size))
         stages = [(newton_from, lbfgs_steps), (lbfgs_tol, patience)]
     for tol, limit in stages:
+        tol *= scales.energy
         found = lbfgs_cpp(x, potential, tol=tol, nsteps=limit, M=memory, maxstep=maxstep)
         nfev, steps = nfev + found.nfev, steps + found.nsteps
         # L-BFGS that lost its way must not lose the start with it
         if not np.isfinite(found.coords).all():
             break
         x = found.coords
-    result = newton(x, potential, zero_modes, max_radius=maxstep, nsteps=newton_steps)
+    result = newton(
+        x, potential, zero_modes, scales=scales, max_radius=maxstep, nsteps=newton_steps
+    )
     result.nfev += nfev
     result.nsteps += steps
     return result
@@ -85,7 +95,7 @@ def _newton_cost(potential, n):
     return n / 8 + n**2 / (3 * potential.n_samples)
 
 
-def newton(x, potential, zero_modes, *, max_radius=1.0, nsteps=500):
+def newton(x, potential, zero_modes, *, scales=NATS, max_radius=1.0, nsteps=3000):
     """Minimise by trust-region Newton steps with the exact Hessian.
 
     Up to `krylov.KRYLOV_LIMIT` parameters a step costs one or a few Cholesky
@@ -100,6 +110,8 @@ def newton(x, potential, zero_modes, *, max_radius=1.0, nsteps=500):
     x : ndarray, shape (n_parameters,)
     potential : NNPotential
     zero_modes : ndarray, shape (n_parameters, k)
+    scales : Scales
+        What counts as converged.
     max_radius : float
         First and largest trust radius.
     nsteps : int
@@ -110,7 +122,10 @@ def newton(x, potential, zero_modes, *, max_radius=1.0, nsteps=500):
         ``coords, energy, grad, rms, nfev, nhev, nsteps, success, message``;
         `nhev` counts Hessians, or products with one vector;
         `success` means converged, with no negative eigenvalue; where an
-        eigenvalue vanishes, `message` says that the minimum is degenerate.
+        eigenvalue vanishes, `message` is `stationary.DEGENERATE`. A point
+        that moves on and on while the loss hardly changes is no success, and
+        `message` says whether it is `stationary.TRAVELLING` to infinity or
+        stays `stationary.UNRESOLVED`.
 
     References
     ----------
@@ -122,36 +137,47 @@ def newton(x, potential, zero_modes, *, max_radius=1.0, nsteps=500):
     here = look(potential, x, zero_modes)
     nfev, nhev = 1, 0
     steps = 0
+    lingering, energy_then = 0, here.energy
     success, message = False, "too many steps"
     while steps < nsteps:
-        step, predicted = here.step(radius)
-        if not success and rms(here.gradient) <= RMS_TOLERANCE:
-            arrived = -predicted <= ENERGY_ERROR and np.linalg.norm(step) <= radius
+        step, predicted, longest = here.step(radius)
+        if not success and rms(here.gradient) <= scales.rms:
+            settled = -predicted <= scales.energy_error
+            arrived = settled and longest <= scales.step
+            lingering += settled
+            if lingering == 1:
+                energy_then = here.energy
             if arrived and here.is_definite():
                 success, message = True, "converged"
-            elif arrived or not here.looks_definite():
+            elif arrived or lingering == 3 or not here.looks_definite():
                 modes = here.spectrum()
                 modes.complete()
-                firm = modes.firm_energy_error <= ENERGY_ERROR
-                if modes.index == 0 and modes.n_degenerate and firm:
-                    success, message = True, "converged to a degenerate minimum"
+                if modes.is_flat(scales):
+                    message = TRAVELLING
                     break
-                step, predicted = here.step(radius)  # now that all modes are known
+                if modes.index == 0 and modes.n_degenerate and modes.is_stationary(scales, True):
+                    success, message = True, DEGENERATE
+                    break
+                step, predicted, longest = here.step(radius)  # now that all modes are known
+            if not success and lingering >= _FALL[0]:
+                fell = here.energy <= _FALL[1] * energy_then
+                if fell or lingering >= _LINGER:
+                    far = fell or np.abs(step).max() > scales.tolerance
+                    message = TRAVELLING if far else UNRESOLVED
+                    break
         steps += 1
         there = look(potential, x + step, zero_modes)
         nfev += 1
         if success:
-            # towards a minimum at infinity the gradient halves for ever, in long steps
-            far = np.linalg.norm(step) > _POLISH
-            if far or rms(there.gradient) > 0.5 * rms(here.gradient):
+            if rms(there.gradient) > 0.5 * rms(here.gradient):
                 nhev += there.n_curvatures
                 break
             x, here, nhev = x + step, there, nhev + here.n_curvatures
             continue
         gain = (there.energy - here.energy) / predicted
         # near the end the loss drowns in rounding, but the gradient does not
-        rounding = 1e-14 * (abs(here.energy) + 1)
-        if -predicted < rounding and rms(there.gradient) < rms(here.gradient):
+        drowned = -predicted < scales.rounding(here.energy)
+        if drowned and rms(there.gradient) < rms(here.gradient):
             gain = 1.0
         length = np.linalg.norm(step)
         if not np.isfinite(there.energy) or gain < 0.25:
@@ -163,7 +189,7 @@ def newton(x, potential, zero_modes, *, max_radius=1.0, nsteps=500):
         if accepted:
             x, here = x + step, there
         elif radius < 1e-14 * (1 + np.linalg.norm(x)):
-            message = "no step lowers the loss"
+            message = UNRESOLVED if lingering else "no step lowers the loss"
             break
     return Result(
         coords=x,
@@ -188,17 +214,28 @@ class _Matrix:
         self.n_curvatures = 1
 
     def step(self, radius):
-        """The step within `radius`, and the change of the loss that it promises."""
-        step, predicted, self._definite = _step(self._hessian, self.gradient, radius)
-        return step, predicted
+        """The step within `radius`, the change of the loss that it promises, its size.
+
+        The size is the largest component of the Newton step, infinite where
+        the radius cut the step short.
+        """
+        step, predicted, self._definite, full = _step(self._hessian, self.gradient, radius)
+        return step, predicted, np.abs(step).max() if full else np.inf
 
     def looks_definite(self):
         """Whether the curvatures met so far are positive."""
         return self._definite
 
     def is_definite(self):
-        """Whether all curvatures are positive."""
-        return self._definite
+        """Whether all curvatures are positive, and none of them vanishes."""
+        if not self._definite:
+            return False
+        shifted = self._hessian.copy()
+        shifted.flat[:: len(shifted) + 1] -= ZERO * np.linalg.norm(shifted)
+        if dpotrf(shifted.T, lower=True, overwrite_a=True, clean=False)[1] == 0:
+            return True
+        modes = self.spectrum()  # the norm is more than the largest eigenvalue
+        return modes.index + modes.n_degenerate == 0
 
     def spectrum(self):
         """The `Spectrum` of the point."""
@@ -222,7 +259,8 @@ class _Products:
         while modes.refine(step, radius):
             step = trust_region_step(modes.eigenvalues, modes.components, radius)
         predicted = float(modes.components @ step + 0.5 * modes.eigenvalues @ step**2)
-        return modes.expand(step), predicted
+        full = modes.eigenvalues[0] > 0 and np.linalg.norm(step) < 0.99 * radius
+        return modes.expand(step), predicted, modes.newton_step() if full else np.inf
 
     def looks_definite(self):
         return self._modes.index + self._modes.n_degenerate == 0
@@ -235,7 +273,7 @@ class _Products:
 
 
 def _step(hessian, gradient, radius):
-    """Newton or trust-region step, its predicted change, whether H > 0.
+    """Newton or trust-region step, its predicted change, whether H > 0, whether it is Newton's.
 
     The shift of the Hessian that gives a step as long as the radius is found
     with a few Cholesky factorisations (J. J. More and D. C. Sorensen, SIAM J.
@@ -259,7 +297,7 @@ def _step(hessian, gradient, radius):
         length = np.linalg.norm(step)
         if (shift == 0 and length <= radius) or abs(length - radius) <= 0.2 * radius:
             predicted = float(gradient @ step + 0.5 * step @ (hessian @ step))
-            return step, predicted, definite
+            return step, predicted, definite, shift == 0
         if length > radius:
             low = shift
         else:
@@ -273,4 +311,5 @@ def _step(hessian, gradient, radius):
     components = vectors.T @ gradient
     step = trust_region_step(values, components, radius)
     predicted = float(components @ step + 0.5 * values @ step**2)
-    return vectors @ step, predicted, bool(values[0] > 0)
+    definite = bool(values[0] > 0)
+    return vectors @ step, predicted, definite, definite and np.linalg.norm(step) < 0.99 * radius

@@ -5,7 +5,7 @@ from pele.optimize import Result
 
 from .krylov import KRYLOV_LIMIT, KrylovSpectrum
 from .quench import newton
-from .stationary import spectrum, trust_region_step
+from .stationary import NATS, UNRESOLVED, spectrum, trust_region_step
 
 __all__ = ["descend", "find_transition_state"]
 
@@ -15,6 +15,7 @@ def find_transition_state(
     potential,
     zero_modes,
     *,
+    scales=NATS,
     direction=None,
     lowest=False,
     nsteps=200,
@@ -35,6 +36,8 @@ def find_transition_state(
         A candidate, such as the highest image of a band.
     potential : NNPotential
     zero_modes : ndarray, shape (n_parameters, k)
+    scales : Scales
+        What counts as converged.
     direction : ndarray, shape (n_parameters,), optional
         The direction to follow at first, such as the tangent of the band. The
         mode that overlaps it most is followed until the lowest eigenvalue is
@@ -83,7 +86,7 @@ def find_transition_state(
             step = trust_region_step(flip * values, flip * components, radius)
             if here.refine(step, radius, followed):
                 continue
-            if settled or not (here.index == 1 and followed == 0 and here.converged):
+            if settled or not (here.index == 1 and followed == 0 and here.is_stationary(scales)):
                 break
             if here.complete():
                 settled = True
@@ -102,8 +105,7 @@ def find_transition_state(
 
         error = abs(there.energy - here.energy - predicted)
         scale = abs(components @ step) + abs(0.5 * values @ step**2)
-        rounding = 1e-14 * (abs(here.energy) + 1)
-        quality = error / max(scale, 100 * rounding)
+        quality = error / max(scale, 100 * scales.rounding(here.energy))
         length = np.linalg.norm(step)
         if not np.isfinite(quality) or quality > 0.5:
             radius = 0.4 * length
@@ -119,8 +121,10 @@ def find_transition_state(
     if settled:
         if here.index != 1:
             settled, message = False, f"index {here.index}"
-    elif here.converged:
+    elif here.is_stationary(scales):
         message = f"converged to index {here.index}"
+    elif here.index == 1 and here.rms <= scales.rms:
+        message = UNRESOLVED
     eigenval, eigenvec = float(here.eigenvalues[0]), here.vector(0)
     if settled:
         eigenval, eigenvec = here.polish(0)
@@ -152,7 +156,16 @@ def _followed(here, direction):
     return int(np.argmax(overlap))
 
 
-def descend(transition_state, direction, potential, zero_modes, *, pushoff=0.02, radius=0.1):
+def descend(
+    transition_state,
+    direction,
+    potential,
+    zero_modes,
+    *,
+    scales=NATS,
+    pushoff=0.02,
+    radius=0.1,
+):
     """Walk down from a transition state to one of the minima it joins.
 
     Newton steps within a small trust radius: short enough to stay in the basin
@@ -166,6 +179,7 @@ def descend(transition_state, direction, potential, zero_modes, *, pushoff=0.02,
         The unstable mode, with the sign of the side to descend to.
     potential : NNPotential
     zero_modes : ndarray, shape (n_parameters, k)
+    scales : Scales
     pushoff : float
         How far along `direction` to begin.
     radius : float
@@ -176,4 +190,4 @@ def descend(transition_state, direction, potential, zero_modes, *, pushoff=0.02,
         As `newton` returns it.
     """
     start = transition_state + pushoff * direction / np.linalg.norm(direction)
-    return newton(start, potential, zero_modes, max_radius=radius, nsteps=5000)
+    return newton(start, potential, zero_modes, scales=scales, max_radius=radius, nsteps=5000)

@@ -1,4 +1,4 @@
-"""What a stationary point is: convergence, index, and the step that leads to one."""
+"""What a stationary point is: scales, convergence, index, and the step that leads to one."""
 
 from dataclasses import dataclass
 
@@ -6,11 +6,77 @@ import numpy as np
 import scipy.linalg
 from scipy.optimize import brentq
 
-__all__ = ["ENERGY_ERROR", "RMS_TOLERANCE", "ZERO", "Spectrum", "spectrum", "trust_region_step"]
+__all__ = [
+    "DEGENERATE",
+    "NATS",
+    "TRAVELLING",
+    "UNRESOLVED",
+    "ZERO",
+    "Scales",
+    "Spectrum",
+    "spectrum",
+    "trust_region_step",
+]
 
-RMS_TOLERANCE = 1e-9  # rms gradient of a converged point, nats per sample and unit weight
-ENERGY_ERROR = 1e-12  # g^T |H|^-1 g / 2 of a converged point, nats per sample
 ZERO = 1e-9  # an eigenvalue this far below the largest counts as zero
+
+# How a search for a stationary point can end besides well or out of steps.
+DEGENERATE = "converged to a degenerate minimum"
+TRAVELLING = "travelling"  # towards infinity: the Newton step does not become small
+UNRESOLVED = "unresolved"  # converged, but for coordinates that rounding leaves open
+
+
+@dataclass(frozen=True)
+class Scales:
+    """What is small on a landscape, in its own units.
+
+    Parameters
+    ----------
+    energy : float
+        A typical difference of energies: 1 for cross-entropy in nats, the
+        variance of the targets for squared error.
+    tolerance : float
+        Largest difference of a coordinate between two identical points.
+    """
+
+    energy: float = 1.0
+    tolerance: float = 1e-5
+
+    @property
+    def rms(self):
+        """Largest rms gradient of a converged point."""
+        return 1e-9 * self.energy
+
+    @property
+    def energy_error(self):
+        """Largest ``g^T |H|^-1 g / 2`` of a converged point."""
+        return 1e-12 * self.energy
+
+    @property
+    def step(self):
+        """Largest component of the Newton step at a converged point.
+
+        It bounds the error of the coordinates, on which identity rests: under
+        a weak penalty an energy error of 1e-12 leaves them open by 1e-2.
+        """
+        return 0.1 * self.tolerance
+
+    @property
+    def energy_window(self):
+        """Energies of two identical points differ by less, distinct points may as well."""
+        return 1e-9 * self.energy
+
+    @property
+    def flat(self):
+        """A point without a curvature above this lies on a plateau, as at infinity."""
+        return 1e-16 * self.energy
+
+    def rounding(self, energy):
+        """Changes of an energy of this size that may be rounding."""
+        return 1e-14 * (abs(energy) + self.energy)
+
+
+NATS = Scales()  # of cross-entropy
 
 
 @dataclass(frozen=True)
@@ -81,24 +147,33 @@ class Spectrum:
     def _threshold(self):
         return ZERO * np.abs(self.physical).max(initial=0.0)
 
-    @property
-    def energy_error(self):
-        """``g^T |H|^-1 g / 2``: how far the loss may still be from its value here."""
-        size = np.maximum(np.abs(self.eigenvalues), np.finfo(float).tiny)
-        return 0.5 * float((self.components**2 / size).sum())
+    def errors(self, modes=slice(None)):
+        """Energy error along some modes, and the largest component of the step along them."""
+        parts, size = self.components[modes], np.abs(self.eigenvalues[modes])
+        size = np.maximum(size, np.finfo(float).tiny)
+        step = self.eigenvectors[:, modes] @ (parts / size)
+        return 0.5 * float((parts**2 / size).sum()), float(np.abs(step).max(initial=0.0))
 
-    @property
-    def firm_energy_error(self):
-        """The energy error along the modes whose eigenvalue does not vanish."""
-        n = self.physical.size
-        firm = np.abs(self.physical) > self._threshold
-        parts = self.components[:n][firm]
-        return 0.5 * float((parts**2 / np.abs(self.physical[firm])).sum())
+    def is_stationary(self, scales, firm=False):
+        """Whether energy and coordinates have converged to the standard of this project.
 
-    @property
-    def converged(self):
-        """Whether the point is stationary to the standard of this project."""
-        return self.rms <= RMS_TOLERANCE and self.energy_error <= ENERGY_ERROR
+        Parameters
+        ----------
+        scales : Scales
+        firm : bool
+            Ask it only along the modes whose eigenvalue does not vanish.
+        """
+        if self.rms > scales.rms:
+            return False
+        modes = slice(None)
+        if firm:
+            modes = np.flatnonzero(np.abs(self.physical) > self._threshold)
+        energy_error, step = self.errors(modes)
+        return energy_error <= scales.energy_error and step <= scales.step
+
+    def is_flat(self, scales):
+        """Whether there is no curvature to speak of."""
+        return np.abs(self.physical).max(initial=0.0) <= scales.flat
 
 
 def rms(vector):

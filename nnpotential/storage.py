@@ -7,17 +7,19 @@ from sqlalchemy.orm import undefer
 from .network import INITIALIZATIONS
 
 __all__ = [
-    "ENERGY_WINDOW",
+    "OUTSIDE",
     "add_hit",
+    "find_point",
     "is_verified",
+    "merge_minima",
+    "notes",
+    "points_from_outside",
     "quench_hits",
     "store_minimum",
     "store_transition_state",
 ]
 
-# Losses of two images of one point differ by rounding and by the energy error
-# of convergence, together far below this; symmetry matching decides the rest.
-ENERGY_WINDOW = 1e-9
+OUTSIDE = "outside"  # the source of minima that the searches here did not find
 
 
 def store_minimum(database, symmetry, energy, coords):
@@ -63,32 +65,110 @@ def store_transition_state(
 
 def add_hit(minimum, source):
     """Count one more arrival at a minimum: by an initialization, or another source."""
-    hits = dict(minimum.user_data or {})
-    hits[source] = hits.get(source, 0) + 1
-    minimum.user_data = hits
+    found = notes(minimum)
+    minimum.user_data = {**found, source: found.get(source, 0) + 1}
+
+
+def notes(point):
+    """What is noted on a minimum or transition state: hits by source, its verification.
+
+    Other programs may have left something of theirs in its place.
+    """
+    data = point.user_data
+    if data is None:
+        return {}
+    return dict(data) if isinstance(data, dict) else {"user_data": data}
 
 
 def is_verified(point):
     """Whether a minimum or transition state has passed its verification."""
-    return not point.invalid and (point.user_data or {}).get("verified") == "ok"
+    return not point.invalid and notes(point).get("verified") == "ok"
 
 
 def quench_hits(minimum):
     """Number of independent quenches that ended in a minimum."""
-    hits = minimum.user_data or {}
+    hits = notes(minimum)
     return sum(hits.get(name, 0) for name in INITIALIZATIONS)
 
 
-def _find_or_add(database, symmetry, kind, energy, coords, make):
+def points_from_outside(database, pending):
+    """Points that were neither verified nor wait for it: plain pele or another program stored them.
+
+    Parameters
+    ----------
+    database : pele.storage.Database
+    pending : sequence of Job
+
+    Returns
+    -------
+    minima, transition_states : list of int
+        Their ids, in order.
+    """
+    found = []
+    for kind, name in ((Minimum, "minimum"), (TransitionState, "transition_state")):
+        jobs = (f"check_{name}", f"polish_{name}")
+        waiting = {job.args[0] for job in pending if job.kind in jobs}
+        points = database.session.query(kind).order_by(kind._id)
+        found.append(
+            [p.id() for p in points if "verified" not in notes(p) and p.id() not in waiting]
+        )
+    return found
+
+
+def merge_minima(database, kept, other):
+    """Let all that names the minimum `other` name `kept`, and delete it. Does not commit.
+
+    pele's own method commits and loses how often each was found.
+    """
+    for end in ("minimum1", "minimum2"):
+        column = getattr(TransitionState, f"_{end}_id")
+        for ts in database.session.query(TransitionState).filter(column == other.id()).all():
+            setattr(ts, end, kept)
+    database.session.flush()
+    for ts in database.session.query(TransitionState).filter(
+        TransitionState._minimum1_id > TransitionState._minimum2_id
+    ):
+        ts.minimum1, ts.minimum2 = ts.minimum2, ts.minimum1
+    hits = notes(kept)
+    for source, n in notes(other).items():
+        if isinstance(n, int):
+            hits[source] = hits.get(source, 0) + n
+    kept.user_data = hits
+    database.on_minimum_removed(other)
+    database.session.delete(other)
+    database.session.flush()
+
+
+def find_point(database, symmetry, kind, energy, coords, but=None):
+    """The stored point of a kind that is an image of this one, or None.
+
+    Parameters
+    ----------
+    database : pele.storage.Database
+    symmetry : Symmetry
+    kind : {Minimum, TransitionState}
+    energy : float
+    coords : ndarray, shape (n_parameters,)
+    but : Minimum or TransitionState, optional
+        Not this one.
+    """
+    window = database.accuracy
     near = (
         database.session.query(kind)
         .options(undefer(kind.coords))
-        .filter(kind.energy.between(energy - ENERGY_WINDOW, energy + ENERGY_WINDOW))
+        .filter(kind.energy.between(energy - window, energy + window))
         .order_by(kind._id)
     )
     for found in near:
-        if symmetry.are_same(found.coords, coords):
-            return found, False
+        if found is not but and symmetry.are_same(found.coords, coords):
+            return found
+    return None
+
+
+def _find_or_add(database, symmetry, kind, energy, coords, make):
+    found = find_point(database, symmetry, kind, energy, coords)
+    if found is not None:
+        return found, False
     new = make(float(energy), np.array(coords))
     database.session.add(new)
     database.session.flush()

@@ -16,7 +16,9 @@ from math import factorial, lgamma, log
 import numpy as np
 from scipy.optimize import linear_sum_assignment
 
-__all__ = ["Operation", "Symmetry"]
+__all__ = ["IDLE_UNIT", "Operation", "Symmetry"]
+
+IDLE_UNIT = "a unit without effect leaves its own bias undetermined"
 
 
 @dataclass(frozen=True)
@@ -68,6 +70,7 @@ class Symmetry:
         self._shifted = net.activation == "sigmoid" and free_bias
         self.has_signs = net.activation == "tanh" or self._shifted
         self._unit_signs = (1.0, -1.0) if self.has_signs else (1.0,)
+        self._free_bias = free_bias
         softmax = loss == "cross_entropy"
         self.zero_modes = self._softmax_shifts(
             free_bias and softmax, regularization == 0 and softmax
@@ -164,7 +167,10 @@ class Symmetry:
         return next(self._matches(self._layers(x1), self._layers(x2)), None)
 
     def n_self_images(self, x):
-        """Number of operations that leave `x` as it is; 1 without symmetry of its own."""
+        """Number of operations that leave `x` as it is; 1 without symmetry of its own.
+
+        A Python int: 16 units without weights alone give more than 64 bits hold.
+        """
         layers = self._layers(x)
         # Exchangeable units are matched in one way only; count their exchanges here.
         exchanges = 1
@@ -181,6 +187,31 @@ class Symmetry:
                 if self.has_signs and np.abs(units[unit]).max() <= self.tolerance:
                     exchanges *= 2 ** int(alike.sum())
         return exchanges * sum(1 for _ in self._matches(layers, layers))
+
+    def free_modes(self, x):
+        """Directions at `x` in which the loss does not change, by their cause.
+
+        Unlike the zero modes they are no symmetry, and other points have none.
+
+        Parameters
+        ----------
+        x : ndarray, shape (n_parameters,)
+
+        Returns
+        -------
+        dict
+            Orthonormal columns, shape (n_parameters, k), by a sentence; empty
+            where there are none.
+        """
+        layers = self.net.split(np.asarray(x, dtype=float))
+        modes = []
+        for depth in range(len(self.net.hidden_sizes) if self._free_bias else 0):
+            weights = np.column_stack([layers[depth][0], layers[depth + 1][0].T])
+            for unit in np.flatnonzero(np.abs(weights).max(axis=1) <= self.tolerance):
+                mode = np.zeros(self.net.n_parameters)
+                self.net.split(mode)[depth][1][unit] = 1.0
+                modes.append(mode)
+        return {IDLE_UNIT: np.column_stack(modes)} if modes else {}
 
     def _matches(self, layers1, layers2):
         for found in self._match(layers1, layers2, 0):

@@ -3,6 +3,7 @@
 import logging
 from contextlib import redirect_stdout
 from copy import copy
+from math import log10
 
 import numpy as np
 from pele.accept_tests.metropolis import Metropolis
@@ -16,8 +17,7 @@ from .errors import InputError
 from .krylov import KRYLOV_LIMIT
 from .potential import LossSettings, NNPotential
 from .quench import quench
-from .stationary import spectrum
-from .storage import ENERGY_WINDOW
+from .stationary import TRAVELLING, Scales, spectrum
 from .symmetry import Symmetry
 
 __all__ = ["NNSystem"]
@@ -47,6 +47,8 @@ class NNSystem(BaseSystem):
     ----------
     potential : NNPotential
     symmetry : Symmetry
+    scales : Scales
+        What is small here: tolerances, the window of energies.
     params : pele.systems.Parameters
         Tuned to these landscapes; change them as on any pele system.
 
@@ -89,15 +91,16 @@ class NNSystem(BaseSystem):
         self.symmetry = Symmetry(
             net, loss, self.settings.regularization, self.settings.regularize_bias
         )
+        self.scales = Scales(_energy_scale(loss, data.y_train), self.symmetry.tolerance)
         self.rng = np.random.default_rng(seed)
         self._set_params()
 
     def _set_params(self):
         p = self.params
         # Distinct minima can be this close in loss; symmetry matching tells them apart.
-        p.database.accuracy = ENERGY_WINDOW
+        p.database.accuracy = self.scales.energy_window
         # Neighbouring minima differ by hundredths of a nat, not by units.
-        p.basinhopping.temperature = 0.01
+        p.basinhopping.temperature = 0.01 * self.scales.energy
         # At 1.0 most steps of 3-10-4 and 3-5-4 networks fell back, at 2.0 few did.
         p.takestep.stepsize = 2.0
         # Below this rms gradient Newton needs some five steps.
@@ -164,7 +167,7 @@ class NNSystem(BaseSystem):
             ``tol`` is accepted and ignored: convergence is always complete.
         """
         kwargs.pop("tol", None)
-        options = {**self.params.structural_quench_params, **kwargs}
+        options = {"scales": self.scales, **self.params.structural_quench_params, **kwargs}
         return lambda coords: quench(coords, self.potential, self.symmetry.zero_modes, **options)
 
     def get_takestep(self, **kwargs):
@@ -214,8 +217,37 @@ class NNSystem(BaseSystem):
         return None
 
     def get_pgorder(self, coords):
-        """Number of symmetry operations that leave the point as it is."""
-        return self.symmetry.n_self_images(coords)
+        """Number of symmetry operations that leave the point as it is.
+
+        An int as long as the database can hold it, then the nearest float.
+        """
+        order = self.symmetry.n_self_images(coords)
+        return order if order < 2**63 else _nearest_float(order)
+
+    def why_no_minimum(self, failures):
+        """Why a search found no minimum, a sentence, or None where that is not known.
+
+        Parameters
+        ----------
+        failures : dict
+            By what became of the quenches: how many (``n``), and ``lowest_loss``.
+        """
+        deviation = self.scales.energy**0.5
+        if failures and not 1e-6 < deviation < 1e6:
+            return (
+                f"the targets deviate by {deviation:.1g}, where weights begin near one: "
+                "standardise them"
+            )
+        if TRAVELLING not in failures:
+            return None
+        weight = f"{self.settings.regularization:g}"
+        lowest = failures[TRAVELLING]["lowest_loss"]
+        vanishes = lowest <= 1e-6 * self.scales.energy
+        remedy = "give --regularization" if weight == "0" else "give a larger --regularization"
+        return (
+            f"the loss has no minimum at regularization {weight} on these data: it falls "
+            f"{'towards 0 ' if vanishes else ''}as the parameters grow; {remedy}"
+        )
 
     def get_log_product_normalmode_freq(self, coords, nnegative=0):
         """Log product of the Hessian's eigenvalues without zero modes.
@@ -237,6 +269,7 @@ class NNSystem(BaseSystem):
         """pele's `DoubleEndedConnect` with exact refinement; see `NNDoubleEndedConnect`."""
         options = {
             "band_mindist": self.get_mindist(),
+            "scales": self.scales,
             **self.params.double_ended_connect,
             **kwargs,
         }
@@ -263,6 +296,25 @@ class NNSystem(BaseSystem):
             "dataset": self.data.name,
             "dataset_sha256": self.data.sha256,
         }
+
+
+def _nearest_float(order):
+    try:
+        return float(order)
+    except OverflowError:
+        raise InputError(
+            f"the point has a symmetry of order 10^{log10(order):.1f}, more than a float holds: "
+            "take the logarithm of symmetry.n_self_images"
+        ) from None
+
+
+def _energy_scale(loss, y):
+    """The loss, roughly, of a network that has learnt nothing."""
+    if loss == "cross_entropy":
+        return 1.0
+    largest = float(np.abs(y).max()) or 1.0
+    y = y / largest  # its squares may overflow
+    return largest**2 * float(np.var(y, axis=0).mean() or np.mean(y**2) or 1.0)
 
 
 class _Displacement(TakestepInterface):

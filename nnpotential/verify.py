@@ -14,22 +14,25 @@ from sqlalchemy.orm import undefer
 
 from .flow import GradientFlow
 from .inertia import Curvature, NegativeCurvatureError, conjugate_gradients
-from .stationary import ENERGY_ERROR, RMS_TOLERANCE
-from .storage import ENERGY_WINDOW
+from .storage import notes
 
 __all__ = [
     "NOT_CHECKED",
     "OUTCOMES",
+    "UNVERIFIED",
     "is_duplicate",
     "record_outcome",
     "verify_point",
     "verify_transition_state",
+    "why_degenerate",
 ]
 
 NOT_CHECKED = "not checked"
+UNVERIFIED = "unverified"
 OUTCOMES = {
     "ok": "meets the definition",
-    "not converged": "rms gradient above 1e-9 or energy error above 1e-12",
+    "not converged": "rms gradient above 1e-9, energy error above 1e-12, or on a plateau",
+    "unresolved": "coordinates uncertain by more than a tenth of the identity tolerance",
     "loss differs": "the stored loss is not that of the stored point",
     "wrong index": "not zero negative eigenvalues (minimum) or one (transition state)",
     "degenerate": "a vanishing eigenvalue beyond the known zero modes",
@@ -38,10 +41,12 @@ OUTCOMES = {
     "descends elsewhere": "steepest descent leads to other minima than those stored",
     "undecided": "steepest descent ends in no minimum, or the index could not be certified",
     NOT_CHECKED: "the check itself failed three times",
+    UNVERIFIED: "not yet looked at: explore, connect or verify --repair does it",
 }
 
 _PUSHOFF = 0.01
 _NEAR = 0.05  # length of a Newton step that counts as having arrived
+_APPROACH = 20  # such steps, each solved to a thousandth
 
 
 def is_duplicate(system, database, minimum):
@@ -63,7 +68,9 @@ def is_duplicate(system, database, minimum):
         .filter(Minimum.invalid == 0)
         .filter(Minimum._id < minimum.id())  # of two images the first one stays
         .filter(
-            Minimum.energy.between(minimum.energy - ENERGY_WINDOW, minimum.energy + ENERGY_WINDOW)
+            Minimum.energy.between(
+                minimum.energy - database.accuracy, minimum.energy + database.accuracy
+            )
         )
     )
     return any(system.symmetry.are_same(minimum.coords, other.coords) for other in others)
@@ -122,23 +129,42 @@ def verify_point(system, point, index):
 
 def _examine(system, point, index):
     """Outcome for one stored point, and its direction of negative curvature or None."""
-    x = np.asarray(point.coords)
+    x, scales = np.asarray(point.coords), system.scales
     energy, gradient = system.potential.getEnergyGradient(x)
-    if abs(energy - point.energy) > ENERGY_ERROR * max(1.0, abs(energy)):
+    if abs(energy - point.energy) > scales.energy_error * max(1.0, abs(energy) / scales.energy):
         return "loss differs", None
-    if np.sqrt(np.mean(gradient**2)) > RMS_TOLERANCE:
+    if np.sqrt(np.mean(gradient**2)) > scales.rms:
         return "not converged", None
     curvature = Curvature(system.potential, x, system.symmetry.zero_modes)
+    if curvature.largest <= scales.flat:
+        return "not converged", None
     outcome, solve, mode = curvature.judge(index)
     if outcome != "ok":
         return outcome, None
     step = solve(gradient)
-    if step is None or 0.5 * gradient @ step > ENERGY_ERROR:
+    if step is None or 0.5 * gradient @ step > scales.energy_error:
         return "not converged", None
+    steps = [step, *_moved_by_rounding(system.potential, x, gradient, solve)]
+    if any(s is None or np.abs(s).max() > scales.step for s in steps):
+        return "unresolved", None
     return "ok", mode
 
 
-def follow_gradient(system, x, tolerance=1e-4, max_time=1e8, max_steps=100_000):
+def _moved_by_rounding(potential, x, gradient, solve, samples=2):
+    """Newton steps that answer to nothing but the rounding of the gradient.
+
+    A step computed at one point can be small by accident. The gradient some
+    units in the last place away differs by the Hessian times the way there,
+    and by rounding.
+    """
+    rng = np.random.default_rng(0)
+    for _ in range(samples):
+        nearby = x * (1 + 2.0**-50 * rng.uniform(-1, 1, x.size))
+        way = potential.hessian_vector_product(x, nearby - x)
+        yield solve(potential.getGradient(nearby) - gradient - way)
+
+
+def follow_gradient(system, x, tolerance=1e-4, max_time=1e11, max_steps=100_000):
     """Integrate ``dx/dt = -g`` from `x` to a minimum.
 
     Parameters
@@ -148,7 +174,7 @@ def follow_gradient(system, x, tolerance=1e-4, max_time=1e8, max_steps=100_000):
     tolerance : float
         Local error of a step of the integrator, see `GradientFlow`.
     max_time : float
-        In units of squared parameters per nat.
+        In units of squared parameters per ``system.scales.energy``.
     max_steps : int
 
     Returns
@@ -156,7 +182,7 @@ def follow_gradient(system, x, tolerance=1e-4, max_time=1e8, max_steps=100_000):
     (float, ndarray) or None
         Loss and coordinates of the minimum, or None if there is none in reach.
     """
-    flow = GradientFlow(system.potential, x, tolerance)
+    flow = GradientFlow(system.potential, x, tolerance, system.scales)
     attempt = 0
     for step in range(max_steps):
         if step >= attempt:
@@ -164,18 +190,18 @@ def follow_gradient(system, x, tolerance=1e-4, max_time=1e8, max_steps=100_000):
             arrived = _nearby_minimum(system, flow.x, flow.gradient)
             if arrived is not None:
                 return arrived
-        if flow.time > max_time or not flow.step():
+        if flow.time * system.scales.energy > max_time or not flow.step():
             break
     return _nearby_minimum(system, flow.x, flow.gradient)
 
 
 def _nearby_minimum(system, start, gradient):
     """The minimum a few short Newton steps away, or None."""
-    if np.sqrt(np.mean(gradient**2)) > 1e-3:
+    if np.sqrt(np.mean(gradient**2)) > 1e-3 * system.scales.energy:
         return None
     potential, zero_modes = system.potential, system.symmetry.zero_modes
     x = start
-    for _ in range(10):
+    for _ in range(_APPROACH):
         energy, gradient = potential.getEnergyGradient(x)
         gradient = gradient - zero_modes @ (zero_modes.T @ gradient)
         try:
@@ -196,7 +222,27 @@ def _nearby_minimum(system, start, gradient):
     return None
 
 
-def record_outcome(point, outcome):
+def why_degenerate(system, x):
+    """What leaves a degenerate minimum without curvature, where that is known.
+
+    Parameters
+    ----------
+    system : NNSystem
+    x : ndarray, shape (n_parameters,)
+
+    Returns
+    -------
+    str or None
+    """
+    for why, modes in system.symmetry.free_modes(x).items():
+        modes = np.column_stack([system.symmetry.zero_modes, modes])
+        if Curvature(system.potential, x, modes).judge(0)[0] == "ok":
+            return why
+    return None
+
+
+def record_outcome(point, outcome, why=None):
     """Note the outcome of verification on a minimum or transition state."""
-    point.user_data = {**(point.user_data or {}), "verified": outcome}
+    noted = {k: v for k, v in notes(point).items() if k != "why"}
+    point.user_data = noted | {"verified": outcome} | ({"why": why} if why else {})
     point.invalid = int(outcome != "ok")

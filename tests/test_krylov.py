@@ -1,5 +1,6 @@
 """Matrix-free search and verification against the dense one, and against known spectra."""
 
+from itertools import combinations
 from types import SimpleNamespace
 
 import numpy as np
@@ -17,7 +18,7 @@ from nnpotential.inertia import Curvature, NegativeCurvatureError, conjugate_gra
 from nnpotential.krylov import KrylovSpectrum, lowest_mode, softest_modes
 from nnpotential.quench import newton, quench
 from nnpotential.saddle import descend, find_transition_state
-from nnpotential.stationary import spectrum
+from nnpotential.stationary import Scales, spectrum
 from nnpotential.verify import follow_gradient, verify_point, verify_transition_state
 
 
@@ -64,25 +65,28 @@ def matrix_free(monkeypatch):
 
 
 @pytest.fixture(scope="module")
-def candidate(system, quenched):
-    """A point between two minima from which the search converges, and the line's direction."""
-    first, second = sorted(quenched, key=lambda r: r.energy)[:4:3]
-    _, image = system.symmetry.align(first.coords, second.coords)
-    line = image - first.coords
-    points = first.coords + np.linspace(0.05, 0.95, 19)[:, np.newaxis] * line
-    top = int(np.argmax([system.potential.getEnergy(x) for x in points]))
-    return points[top], line / np.linalg.norm(line)
+def candidates(system, quenched):
+    """Points between two minima, and the lines' directions."""
+    minima = []
+    for found in sorted(quenched, key=lambda r: r.energy):
+        if not any(system.symmetry.are_same(found.coords, other) for other in minima):
+            minima.append(found.coords)
+    tops = []
+    for first, second in list(combinations(minima[:4], 2)):
+        _, image = system.symmetry.align(first, second)
+        line = image - first
+        points = first + np.linspace(0.05, 0.95, 19)[:, np.newaxis] * line
+        top = int(np.argmax([system.potential.getEnergy(x) for x in points]))
+        tops.append((points[top], line / np.linalg.norm(line)))
+    return tops
 
 
 @pytest.fixture(scope="module")
-def saddle_point(system, candidate):
+def saddle_point(system, candidates):
     """A transition state, from the dense search."""
-    x, direction = candidate
-    result = find_transition_state(
-        x, system.potential, system.symmetry.zero_modes, direction=direction
-    )
-    assert result.success
-    return result
+    pot, zero = system.potential, system.symmetry.zero_modes
+    found = (find_transition_state(x, pot, zero, direction=d) for x, d in candidates)
+    return next(result for result in found if result.success)
 
 
 # The search, matrix-free against dense
@@ -118,7 +122,7 @@ def test_newton_reaches_the_minimum_of_the_dense_one(
         assert free.success
         assert dense.success
         assert system.symmetry.are_same(dense.coords, free.coords)
-        assert spectrum(pot, free.coords, zero).converged
+        assert spectrum(pot, free.coords, zero).is_stationary(Scales())
         assert spectrum(pot, free.coords, zero).index == 0
         assert free.energy == pot.getEnergy(free.coords)
 
@@ -127,7 +131,7 @@ def test_a_quench_does_not_rest_on_a_saddle(system, matrix_free):
     result = quench(np.zeros(system.net.n_parameters), system.potential, system.symmetry.zero_modes)
     assert result.success
     here = spectrum(system.potential, result.coords, system.symmetry.zero_modes)
-    assert here.converged
+    assert here.is_stationary(Scales())
     assert here.index == 0
 
 
@@ -153,20 +157,21 @@ def test_transition_state_search_agrees_with_the_dense_one(system, saddle_point,
     assert np.linalg.norm(residual - free.eigenval * free.eigenvec) < 1e-9
 
 
-def test_transition_state_search_from_a_line_between_minima(system, candidate, matrix_free):
-    x, direction = candidate
+def test_transition_state_search_from_a_line_between_minima(system, candidates, matrix_free):
     pot, zero = system.potential, system.symmetry.zero_modes
-    result = find_transition_state(x, pot, zero, direction=direction)
-    assert result.success, result.message
-    here = spectrum(pot, result.coords, zero)
-    assert here.converged
-    assert here.index == 1
-    for side in (1, -1):
-        end = descend(result.coords, side * result.eigenvec, pot, zero)
-        assert end.success
-        assert end.energy < result.energy
-        flow = follow_gradient(system, result.coords + 0.01 * side * result.eigenvec)
-        assert system.symmetry.are_same(flow[1], end.coords)
+    found = [find_transition_state(x, pot, zero, direction=d) for x, d in candidates]
+    found = [result for result in found if result.success]
+    assert len(found) >= 2 / 3 * len(candidates)
+    for result in found[:2]:
+        here = spectrum(pot, result.coords, zero)
+        assert here.is_stationary(Scales())
+        assert here.index == 1
+        for side in (1, -1):
+            end = descend(result.coords, side * result.eigenvec, pot, zero)
+            assert end.success
+            assert end.energy < result.energy
+            flow = follow_gradient(system, result.coords + 0.01 * side * result.eigenvec)
+            assert system.symmetry.are_same(flow[1], end.coords)
 
 
 def test_zero_modes_are_not_followed(iris, matrix_free):
@@ -179,7 +184,7 @@ def test_zero_modes_are_not_followed(iris, matrix_free):
         if result.success:
             found.append(result)
             here = spectrum(pot, result.coords, zero)
-            assert here.converged
+            assert here.is_stationary(Scales())
             assert here.index == 1
             assert np.abs(zero.T @ result.eigenvec).max() < 1e-8
     assert found
@@ -233,7 +238,10 @@ def test_the_whole_space_is_the_spectrum(system):
     # as many of the eigenvalues as the gradient has a part in, and these exactly
     gaps = np.abs(dense.eigenvalues[:, np.newaxis] - here.eigenvalues).min(axis=0)
     assert gaps.max() < 1e-9 * np.abs(dense.eigenvalues).max()
-    assert here.energy_error == pytest.approx(dense.energy_error, rel=1e-6)
+    (energy, step), (exact_energy, exact_step) = here.errors(), dense.errors()
+    assert energy == pytest.approx(exact_energy, rel=1e-6)
+    # what the space has not resolved is added as a bound
+    assert exact_step <= step <= 1.1 * exact_step
     value, vector = here.polish(0)
     assert value == pytest.approx(dense.eigenvalues[0], rel=1e-9)
     assert abs(vector @ dense.eigenvectors[:, 0]) == pytest.approx(1)

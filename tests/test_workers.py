@@ -194,7 +194,7 @@ def test_the_system_travels_once(ljat):
     with Counting(1) as executor, Crew(system, executor=executor) as crew:
         for i in range(10):
             crew.submit(i, "check_minimum", (0.0, x))
-            assert crew.result(i)[0] == "loss differs"
+            assert crew.result(i)[0][0] == "loss differs"
     assert sum(sent) == 1
 
 
