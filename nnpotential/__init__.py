@@ -3,7 +3,7 @@
 from importlib.metadata import version
 
 from .datasets import DATASETS, Dataset, load_dataset
-from .errors import DataWarning, InputError
+from .errors import InputError
 from .landscape import Landscape
 from .network import MLP
 from .potential import NNPotential
@@ -13,7 +13,6 @@ from .system import NNSystem
 __all__ = [
     "DATASETS",
     "MLP",
-    "DataWarning",
     "Dataset",
     "InputError",
     "Landscape",

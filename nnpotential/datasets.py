@@ -1,8 +1,8 @@
 """Data sets: disjoint train and test sets, standardised by the training set."""
 
 import hashlib
+import logging
 import os
-import warnings
 import zipfile
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -20,7 +20,7 @@ from .checks import (
     frozen,
     label_hint,
 )
-from .errors import DataWarning, InputError
+from .errors import InputError
 from .files import atomic_write
 from .tables import read_table
 
@@ -75,7 +75,8 @@ class Dataset:
             n_classes = _check_classes(y_train, "the training set")
             y_test = np.empty(0, dtype=np.int64)
             if n_test:
-                y_test = check_labels(self.y_test, n_test)
+                # too large a label is named below
+                y_test = check_labels(self.y_test, n_test, np.iinfo(np.int64).max)
                 if y_test.max() >= n_classes:
                     raise InputError(f"class {y_test.max()} has no sample in the training set")
         else:
@@ -185,11 +186,11 @@ def load_dataset(source, n_train=None, n_test=None, seed=0, *, standardize=True,
         For an unknown name, an unreadable file, data that are not finite,
         labels that are not ``0, 1, ...``, or sizes the data do not allow.
 
-    Warns
+    Notes
     -----
-    DataWarning
-        Where something was decided that may not be expected: row labels left
-        out, classes numbered, a class without a test sample.
+    What was decided and may not be expected goes to the logger of this module
+    as a warning, by default a line on standard error: row labels left out,
+    classes numbered, a class without a test sample.
 
     Examples
     --------
@@ -223,7 +224,7 @@ def load_dataset(source, n_train=None, n_test=None, seed=0, *, standardize=True,
         arrays = _read_npz(Path(name))
         if "X_train" in arrays:
             data = _ready_made(Path(name), arrays, n_train, n_test, regression)
-            _warn(_missing_classes(data))
+            _say(_missing_classes(data))
             return data
         if not {"X", "y"} <= set(arrays):
             raise InputError(f"{name} must hold the arrays X and y; it holds {sorted(arrays)}")
@@ -258,13 +259,13 @@ def load_dataset(source, n_train=None, n_test=None, seed=0, *, standardize=True,
     if isinstance(source, os.PathLike) or Path(name).suffix:
         name = Path(name).name
     data = Dataset(X_train, y_train, X_test, y_test, name=name, seed=seed, details=details)
-    _warn(notes + _missing_classes(data))
+    _say(notes + _missing_classes(data))
     return data
 
 
-def _warn(notes):
+def _say(notes):
     for note in notes:
-        warnings.warn(note, DataWarning, stacklevel=3)
+        logging.getLogger(__name__).warning("note: %s", note)
 
 
 def _numbered_classes(path, y):
@@ -370,7 +371,10 @@ def _check_classes(y, where):
         raise InputError(f"labels must start at 0, not at {y.min()} (in {where}){label_hint(y)}")
     if (counts == 0).any():
         missing = int(np.argmin(counts))
-        raise InputError(f"class {missing} has no sample in {where}{label_hint(y)}")
+        raise InputError(
+            f"class {missing} has no sample in {where}, where labels go up to {y.max()}"
+            f"{label_hint(y)}"
+        )
     if len(counts) < 2:
         raise InputError(f"{where} has only one class; a classification needs at least two")
     return len(counts)

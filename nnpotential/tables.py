@@ -92,7 +92,7 @@ def read_table(path, regression=False):
             "it is only their number"
         )
     if numbered:
-        notes.append(f"{path}: line {line}, {_shown(first)}, is taken as a header")
+        notes.append(f"{path}: line {line}, {_shown(first)!r}, is taken as a header")
     return X, body.target(), notes
 
 
@@ -115,10 +115,10 @@ class _Body:
                 f"{self.width}"
             )
         try:
-            numbers = [_number(c, self.comma) for c in cells[self.start : -1]]
+            numbers = _numbers(cells[self.start : -1], self.comma)
         except ValueError:
             numbers = [np.nan]
-        if not isfinite(sum(numbers)):
+        if not isfinite(sum(numbers)):  # some cell, if not the sum alone
             self._check(line, cells)
         self.values.extend(numbers)
         if len(self.targets) < _SAMPLE:
@@ -204,22 +204,20 @@ def _is_numbered_header(path, line, first, body, regression):
         return False
     is_word = not _is_number(target, body.comma)
     above_numbers = is_word and _is_number(body.targets[0], body.comma)
-    unlike = [
-        cell.isdecimal() and not whole for cell, whole in zip(first, body.has_whole, strict=True)
-    ]
+    unlike = ~body.has_whole & [cell.isdecimal() for cell in first]
     lone = target not in body.targets and not regression
     counting = inputs == [str(i) for i in range(len(inputs))]
     if counting and (is_word or target == str(len(inputs))):
-        if body.start or above_numbers or any(unlike) or lone:
+        if body.start or above_numbers or unlike.any() or lone:
             return True
     elif not above_numbers:
-        # by chance a sample may be whole where few others are
-        few = len(body.targets) < 20
-        return all(unlike[body.start : -1]) and (unlike[-1] or lone) and not few
-    elif all(unlike[body.start : -1]):
+        # by chance one sample may be whole where few others are not
+        many = len(body.targets) >= 20
+        return bool(unlike[body.start : -1].all() and (unlike[-1] or lone) and many)
+    elif unlike[body.start : -1].all():
         return True
     raise InputError(
-        f"{path}, line {line}: is {_shown(first)} a header or a sample? Give the columns names "
+        f"{path}, line {line}: is {_shown(first)!r} a header or a sample? Give the columns names "
         "that are no numbers, in the first line"
     )
 
@@ -244,7 +242,8 @@ def _decoded(path):
 
 def _rows(path, text, separator):
     """Line number and stripped cells of every row, without comments above and blank lines."""
-    reader = csv.reader(io.StringIO(text, newline=""), delimiter=separator, skipinitialspace=True)
+    lines = io.StringIO(text, newline="")
+    reader = csv.reader(lines, delimiter=separator, skipinitialspace=True, strict=True)
     begun = False
     try:
         for row in reader:
@@ -259,17 +258,19 @@ def _rows(path, text, separator):
 
 
 def _separator(path, text):
-    """The separator that makes most of the cells numbers; it must make several columns."""
+    """The separator that makes most of the cells numbers and leaves no other in them."""
 
     def fitness(separator):
         try:
             rows = [cells for _, cells in islice(_rows(path, text, separator), 100)]
         except InputError:
-            return False, 0, 0
+            return False, 0, 0, 0
         widths = [len(cells) for cells in rows]
-        inputs = [_is_number(c) or _is_number(c, True) for cells in rows for c in cells[:-1]]
         width = max(widths, key=widths.count, default=1)
-        return width > 1, sum(inputs) / max(len(inputs), 1), widths.count(width)
+        cells = list(chain(*rows))
+        numbers = sum(_is_number(c) or _is_number(c, comma=True) for c in cells)
+        others = sum(s in c for c in cells for s in _SEPARATORS[1:])
+        return width > 1, numbers / max(len(cells), 1), -others, widths.count(width)
 
     return max(_SEPARATORS, key=fitness)  # the first of equals
 
@@ -289,10 +290,18 @@ def _extent(cells):
     return max((i for i, cell in enumerate(cells, 1) if cell), default=0)
 
 
-def _number(cell, comma=False):
-    if "_" in cell or (comma and "." in cell):  # Python's float takes 1_000
+def _numbers(cells, comma=False):
+    row = "\n".join(cells)
+    if "_" in row or (comma and "." in row):  # Python's float takes 1_000
         raise ValueError
-    return float(cell.replace(",", ".") if comma else cell)
+    numbers = list(map(float, (row.replace(",", ".") if comma else row).split("\n")))
+    if len(numbers) != len(cells):
+        raise ValueError
+    return numbers
+
+
+def _number(cell, comma=False):
+    return _numbers([cell], comma)[0]
 
 
 def _is_number(cell, comma=False):
