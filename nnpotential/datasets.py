@@ -67,25 +67,24 @@ class Dataset:
 
     def __post_init__(self):
         X_train = check_inputs(self.X_train)
-        n_inputs = X_train.shape[1]
-        n_test = np.shape(self.X_test)[0] if np.ndim(self.X_test) else 0
-        X_test = check_inputs(self.X_test, n_inputs) if n_test else np.empty((0, n_inputs))
-        if np.ndim(self.y_train) == 1:
-            y_train = check_labels(self.y_train, len(X_train))
+        n_train, n_inputs = X_train.shape
+        no_test = _is_empty(self.X_test)
+        X_test = np.empty((0, n_inputs)) if no_test else check_inputs(self.X_test, n_inputs)
+        if no_test and not _is_empty(self.y_test):
+            raise InputError("the test set has targets but no inputs")
+        if _n_axes(self.y_train) == 1:
+            y_train, y_test = check_labels(self.y_train, n_train), np.empty(0, dtype=np.int64)
             n_classes = _check_classes(y_train, "the training set")
-            y_test = np.empty(0, dtype=np.int64)
-            if n_test:
+            if not no_test:
                 # too large a label is named below
-                y_test = check_labels(self.y_test, n_test, np.iinfo(np.int64).max)
+                y_test = check_labels(self.y_test, len(X_test), np.iinfo(np.int64).max)
                 if y_test.max() >= n_classes:
                     raise InputError(f"class {y_test.max()} has no sample in the training set")
         else:
-            y_train = check_targets(self.y_train, len(X_train))
+            y_train = check_targets(self.y_train, n_train)
             y_test = np.empty((0, y_train.shape[1]))
-            if n_test:
-                y_test = check_targets(self.y_test, n_test, y_train.shape[1])
-        if not n_test and np.size(self.y_test):
-            raise InputError("the test set has targets but no inputs")
+            if not no_test:
+                y_test = check_targets(self.y_test, len(X_test), y_train.shape[1])
         for name, value in zip(_ARRAYS, (X_train, y_train, X_test, y_test), strict=True):
             object.__setattr__(self, name, frozen(value))
         if self.seed is not None:
@@ -147,6 +146,20 @@ class Dataset:
             If the file is missing, damaged, or holds something else.
         """
         return cls(*_four_arrays(path, _read_npz(path)), **kwargs)
+
+
+def _is_empty(values):
+    try:
+        return len(values) == 0
+    except TypeError:  # no sequence; what it is instead is said elsewhere
+        return False
+
+
+def _n_axes(values):
+    try:
+        return np.ndim(values)
+    except ValueError:  # ragged
+        return 1
 
 
 def load_dataset(source, n_train=None, n_test=None, seed=0, *, standardize=True, regression=False):
@@ -234,10 +247,9 @@ def load_dataset(source, n_train=None, n_test=None, seed=0, *, standardize=True,
     else:
         check_choice("data set", name, DATASETS)
 
-    precision = np.asarray(X).dtype
+    given_X, given_y = X, y
     X = check_inputs(X)
     if regression:
-        precision_y = np.asarray(y).dtype
         y = check_targets(y, len(X))
     else:
         y = check_labels(y, len(X))
@@ -251,9 +263,9 @@ def load_dataset(source, n_train=None, n_test=None, seed=0, *, standardize=True,
 
     X_train, y_train, X_test, y_test = X[train], y[train], X[test], y[test]
     if standardize:
-        X_train, X_test = _standardized(X_train, X_test, precision)
+        X_train, X_test = _standardized(X_train, X_test, np.asarray(given_X).dtype)
         if regression:
-            y_train, y_test = _standardized(y_train, y_test, precision_y)
+            y_train, y_test = _standardized(y_train, y_test, np.asarray(given_y).dtype)
     else:
         details["standardize"] = False
     if isinstance(source, os.PathLike) or Path(name).suffix:

@@ -264,7 +264,7 @@ def _separator(path, text):
         try:
             rows = [cells for _, cells in islice(_rows(path, text, separator), 100)]
         except InputError:
-            return False, 0, 0, 0
+            return True, 0, 0, 0  # to be raised again, if no other makes columns
         widths = [len(cells) for cells in rows]
         width = max(widths, key=widths.count, default=1)
         cells = list(chain(*rows))
