@@ -433,6 +433,16 @@ def _describe(settings):
 
 
 @contextmanager
+def _logged(logger):
+    handler = logging.StreamHandler(sys.stderr)
+    logger.addHandler(handler)
+    try:
+        yield
+    finally:
+        logger.removeHandler(handler)
+
+
+@contextmanager
 def _silent(logger):
     logger.disabled = True
     try:
@@ -550,7 +560,7 @@ def main():
     arguments = [a for a in arguments if a != "--debug"]
     try:
         # small matrices: BLAS threads only stand in each other's way
-        with threadpool_limits(1):
+        with threadpool_limits(1), _logged(logging.getLogger(__package__)):
             code = app(arguments, prog_name="nnpotential", standalone_mode=False)
     except _UsageError as error:
         _fail(error.format_message())
