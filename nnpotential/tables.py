@@ -248,8 +248,10 @@ def _rows(path, text, separator):
     try:
         for row in reader:
             cells = [cell.strip() for cell in row]
+            if not any(cells):
+                continue
             begun = begun or not "".join(cells).startswith("#")
-            if begun and any(cells):
+            if begun:
                 yield reader.line_num, cells
     except csv.Error as error:
         raise InputError(

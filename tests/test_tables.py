@@ -48,7 +48,7 @@ WRITTEN_ALIKE = {
     "R, write.table": rows(header="a,b,y", index="car {}"),
     "years as names": rows(header="2020,2021,y"),
     "numpy": rows(header="# a,b,y"),
-    "comments": "# made\n# by hand\n" + rows(),
+    "comments": "\n# made\n# by hand\n" + rows(),
     "semicolons": rows(separator=";"),
     "decimal commas": rows(separator=";", decimal=",", header="a;b;y"),
     "tabs": rows(separator="\t"),
