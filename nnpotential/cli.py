@@ -1,9 +1,11 @@
 """The command line."""
 
 import json
+import logging
 import sys
 import time
 from collections import Counter
+from contextlib import contextmanager
 from pathlib import Path
 from pickle import UnpicklingError
 from typing import Annotated
@@ -11,6 +13,7 @@ from typing import Annotated
 import numpy as np
 import typer
 from rich.console import Console
+from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 from sqlalchemy.exc import DatabaseError
@@ -116,7 +119,7 @@ def explore(
         typer.Argument(
             metavar="DATASET",
             help=f"One of {', '.join(DATASETS)}, or a CSV or npz file. The last column of a CSV "
-            "file is the target.",
+            "file is the target; classes may be words.",
         ),
     ],
     output: Annotated[
@@ -276,13 +279,15 @@ def _continued(output, dataset, sizes, asked):
     asked["dataset"]["name"] = Path(dataset).name
     if dataset not in DATASETS and Path(dataset).exists():
         recorded = found["dataset"]
-        data = load_dataset(
-            dataset,
-            asked["dataset"].get("n_train", recorded["n_train"]),
-            asked["dataset"].get("n_test", recorded["n_test"]),
-            seed=found["seed"],
-            regression=found["potential"]["loss"] == "squared_error",
-        )
+        with _silent(logging.getLogger(load_dataset.__module__)):  # all has been said before
+            data = load_dataset(
+                dataset,
+                asked["dataset"].get("n_train", recorded["n_train"]),
+                asked["dataset"].get("n_test", recorded["n_test"]),
+                seed=recorded.get("seed", found["seed"]),
+                standardize=recorded.get("standardize", True),
+                regression=found["potential"]["loss"] == "squared_error",
+            )
         asked["dataset"]["sha256"] = data.sha256
     if sizes is not None:
         ends = found["network"]["layer_sizes"]
@@ -402,9 +407,11 @@ def dataset(
     table.add_row("samples", str(len(data.X_train)), str(len(data.X_test)))
     table.add_row("inputs", str(data.n_inputs), str(data.n_inputs))
     if data.is_classification:
-        for label in range(data.n_outputs):
+        classes = data.details.get("classes", range(data.n_outputs))
+        for label, name in enumerate(classes):
             counts = [str(int(np.sum(y == label))) for y in (data.y_train, data.y_test)]
-            table.add_row(f"class {label}", *counts)
+            row = f"class {label}" if name == label else f"class {label}: {name}"
+            table.add_row(escape(row), *counts)
     else:
         table.add_row("targets", str(data.n_outputs), str(data.n_outputs))
     Console().print(table)
@@ -423,6 +430,25 @@ def _describe(settings):
     if network["bias"] and not potential["regularize_bias"]:
         parts.append("biases not regularized")
     return ", ".join([*parts, f"seed {settings['seed']}"])
+
+
+@contextmanager
+def _logged(logger):
+    handler = logging.StreamHandler(sys.stderr)
+    logger.addHandler(handler)
+    try:
+        yield
+    finally:
+        logger.removeHandler(handler)
+
+
+@contextmanager
+def _silent(logger):
+    logger.disabled = True
+    try:
+        yield
+    finally:
+        logger.disabled = False
 
 
 def _sizes(text):
@@ -534,7 +560,7 @@ def main():
     arguments = [a for a in arguments if a != "--debug"]
     try:
         # small matrices: BLAS threads only stand in each other's way
-        with threadpool_limits(1):
+        with threadpool_limits(1), _logged(logging.getLogger(__package__)):
             code = app(arguments, prog_name="nnpotential", standalone_mode=False)
     except _UsageError as error:
         _fail(error.format_message())

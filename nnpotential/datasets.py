@@ -1,17 +1,28 @@
 """Data sets: disjoint train and test sets, standardised by the training set."""
 
-import csv
 import hashlib
+import logging
 import os
 import zipfile
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
+import tomli_w
 
-from .checks import check_choice, check_inputs, check_integer, check_labels, check_targets
+from .checks import (
+    REAL_TARGETS,
+    check_choice,
+    check_inputs,
+    check_integer,
+    check_labels,
+    check_targets,
+    frozen,
+    label_hint,
+)
 from .errors import InputError
 from .files import atomic_write
+from .tables import read_table
 
 __all__ = ["DATASETS", "Dataset", "load_dataset"]
 
@@ -27,13 +38,23 @@ class Dataset:
 
     Parameters
     ----------
-    X_train, X_test : ndarray of float64, shape (n_samples, n_in)
-    y_train, y_test : ndarray
-        Class labels, int64, shape ``(n_samples,)``, or regression targets,
-        float64, shape ``(n_samples, n_out)``.
+    X_train, X_test : array_like, shape (n_samples, n_in)
+        Kept as read-only float64 arrays of their own, as all four are.
+    y_train, y_test : array_like
+        Class labels ``0, 1, ...``, shape ``(n_samples,)``, kept as int64, or
+        regression targets, shape ``(n_samples, n_out)``, kept as float64. A
+        test set may be empty.
     name : str
     seed : int or None
         Seed of the draw or the split, where there was one.
+    details : dict
+        What else `settings.toml` records under ``[dataset]``.
+
+    Raises
+    ------
+    InputError
+        For arrays that are not real numbers, are masked, not finite, or do not
+        fit each other, and labels of which one has no training sample.
     """
 
     X_train: np.ndarray
@@ -43,6 +64,37 @@ class Dataset:
     name: str = "arrays"
     seed: int | None = None
     details: dict = field(default_factory=dict)
+
+    def __post_init__(self):
+        X_train = check_inputs(self.X_train)
+        n_train, n_inputs = X_train.shape
+        no_test = _is_empty(self.X_test)
+        X_test = np.empty((0, n_inputs)) if no_test else check_inputs(self.X_test, n_inputs)
+        if no_test and not _is_empty(self.y_test):
+            raise InputError("the test set has targets but no inputs")
+        if _n_axes(self.y_train) == 1:
+            y_train, y_test = check_labels(self.y_train, n_train), np.empty(0, dtype=np.int64)
+            n_classes = _check_classes(y_train, "the training set")
+            if not no_test:
+                # too large a label is named below
+                y_test = check_labels(self.y_test, len(X_test), np.iinfo(np.int64).max)
+                if y_test.max() >= n_classes:
+                    raise InputError(f"class {y_test.max()} has no sample in the training set")
+        else:
+            y_train = check_targets(self.y_train, n_train)
+            y_test = np.empty((0, y_train.shape[1]))
+            if not no_test:
+                y_test = check_targets(self.y_test, len(X_test), y_train.shape[1])
+        for name, value in zip(_ARRAYS, (X_train, y_train, X_test, y_test), strict=True):
+            object.__setattr__(self, name, frozen(value))
+        if self.seed is not None:
+            object.__setattr__(self, "seed", check_integer("the seed", self.seed, 0))
+        if not isinstance(self.name, str):
+            raise InputError(f"the name of a data set must be text, not {self.name!r}")
+        try:
+            tomli_w.dumps(self.details)
+        except (TypeError, ValueError, AttributeError) as error:
+            raise InputError(f"the details of a data set must be plain values: {error}") from None
 
     @property
     def n_inputs(self):
@@ -74,7 +126,7 @@ class Dataset:
         """Digest of the four arrays: shapes, types and bytes."""
         digest = hashlib.sha256()
         for name in _ARRAYS:
-            a = np.ascontiguousarray(getattr(self, name))
+            a = getattr(self, name)
             digest.update(f"{name} {a.dtype.str} {a.shape};".encode())
             digest.update(a.tobytes())
         return digest.hexdigest()
@@ -93,7 +145,21 @@ class Dataset:
         InputError
             If the file is missing, damaged, or holds something else.
         """
-        return _checked(*_four_arrays(path, _read_npz(path)), **kwargs)
+        return cls(*_four_arrays(path, _read_npz(path)), **kwargs)
+
+
+def _is_empty(values):
+    try:
+        return len(values) == 0
+    except TypeError:  # no sequence; what it is instead is said elsewhere
+        return False
+
+
+def _n_axes(values):
+    try:
+        return np.ndim(values)
+    except ValueError:  # ragged
+        return 1
 
 
 def load_dataset(source, n_train=None, n_test=None, seed=0, *, standardize=True, regression=False):
@@ -104,19 +170,22 @@ def load_dataset(source, n_train=None, n_test=None, seed=0, *, standardize=True,
     source : str, path or (X, y)
         ``"ljat"``, ``"xor"`` (made here, as large as asked), ``"digits"``,
         ``"iris"``, ``"wine"``, ``"breast_cancer"`` (from scikit-learn), a CSV
-        file whose last column is the target, with or without a header line,
-        an npz file with ``X`` and ``y`` or with ``X_train``, ``y_train``,
-        ``X_test`` and ``y_test``, or a pair of arrays.
+        file whose last column is the target (see `read_table`), an npz file
+        with ``X`` and ``y`` or with ``X_train``, ``y_train``, ``X_test`` and
+        ``y_test``, or a pair of arrays. In a CSV file the classes may be words
+        or begin at another number than 0: sorted, they become 0, 1, ..., as
+        ``details["classes"]`` records.
     n_train, n_test : int, optional
         Sizes of the two disjoint sets. For made data 1000 each; for the
         others by default a fifth is kept for the test and all the rest is
         training data.
     seed : int
-        Fixes the made data and the split.
+        Fixes the made data and the split. The split is random; if a class has
+        no sample in one of the sets, one of every class is put there first.
     standardize : bool
         Shift and scale every input, and every regression target, by the
-        training set's mean and deviation. An input that never changes is only
-        shifted.
+        training set's mean and deviation. One that never changes by more than
+        its rounding is only shifted, to exactly 0.
     regression : bool
         Take the targets of a file or of arrays as real numbers, not classes.
 
@@ -130,6 +199,12 @@ def load_dataset(source, n_train=None, n_test=None, seed=0, *, standardize=True,
         For an unknown name, an unreadable file, data that are not finite,
         labels that are not ``0, 1, ...``, or sizes the data do not allow.
 
+    Notes
+    -----
+    What was decided and may not be expected goes to the logger of this module
+    as a warning, by default a line on standard error: row labels left out,
+    classes numbered, a class without a test sample.
+
     Examples
     --------
     >>> data = load_dataset("iris", n_train=100, n_test=50, seed=0)
@@ -142,6 +217,7 @@ def load_dataset(source, n_train=None, n_test=None, seed=0, *, standardize=True,
     if n_test is not None:
         n_test = check_integer("n_test", n_test, 0)
 
+    details, notes = {}, []
     if not isinstance(source, str | os.PathLike):
         name, (X, y) = "arrays", _pair(source)
     elif (name := os.fspath(source)) in _GENERATED:
@@ -153,17 +229,25 @@ def load_dataset(source, n_train=None, n_test=None, seed=0, *, standardize=True,
 
         X, y = getattr(datasets, f"load_{name}")(return_X_y=True)
     elif (suffix := Path(name).suffix.lower()) == ".csv":
-        X, y = _read_csv(Path(name))
+        X, y, notes = read_table(Path(name), regression)
+        if not regression:
+            y, details, numbered = _numbered_classes(name, y)
+            notes += numbered
     elif suffix == ".npz":
         arrays = _read_npz(Path(name))
         if "X_train" in arrays:
-            return _ready_made(Path(name), arrays, n_train, n_test, regression)
+            data = _ready_made(Path(name), arrays, n_train, n_test, regression)
+            _say(_missing_classes(data))
+            return data
         if not {"X", "y"} <= set(arrays):
             raise InputError(f"{name} must hold the arrays X and y; it holds {sorted(arrays)}")
         X, y = arrays["X"], arrays["y"]
+    elif suffix or Path(name).exists():
+        raise InputError(f"{name}: a data file is CSV or npz, and its name ends in .csv or .npz")
     else:
         check_choice("data set", name, DATASETS)
 
+    given_X, given_y = X, y
     X = check_inputs(X)
     if regression:
         y = check_targets(y, len(X))
@@ -171,58 +255,138 @@ def load_dataset(source, n_train=None, n_test=None, seed=0, *, standardize=True,
         y = check_labels(y, len(X))
         _check_classes(y, "the data set")
     if name in _GENERATED:
-        order = np.arange(len(X))  # independent draws need no shuffling
+        train, test = np.split(np.arange(n_train + n_test), [n_train])  # independent draws
     else:
-        order = np.random.default_rng(seed).permutation(len(X))
         n_train, n_test = _sizes(len(X), n_train, n_test)
-    train, test = order[:n_train], order[n_train : n_train + n_test]
+        order = np.random.default_rng(seed).permutation(len(X))
+        train, test = _split(order, n_train, n_test, None if regression else y)
 
-    X_train, X_test = X[train], X[test]
+    X_train, y_train, X_test, y_test = X[train], y[train], X[test], y[test]
     if standardize:
-        mean, scale = X_train.mean(0), X_train.std(0)
-        # a constant input has no scale; its rounded mean must not become one
-        constant = (X_train == X_train[0]).all(axis=0)
-        mean[constant], scale[constant] = X_train[0, constant], 1.0
-        X_train, X_test = (X_train - mean) / scale, (X_test - mean) / scale
+        X_train, X_test = _standardized(X_train, X_test, np.asarray(given_X).dtype)
         if regression:
-            mean, scale = y[train].mean(0), y[train].std(0)
-            y = (y - mean) / np.where(scale > 0, scale, 1.0)
+            y_train, y_test = _standardized(y_train, y_test, np.asarray(given_y).dtype)
+    else:
+        details["standardize"] = False
     if isinstance(source, os.PathLike) or Path(name).suffix:
         name = Path(name).name
-    details = {} if standardize else {"standardize": False}
-    return _checked(X_train, y[train], X_test, y[test], name=name, seed=seed, details=details)
+    data = Dataset(X_train, y_train, X_test, y_test, name=name, seed=seed, details=details)
+    _say(notes + _missing_classes(data))
+    return data
 
 
-def _checked(X_train, y_train, X_test, y_test, **kwargs):
-    """A Dataset of these arrays, whose every part has been checked."""
-    X_train = check_inputs(X_train)
-    if len(X_test):
-        X_test = check_inputs(X_test, X_train.shape[1])
+def _say(notes):
+    for note in notes:
+        logging.getLogger(__name__).warning("note: %s", note)
+
+
+def _numbered_classes(path, y):
+    """Labels 0, 1, ... for classes that are words or begin elsewhere; details and notes.
+
+    Numbers that look like measured ones are left as they are, to be refused.
+    """
+    classes, labels = np.unique(y, return_inverse=True)
+    n, few = len(classes), max(len(y) / 2, 2)
+    if classes.dtype.kind == "U":
+        if n > few:
+            raise InputError(
+                f"{path}: the last column is taken as the target, but has {n} different words for "
+                f"{len(y)} samples; put the target last"
+            )
+        hint = ""
     else:
-        X_test = np.empty((0, X_train.shape[1]))
-    y_train, y_test = np.asarray(y_train), np.asarray(y_test)
-    if y_train.ndim == 1 and y_train.dtype.kind in "iub":
-        y_train = check_labels(y_train, len(X_train))
-        n_classes = _check_classes(y_train, "the training set")
-        if len(y_test):
-            if y_test.max() >= n_classes:
-                raise InputError(f"class {y_test.max()} has no sample in the training set")
-            y_test = check_labels(y_test, len(X_test), n_classes)
-        y_test = y_test.astype(np.int64)
-    else:
-        y_train = check_targets(y_train, len(X_train))
-        y_test = y_test if len(X_test) else np.empty((0, y_train.shape[1]))
-        y_test = check_targets(y_test.reshape(len(X_test), y_train.shape[1]), len(X_test))
-    return Dataset(X_train, y_train, X_test, y_test, **kwargs)
+        contiguous = np.array_equal(classes, classes[0] + np.arange(n))
+        whole = np.array_equal(classes, np.round(classes))
+        if not whole or not (contiguous or n == 2) or classes[0] == 0 == n - 1 - classes[-1]:
+            return y, {}, []
+        if n > few:
+            return y, {}, []
+        classes, hint = classes.astype(np.int64), f" ({REAL_TARGETS})"
+    classes = classes.tolist()
+    shown = classes if n <= 6 else [*classes[:3], "...", classes[-1]]
+    note = f"{path}: the classes {', '.join(map(str, shown))} are numbered 0 to {n - 1}{hint}"
+    return labels, {"classes": classes}, [note]
+
+
+def _split(order, n_train, n_test, labels=None):
+    """Cut a permutation in two; if a class would be lacking, deal one sample of each first."""
+    train, test = order[:n_train], order[n_train : n_train + n_test]
+    if labels is None:
+        return train, test
+    counts = np.bincount(labels)
+    if n_train < len(counts):
+        raise InputError(
+            f"{n_train} samples for training are too few: there are {len(counts)} classes"
+        )
+    everywhere = np.flatnonzero(counts > 1)  # a single sample goes to the training set
+    asked = everywhere if n_test >= len(everywhere) else []
+    if np.isin(labels, labels[train]).all() and np.isin(asked, labels[test]).all():
+        return train, test
+    first = np.unique(labels[order], return_index=True)[1]
+    first, order = order[first], np.delete(order, first)
+    second = np.unique(labels[order], return_index=True)[1] if len(asked) else []
+    second, order = order[second], np.delete(order, second)
+    cut = n_train - len(first)
+    train, test = order[:cut], order[cut : cut + n_test - len(second)]
+    return np.concatenate([first, train]), np.concatenate([second, test])
+
+
+def _standardized(train, test, precision):
+    """Columns shifted and scaled by mean and deviation of `train`.
+
+    Parameters
+    ----------
+    train, test : ndarray of float64, shape (n_samples, n_columns)
+    precision : dtype
+        That the data came in; tells what is rounding.
+    """
+    if precision not in (np.float16, np.float32):
+        precision = np.float64
+    low, high = train.min(0), train.max(0)
+    largest = np.maximum(-low, high)
+    rounding = 4 * np.spacing(largest.astype(precision)).astype(float)
+    with np.errstate(over="ignore"):  # what a test set has so far out is refused as not finite
+        constant = high - low <= rounding
+        # powers of two: exact, and squares neither overflow nor vanish
+        exponent = -np.frexp(largest)[1]
+        a, b = np.ldexp(train, exponent), np.ldexp(test, exponent)
+        mean, scale = a.mean(0), a.std(0)
+        # where the rounded mean of large numbers is poor, that of what is left is not
+        poor = np.abs((a - mean).mean(0)) > 1e-12 * scale
+        if poor.any():
+            a[:, poor] -= mean[poor]
+            b[:, poor] -= mean[poor]
+            mean[poor], scale[poor] = a[:, poor].mean(0), a[:, poor].std(0)
+        scale[constant] = 1.0
+        a, b = (a - mean) / scale, (b - mean) / scale
+        shifted = test[:, constant] - train[0, constant]
+    a[:, constant] = 0.0
+    b[:, constant] = np.where(np.abs(shifted) <= rounding[constant], 0.0, shifted)
+    return a, b
+
+
+def _missing_classes(data):
+    """A note if there is a test set and a class has no sample in it."""
+    if not data.is_classification or not len(data.y_test):
+        return []
+    missing = sorted(set(range(data.n_outputs)) - set(data.y_test.tolist()))
+    if not missing:
+        return []
+    which = ", ".join(map(str, missing))
+    return [f"{data.name}: the test set of {len(data.y_test)} has no sample of class {which}"]
 
 
 def _check_classes(y, where):
     """Number of classes; every one from 0 up must have a sample."""
     counts = np.bincount(y)
     if counts[0] == 0:
-        raise InputError(f"labels must start at 0, not at {y.min()} (in {where})")
+        raise InputError(f"labels must start at 0, not at {y.min()} (in {where}){label_hint(y)}")
     if (counts == 0).any():
-        raise InputError(f"class {int(np.argmin(counts))} has no sample in {where}")
+        missing = int(np.argmin(counts))
+        raise InputError(
+            f"class {missing} has no sample in {where}, where labels go up to {y.max()}"
+            f"{label_hint(y)}"
+        )
     if len(counts) < 2:
         raise InputError(f"{where} has only one class; a classification needs at least two")
     return len(counts)
@@ -242,11 +406,9 @@ def _sizes(n, n_train, n_test):
 
 
 def _pair(source):
-    try:
-        X, y = source
-    except (TypeError, ValueError):
-        raise InputError("a data set is a name, a path or a pair of arrays (X, y)") from None
-    return X, y
+    if not isinstance(source, tuple | list) or len(source) != 2:
+        raise InputError("a data set is a name, a path or a pair of arrays (X, y)")
+    return source
 
 
 def _four_arrays(path, arrays):
@@ -259,14 +421,12 @@ def _four_arrays(path, arrays):
 
 def _ready_made(path, arrays, n_train, n_test, regression):
     """A file that is already split is taken as it is."""
-    parts = _four_arrays(path, arrays)
-    for at in (1, 3):
-        if regression:
-            parts[at] = check_targets(parts[at], len(parts[at - 1]))
-        elif len(parts[at]):
-            # no more classes than training samples
-            parts[at] = check_labels(parts[at], len(parts[at - 1]), len(parts[0]))
-    data = _checked(*parts, name=path.name)
+    X_train, y_train, X_test, y_test = _four_arrays(path, arrays)
+    if regression:
+        y_train = check_targets(y_train, len(X_train))
+    else:
+        y_train = check_labels(y_train, len(X_train))
+    data = Dataset(X_train, y_train, X_test, y_test, name=path.name)
     for name, asked, found in (
         ("n_train", n_train, len(data.X_train)),
         ("n_test", n_test, len(data.X_test)),
@@ -284,45 +444,6 @@ def _read_npz(path):
         raise InputError(f"there is no file {path}") from None
     except (OSError, ValueError, EOFError, zipfile.BadZipFile, AttributeError, TypeError):
         raise InputError(f"{path} is no readable npz file of plain arrays") from None
-
-
-def _read_csv(path):
-    try:
-        with open(path, newline="", encoding="utf-8-sig") as file:
-            rows = [
-                (number, row)
-                for number, row in enumerate(csv.reader(file), 1)
-                if any(cell.strip() for cell in row)
-            ]
-    except FileNotFoundError:
-        raise InputError(f"there is no file {path}") from None
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise InputError(f"{path} is no readable CSV file: {error}") from None
-    if rows and not any(map(_is_number, rows[0][1])):
-        rows = rows[1:]  # a header
-    if not rows:
-        raise InputError(f"{path} holds no data")
-    n_columns = len(rows[0][1])
-    if n_columns < 2:
-        raise InputError(f"{path} needs at least two columns: inputs and, last, the target")
-    for number, row in rows:
-        if len(row) != n_columns:
-            raise InputError(
-                f"{path}, line {number}: {len(row)} columns where the first line has {n_columns}"
-            )
-        for cell in row:
-            if not _is_number(cell):
-                raise InputError(f"{path}, line {number}: {cell!r} is not a number")
-    table = np.array([row for _, row in rows], dtype=float)
-    return table[:, :-1], table[:, -1]
-
-
-def _is_number(cell):
-    try:
-        float(cell)
-    except ValueError:
-        return False
-    return True
 
 
 def _make_ljat(n, rng):

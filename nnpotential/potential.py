@@ -14,6 +14,7 @@ from .checks import (
     check_integer,
     check_labels,
     check_targets,
+    frozen,
 )
 from .errors import InputError
 
@@ -131,7 +132,7 @@ class NNPotential(_kernel.KernelPotential):
         threads=1,
     ):
         settings = LossSettings(loss, regularization, regularize_bias)
-        X = check_inputs(X, net.layer_sizes[0])
+        X = check_inputs(X, net.layer_sizes[0], keep_float32=True)
         labels = targets = None
         if settings.loss == "cross_entropy":
             labels = check_labels(y, len(X), net.layer_sizes[-1])
@@ -155,7 +156,8 @@ class NNPotential(_kernel.KernelPotential):
         self.threads = threads
         self.settings = settings
         self._shape = (net.n_parameters,)
-        self._data = (X, labels if targets is None else targets)
+        # the kernel has a copy of its own, and what rebuilds it must stay the same
+        self._data = (frozen(X), frozen(labels if targets is None else targets))
         self.n_samples = len(X)
         return self
 

@@ -6,10 +6,12 @@ import signal
 import subprocess
 import sys
 import time
+import tomllib
 
 import numpy as np
 import pytest
 
+from nnpotential import MLP, Landscape, load_dataset
 from nnpotential.cli import main
 
 COMMAND = [sys.executable, "-P", "-m", "nnpotential"]
@@ -96,6 +98,40 @@ def test_dataset(run, tmp_path):
     code, _, err = run("dataset", "iris", "-o", tmp_path / "iris.txt")
     assert code == 2
     assert "npz" in err
+
+
+def test_classes_of_a_csv_file_are_said_once_and_recorded(run, tmp_path):
+    rng = np.random.default_rng(0)
+    rows = [f"{i},{a:.3f},{('ja', 'nein')[i % 2]}" for i, a in enumerate(rng.normal(size=20))]
+    path, out = tmp_path / "[mine].csv", tmp_path / "land"
+    path.write_text("\n".join([",a,answer", *rows]))
+    options = ["-o", out, "--hidden", "2", *LIMITS]
+    code, _, err = run("explore", path, *options)
+    assert code == 0
+    assert err.count("note: ") == 2
+    assert "the first column has no name" in err
+    assert "the classes ja, nein are numbered 0 to 1" in err
+    assert tomllib.loads((out / "settings.toml").read_text())["dataset"]["classes"] == [
+        "ja",
+        "nein",
+    ]
+    code, _, err = run("explore", path, *options)
+    assert code == 0
+    assert "note: " not in err
+    code, printed, err = run("dataset", path)
+    assert code == 0
+    assert "class 1: nein" in printed
+    assert err.count("note: ") == 2
+
+
+def test_a_csv_landscape_from_python_continues(run, tmp_path):
+    """With the seed and the scaling that its data have, not those of the command line."""
+    path, out = tmp_path / "mine.csv", tmp_path / "land"
+    rng = np.random.default_rng(0)
+    np.savetxt(path, np.column_stack([rng.normal(3, 2, (30, 2)), np.arange(30) % 2]), delimiter=",")
+    data = load_dataset(path, seed=3, standardize=False)
+    Landscape.create(out, MLP([2, 2, 2]), data, seed=1, regularization=1e-3).close()
+    assert run("explore", path, "-o", out, *LIMITS)[0] == 0
 
 
 def test_a_csv_landscape_notices_that_its_file_changed(run, tmp_path):
