@@ -16,7 +16,7 @@ import numpy as np
 import typer
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
-from rich.table import Table
+from rich.table import Column, Table
 from sqlalchemy.exc import DatabaseError
 from threadpoolctl import threadpool_limits
 
@@ -425,7 +425,7 @@ def dataset(
     data = load_dataset(name, n_train, n_test, seed, standardize=standardize, regression=regression)
     if output is not None:
         data.save(output)
-    table = Table("", "training", "test", title=data.name)
+    table = Table("", "training", "test", title=printable(data.name))
     table.add_row("samples", str(len(data.X_train)), str(len(data.X_test)))
     table.add_row("inputs", str(data.n_inputs), str(data.n_inputs))
     if data.is_classification:
@@ -575,14 +575,18 @@ class _Reporter:
         self._bars = None
         self._tasks = {}
         self._last = time.monotonic()
-        if console.is_terminal:
+        if console.is_terminal and not console.is_dumb_terminal:
+            # on a narrow terminal the bar goes first, then the end of the text
             self._bars = Progress(
                 TextColumn("{task.description:>18}", markup=False),
-                BarColumn(),
+                *([BarColumn()] if console.width >= 100 else []),
                 MofNCompleteColumn(),
-                TimeElapsedColumn(),
-                TextColumn("{task.fields[text]}", markup=False),
+                *([TimeElapsedColumn()] if console.width >= 60 else []),
+                TextColumn(
+                    "{task.fields[text]}", markup=False, table_column=Column(ratio=1, no_wrap=True)
+                ),
                 console=console,
+                expand=True,
             )
 
     def __enter__(self):
@@ -628,7 +632,11 @@ def main():
             raise
         if isinstance(error, DatabaseError):
             _fail(f"the database {database_fault(error.orig)}")
-        _fail(str(error) or type(error).__name__)
+        if isinstance(error, UnpicklingError):
+            _fail(f"the database is damaged: {error}")
+        if isinstance(error, MemoryError):
+            _fail(f"out of memory: {error}" if str(error) else "out of memory")
+        _fail(str(error))
     except (KeyboardInterrupt, typer.Abort):
         sys.exit(130)
     sys.exit(code or 0)
