@@ -310,7 +310,8 @@ def _continued(output, dataset, sizes, asked):
             dataset,
             asked["dataset"].get("n_train", recorded["n_train"]),
             asked["dataset"].get("n_test", recorded["n_test"]),
-            seed=found["seed"],
+            seed=recorded.get("seed", found["seed"]),
+            standardize=recorded.get("standardize", True),
             regression=found["potential"]["loss"] == "squared_error",
         )
         check_same_settings(output, found, {"dataset": {"sha256": data.sha256}})

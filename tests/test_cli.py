@@ -271,6 +271,14 @@ def test_a_landscape_continues_without_the_file_of_its_data(run, tmp_path):
     assert run("explore", path, "-o", land)[0] == 0
 
 
+def test_a_file_is_compared_as_it_was_read(run, tmp_path):
+    path = write_csv(tmp_path / "mine.csv")
+    data = nnp.load_dataset(path, seed=5, standardize=False)
+    few = {"quenches": 2, "basin_hopping_runs": 0, "untrap_attempts": 0}
+    Landscape.create(tmp_path / "a", nnp.MLP([2, 2, 2]), data, seed=6, **few).close()
+    assert run("explore", path, "-o", tmp_path / "a")[0] == 0
+
+
 def test_version(run):
     assert run("--version") == (0, f"nnpotential {nnp.__version__}\n", "")
 
