@@ -1,25 +1,33 @@
 """Loss-function landscapes of neural networks: minima, transition states, connections."""
 
-from importlib.metadata import version
+from importlib import import_module
 
-from .datasets import DATASETS, Dataset, load_dataset
-from .errors import InputError
-from .landscape import Landscape
-from .network import MLP
-from .potential import NNPotential
-from .symmetry import Symmetry
-from .system import NNSystem
+_HOMES = {
+    "DATASETS": "datasets",
+    "MLP": "network",
+    "Dataset": "datasets",
+    "InputError": "errors",
+    "Landscape": "landscape",
+    "NNPotential": "potential",
+    "NNSystem": "system",
+    "Symmetry": "symmetry",
+    "load_dataset": "datasets",
+}
 
-__all__ = [
-    "DATASETS",
-    "MLP",
-    "Dataset",
-    "InputError",
-    "Landscape",
-    "NNPotential",
-    "NNSystem",
-    "Symmetry",
-    "load_dataset",
-]
+__all__ = list(_HOMES)
 
-__version__ = version("nnpotential")
+
+def __getattr__(name):
+    """Import a public name where it is first used: the command line must hear Ctrl-C before."""
+    if name == "__version__":
+        value = import_module("importlib.metadata").version(__name__)
+    elif name in _HOMES:
+        value = getattr(import_module(f".{_HOMES[name]}", __name__), name)
+    else:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    globals()[name] = value
+    return value
+
+
+def __dir__():
+    return sorted({*globals(), *__all__, "__version__"})

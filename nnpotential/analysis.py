@@ -96,8 +96,8 @@ def coverage(hits):
     -------
     dict
         ``good_turing``, the probability that a further quench ends in a known
-        minimum, and ``chao1``, a lower bound estimate of the number of minima
-        in reach; None without quenches.
+        minimum, and ``chao1``, an estimated lower bound on the number of minima
+        that quenches can reach; None without quenches.
 
     References
     ----------
@@ -203,7 +203,7 @@ def summarise(database):
         "lowest_loss": min((m.energy for m in minima), default=None),
         "losses": _quantiles([m.energy for m in minima]),
         "barriers": _quantiles(list(barriers.values())),
-        "coverage": {"n_quenches": n_quenches, **coverage(hits)},
+        "coverage": {"n_quenches": n_quenches, "n_minima": len(hits), **coverage(hits)},
         "n_unconnected": len(graph) - len(barriers) - 1 if graph else 0,
         "connection_attempts": len(attempts),
         "connection_attempts_with_transition_state": sum(found > 0 for found in attempts),

@@ -1,9 +1,12 @@
 """The command line."""
 
+import io
 import json
 import logging
+import os
 import sys
 import time
+import warnings
 from collections import Counter
 from contextlib import contextmanager
 from pathlib import Path
@@ -13,17 +16,18 @@ from typing import Annotated
 import numpy as np
 import typer
 from rich.console import Console
-from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
-from rich.table import Table
+from rich.table import Column, Table
 from sqlalchemy.exc import DatabaseError
 from threadpoolctl import threadpool_limits
 
+from . import __version__
 from .checks import check_choice
 from .datasets import DATASETS, load_dataset
 from .errors import InputError
 from .explore import SearchSettings
-from .landscape import Landscape, check_same_settings
+from .files import printable
+from .landscape import Landscape, check_same_settings, database_fault
 from .network import INITIALIZATIONS, MLP
 from .plots import COLOURS, check_colour
 from .verify import OUTCOMES
@@ -43,6 +47,25 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
+
+
+def _show_version(wanted):
+    if wanted:
+        _show(f"nnpotential {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def options(
+    version: Annotated[
+        bool,
+        typer.Option(
+            "--version", is_eager=True, callback=_show_version, help="Show the version and exit."
+        ),
+    ] = False,
+):  # no docstring: typer would show it in place of the help above
+    pass
+
 
 Directory = Annotated[Path, typer.Argument(metavar="DIR", help="The landscape's directory.")]
 Quenches = Annotated[
@@ -115,13 +138,14 @@ Colour = Annotated[
 @app.command()
 def explore(
     dataset: Annotated[
-        str,
+        str | None,
         typer.Argument(
             metavar="DATASET",
             help=f"One of {', '.join(DATASETS)}, or a CSV or npz file. The last column of a CSV "
-            "file is the target; classes may be words.",
+            "file is the target; classes may be words. A landscape that exists needs none.",
+            show_default=False,
         ),
-    ],
+    ] = None,
     output: Annotated[
         Path | None,
         typer.Option(
@@ -202,8 +226,8 @@ def explore(
 ):
     """Map a landscape: minima, transition states, verification, graph, summary.
 
-    Ctrl-C loses nothing; the same command continues. Limits on the search may be raised later,
-    all other options must stay as they were.
+    Ctrl-C loses nothing; the same command continues, or with --output DIR alone. Limits on the
+    search may be raised later, all other options must stay as they were.
 
     Example: nnpotential explore ljat --n-train 100 --hidden 10 --output runs/first
     """
@@ -232,6 +256,12 @@ def explore(
         check_choice("colour", colour, tuple(COLOURS))
     if output is not None and (output / "settings.toml").is_file():
         land = _continued(output, dataset, sizes, asked)
+    elif dataset is None:
+        raise InputError(
+            "DATASET is missing: name one, or with --output a landscape to continue"
+            if output is None
+            else f"{output} is no landscape to continue: name a DATASET to map one there"
+        )
     else:
         data = load_dataset(
             dataset,
@@ -256,28 +286,26 @@ def explore(
         check_colour(colour, land.system)
     with _Reporter() as reporter:
         try:
-            figures = land.explore(reporter, **how, **search)
+            figures = land.explore(reporter, draw=False, **how, **search)
         except KeyboardInterrupt:
             reporter.stop()
             n = land.database.number_of_minima()
             _say(f"interrupted; {n} minima are kept, the same command continues")
             raise
-    drawn = figures["n_minima"] > 0
-    if drawn and colour is not None:
-        land.draw(colour=colour)
-    _print_summary(figures)
-    if drawn:
-        _say(f"disconnectivity graph: {output / 'disconnectivity.png'}")
-    else:
-        _say("no verified minimum was found, so there is nothing to draw")
+    _end(land, figures, colour)
 
 
 def _continued(output, dataset, sizes, asked):
     """Open a landscape to go on with, having compared what was asked for."""
     land = Landscape.open(output)
     found = land.settings
-    asked["dataset"]["name"] = Path(dataset).name
-    if dataset not in DATASETS and Path(dataset).exists():
+    if dataset is not None:
+        asked["dataset"]["name"] = printable(Path(dataset).name)
+    if sizes is not None:
+        ends = found["network"]["layer_sizes"]
+        asked["network"]["layer_sizes"] = [ends[0], *sizes, ends[-1]]
+    check_same_settings(output, found, asked)
+    if dataset is not None and dataset not in DATASETS and Path(dataset).exists():
         recorded = found["dataset"]
         with _silent(logging.getLogger(load_dataset.__module__)):  # all has been said before
             data = load_dataset(
@@ -288,11 +316,7 @@ def _continued(output, dataset, sizes, asked):
                 standardize=recorded.get("standardize", True),
                 regression=found["potential"]["loss"] == "squared_error",
             )
-        asked["dataset"]["sha256"] = data.sha256
-    if sizes is not None:
-        ends = found["network"]["layer_sizes"]
-        asked["network"]["layer_sizes"] = [ends[0], *sizes, ends[-1]]
-    check_same_settings(output, found, asked)
+        check_same_settings(output, found, {"dataset": {"sha256": data.sha256}})
     return land
 
 
@@ -322,13 +346,26 @@ def connect(
             workers=workers,
             max_seconds=max_seconds,
             job_timeout=job_timeout,
+            draw=False,
             **search,
         )
-    _print_summary(figures)
+    _end(land, figures)
 
 
 @app.command()
-def verify(directory: Directory, workers: Workers = 1, job_timeout: JobTimeout = 3600.0):
+def verify(
+    directory: Directory,
+    repair: Annotated[
+        bool,
+        typer.Option(
+            "--repair",
+            help="Then polish, verify and merge the points that failed, and those that plain pele "
+            "or another program stored.",
+        ),
+    ] = False,
+    workers: Workers = 1,
+    job_timeout: JobTimeout = 3600.0,
+):
     """Check every stored point anew: convergence, index, connections, uniqueness.
 
     The minima that a transition state joins are found by following the gradient, independently
@@ -336,7 +373,7 @@ def verify(directory: Directory, workers: Workers = 1, job_timeout: JobTimeout =
     """
     land = Landscape.open(directory)
     with _Reporter() as reporter:
-        results = land.verify(reporter, workers=workers, job_timeout=job_timeout)
+        results = land.verify(reporter, repair=repair, workers=workers, job_timeout=job_timeout)
     kinds = ("minimum", "transition state")
     table = Table("outcome", "meaning")
     for kind in ("minima", "transition states"):
@@ -345,7 +382,7 @@ def verify(directory: Directory, workers: Workers = 1, job_timeout: JobTimeout =
     for outcome, meaning in OUTCOMES.items():
         if outcome == "ok" or any(count[kind, outcome] for kind in kinds):
             table.add_row(outcome, meaning, *(str(count[kind, outcome]) for kind in kinds))
-    Console().print(table)
+    _show(table)
     failed = [r for r in results if r[2] != "ok"]
     for kind, number, outcome in failed[:20]:
         _say(f"{kind} {number}: {outcome}")
@@ -375,7 +412,7 @@ def summary(
     """Show the figures of a landscape."""
     figures = Landscape.open(directory).summary()
     if as_json:
-        print(json.dumps(figures, indent=2))
+        _show(json.dumps(figures, indent=2))
     else:
         _print_summary(figures)
 
@@ -403,7 +440,7 @@ def dataset(
     data = load_dataset(name, n_train, n_test, seed, standardize=standardize, regression=regression)
     if output is not None:
         data.save(output)
-    table = Table("", "training", "test", title=data.name)
+    table = Table("", "training", "test", title=printable(data.name))
     table.add_row("samples", str(len(data.X_train)), str(len(data.X_test)))
     table.add_row("inputs", str(data.n_inputs), str(data.n_inputs))
     if data.is_classification:
@@ -411,10 +448,10 @@ def dataset(
         for label, name in enumerate(classes):
             counts = [str(int(np.sum(y == label))) for y in (data.y_train, data.y_test)]
             row = f"class {label}" if name == label else f"class {label}: {name}"
-            table.add_row(escape(row), *counts)
+            table.add_row(row, *counts)
     else:
         table.add_row("targets", str(data.n_outputs), str(data.n_outputs))
-    Console().print(table)
+    _show(table)
     if output is not None:
         _say(f"written: {output}")
 
@@ -470,8 +507,62 @@ def _given(**options):
     return {name: value for name, value in options.items() if value is not None}
 
 
+class _Console(Console):
+    """Takes brackets and colons in a user's names for what they are."""
+
+    def __init__(self, **options):
+        super().__init__(markup=False, emoji=False, highlight=False, **options)
+
+    def on_broken_pipe(self):
+        """The reader has seen enough: no reason to stop."""
+        _mute(self.file)
+
+
 def _say(text):
-    print(text, file=sys.stderr)
+    """A line on standard error; where nobody reads any more the work goes on."""
+    try:
+        print(text, file=sys.stderr, flush=True)
+    except OSError:
+        _mute(sys.stderr)
+
+
+def _show(content):
+    """A result on standard output: a table, or a text as it is."""
+    console = _Console()
+    try:
+        (console.out if isinstance(content, str) else console.print)(content)
+    except OSError as error:
+        _mute(console.file)
+        raise InputError(f"standard output cannot be written: {error.strerror}") from error
+
+
+def _mute(stream):
+    """What is left in its buffer would fail again when Python ends."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
+
+
+def _end(land, figures, colour=None):
+    """The table, then the graph: if that cannot be drawn, all else is there."""
+    _print_summary(figures)
+    if not figures["n_minima"]:
+        _say("no verified minimum was found, so there is nothing to draw")
+        return
+    try:
+        land.draw(colour=colour)
+    except InputError as error:
+        _say(f"warning: {error}")
+    else:
+        _say(f"disconnectivity graph: {land.path / 'disconnectivity.png'}")
+
+
+def _reach(figures):
+    """How many minima quenches can reach: every minimum has a basin, so also those found."""
+    estimate, found = figures["coverage"]["chao1"], figures["n_minima"]
+    if estimate is None:
+        return "-"
+    if estimate > found:
+        return f"at least {estimate:.0f} (Chao1)"
+    return f"at least the {found} found"
 
 
 def _print_summary(figures):
@@ -493,9 +584,10 @@ def _print_summary(figures):
         f"lowest loss ({unit})": number(figures["lowest_loss"]),
         "median loss": number(figures["losses"].get("0.5")),
         "median barrier to the lowest": number(figures["barriers"].get("0.5")),
-        "failed quenches": str(figures["failed_quenches"]),
+        "degenerate minima, counted nowhere": figures["degenerate_minima"]["n"],
+        "failed quenches": _by_reason(figures["failed_quenches"], figures["failures"]),
         "coverage (Good-Turing)": number(figures["coverage"]["good_turing"]),
-        "minima in reach (Chao1)": number(figures["coverage"]["chao1"]),
+        "minima that quenches can reach": _reach(figures),
         "connections that gave a transition state": (
             f"{figures['connection_attempts_with_transition_state']} of "
             f"{figures['connection_attempts']}"
@@ -507,7 +599,15 @@ def _print_summary(figures):
     }
     for label, value in rows.items():
         table.add_row(label.replace("_", " "), str(value).replace("_", " "))
-    Console().print(table)
+    _show(table)
+    for remark in figures["remarks"]:
+        _say(f"note: {remark}")
+
+
+def _by_reason(total, failures):
+    reasons = failures.get("quenches", {}).items()
+    parts = ", ".join(f"{entry['n']} {reason}" for reason, entry in reasons)
+    return f"{total} ({parts})" if parts else str(total)
 
 
 class _Reporter:
@@ -516,18 +616,22 @@ class _Reporter:
     _interval = 10.0  # seconds between lines
 
     def __init__(self):
-        console = Console(stderr=True)
+        console = _Console(stderr=True)
         self._bars = None
         self._tasks = {}
         self._last = time.monotonic()
-        if console.is_terminal:
+        if console.is_terminal and not console.is_dumb_terminal:
+            # on a narrow terminal the bar goes first, then the end of the text
             self._bars = Progress(
-                TextColumn("{task.description:>18}"),
-                BarColumn(),
+                TextColumn("{task.description:>18}", markup=False),
+                *([BarColumn()] if console.width >= 100 else []),
                 MofNCompleteColumn(),
-                TimeElapsedColumn(),
-                TextColumn("{task.fields[text]}"),
+                *([TimeElapsedColumn()] if console.width >= 60 else []),
+                TextColumn(
+                    "{task.fields[text]}", markup=False, table_column=Column(ratio=1, no_wrap=True)
+                ),
                 console=console,
+                expand=True,
             )
 
     def __enter__(self):
@@ -558,19 +662,44 @@ def main():
     arguments = sys.argv[1:]
     debug = "--debug" in arguments
     arguments = [a for a in arguments if a != "--debug"]
+    _prepare_streams()
+    # of its configuration, which our drawings do not follow
+    logging.getLogger("matplotlib").setLevel(logging.ERROR)
     try:
         # small matrices: BLAS threads only stand in each other's way
-        with threadpool_limits(1), _logged(logging.getLogger(__package__)):
+        with (
+            threadpool_limits(1),
+            _logged(logging.getLogger(__package__)),
+            warnings.catch_warnings(),
+        ):
+            warnings.showwarning = lambda message, *_: _say(f"warning: {message}")
             code = app(arguments, prog_name="nnpotential", standalone_mode=False)
     except _UsageError as error:
         _fail(error.format_message())
     except (InputError, OSError, DatabaseError, UnpicklingError, MemoryError) as error:
         if debug:
             raise
-        _fail(str(error) or type(error).__name__)
+        if isinstance(error, DatabaseError):
+            _fail(f"the database {database_fault(error.orig)}")
+        if isinstance(error, UnpicklingError):
+            _fail(f"the database is damaged: {error}")
+        if isinstance(error, MemoryError):
+            _fail(f"out of memory: {error}" if str(error) else "out of memory")
+        _fail(str(error))
     except (KeyboardInterrupt, typer.Abort):
         sys.exit(130)
     sys.exit(code or 0)
+
+
+def _prepare_streams():
+    """Streams that were closed lead nowhere, and what one cannot encode is escaped."""
+    for name in ("stdin", "stdout", "stderr"):
+        if getattr(sys, name) is None:
+            # the lowest free descriptor is the closed one's: no file of ours may take its place
+            setattr(sys, name, os.fdopen(os.open(os.devnull, os.O_RDWR), "r+"))
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
 
 
 def _fail(message):

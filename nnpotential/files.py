@@ -7,7 +7,7 @@ from pathlib import Path
 
 from .errors import InputError
 
-__all__ = ["atomic_write"]
+__all__ = ["atomic_write", "printable"]
 
 
 @contextmanager
@@ -43,6 +43,11 @@ def atomic_write(path, mode="w"):
         if isinstance(error, OSError):
             raise InputError(f"{path} cannot be written: {error.strerror or error}") from error
         raise
+
+
+def printable(name):
+    """A file name that can be printed and stored, where its bytes are no UTF-8."""
+    return os.fspath(name).encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
 
 
 def _umask():

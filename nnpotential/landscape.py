@@ -8,20 +8,21 @@ import shutil
 import sqlite3
 import tempfile
 import tomllib
+import warnings
 from contextlib import contextmanager
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from importlib.metadata import version
 from pathlib import Path
 
 import tomli_w
-from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import DatabaseError, OperationalError
 
 from .analysis import landscape_graph, remarks, summarise
 from .checks import check_choice, check_integer
 from .datasets import Dataset
 from .errors import InputError
 from .explore import STAGES, Exploration, SearchSettings, mark_for_repair, outcomes, recheck
-from .files import atomic_write
+from .files import atomic_write, printable
 from .interrupts import uninterrupted
 from .network import MLP
 from .plots import draw_disconnectivity_graph
@@ -33,6 +34,12 @@ __all__ = ["Landscape"]
 _DATABASE, _DATASET = "landscape.sqlite", "dataset.npz"
 _SETTINGS, _SUMMARY = "settings.toml", "summary.json"
 _LOCK = ".lock"
+_NO_LOCKS = (
+    sqlite3.SQLITE_IOERR_LOCK,
+    sqlite3.SQLITE_IOERR_RDLOCK,
+    sqlite3.SQLITE_IOERR_CHECKRESERVEDLOCK,
+    sqlite3.SQLITE_PROTOCOL,
+)
 
 
 class Landscape:
@@ -135,7 +142,7 @@ class Landscape:
         seed = check_integer("the seed", seed, 0)
         system = NNSystem(
             net,
-            data,
+            replace(data, name=printable(data.name)),
             loss=loss,
             regularization=regularization,
             regularize_bias=regularize_bias,
@@ -158,6 +165,9 @@ class Landscape:
             shutil.rmtree(unfinished, ignore_errors=True)
             if isinstance(error, OSError):
                 raise InputError(f"{path} cannot be made: {error.strerror}") from None
+            if isinstance(error, DatabaseError):
+                why = database_fault(error.orig)
+                raise InputError(f"{path} cannot be made: {_DATABASE} {why}") from error
             raise
         return cls(path)
 
@@ -184,6 +194,7 @@ class Landscape:
         max_seconds=None,
         job_timeout=3600.0,
         stages=STAGES,
+        draw=True,
         **search,
     ):
         """Find minima, connect and verify them, draw the graph; resumes if run again.
@@ -208,6 +219,9 @@ class Landscape:
             repeated, and set aside after three failures.
         stages : sequence of str
             ``"minima"``, ``"connections"`` or both.
+        draw : bool
+            Draw the graph at the end. If that fails it is a warning: all else
+            is complete by then.
         **search
             New limits, as for `SearchSettings`; they are recorded.
 
@@ -228,8 +242,11 @@ class Landscape:
         _search_settings({**self.settings["search"], **search}).check_workers(workers)
         with self._working(search):
             self._exploration(on_progress).run(crew, stages, max_seconds)
-            if landscape_graph(self.database):
+        if draw and landscape_graph(self.database):
+            try:
                 self.draw()
+            except InputError as error:
+                warnings.warn(str(error), stacklevel=2)
         return self.summary()
 
     def verify(
@@ -274,6 +291,11 @@ class Landscape:
         Returns
         -------
         n_drawn, n_minima : int
+
+        Raises
+        ------
+        InputError
+            If there is nothing to draw, or the drawing fails.
         """
         paths = [self.path / f"disconnectivity.{suffix}" for suffix in ("png", "svg")]
         return draw_disconnectivity_graph(
@@ -320,8 +342,13 @@ class Landscape:
                 raise InputError(
                     f"{self.path} is being worked on by process {lock.read().strip()}"
                 ) from None
+            except OSError as error:
+                raise InputError(
+                    f"{self.path} cannot be locked ({error.strerror}): its file system lacks "
+                    "flock, which keeps two searches apart; use one that has it, as a local disk"
+                ) from error
             lock.truncate(0)
-            lock.write(f"{os.getpid()}\n")
+            lock.write(f"{os.getpid()} on {platform.node()}\n")
             lock.flush()
             try:
                 try:
@@ -332,10 +359,15 @@ class Landscape:
                     with uninterrupted():
                         self.database.session.rollback()
                         self.write_summary()
-            except (OperationalError, OSError) as error:
-                why = error.orig if isinstance(error, OperationalError) else error.strerror
+            except OperationalError as error:
                 raise InputError(
-                    f"{self.path} cannot be written: {why}; what was merged before is kept"
+                    f"{self.path / _DATABASE} {database_fault(error.orig)}; what was merged before "
+                    "is kept"
+                ) from error
+            except OSError as error:
+                raise InputError(
+                    f"{self.path} cannot be written: {error.strerror}; what was merged before is "
+                    "kept"
                 ) from error
 
     def _exploration(self, on_progress):
@@ -375,6 +407,21 @@ def check_same_settings(path, found, asked):
                     f"{path} is another landscape: there {label} = {there.get(name)!r}, "
                     f"asked for {value!r}; choose another --output"
                 )
+
+
+def database_fault(error):
+    """What is wrong with a database, from an error of sqlite3: the end of a sentence."""
+    code = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_CORRUPT)
+    if code in _NO_LOCKS:
+        return f"cannot be locked ({error}): its file system lacks the locks that SQLite needs"
+    code &= 0xFF  # the kind of an extended code
+    if code in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
+        return f"is held by another program ({error}): wait until that is done, or close it"
+    if code in (sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_PERM, sqlite3.SQLITE_AUTH):
+        return f"cannot be opened: {error}"
+    if code in (sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_READONLY):
+        return f"cannot be written: {error}"
+    return f"is no intact database: {error}"
 
 
 def _search_settings(search):
@@ -451,7 +498,7 @@ def _open_database(path, system):
         finally:
             connection.close()
     except sqlite3.DatabaseError as error:
-        raise InputError(f"{path} is no intact database: {error}") from None
+        raise InputError(f"{path} {database_fault(error)}") from None
     if verdict != "ok":
         raise InputError(f"{path} is no intact database: {verdict}")
     if "tbl_minima" not in tables:
@@ -462,7 +509,10 @@ def _open_database(path, system):
                 f"{path} was made with other settings: {name} is {stored.get(name)!r} there, "
                 f"{value!r} here"
             )
-    return system.create_database(str(path), createdb=False)
+    try:
+        return system.create_database(str(path), createdb=False)
+    except DatabaseError as error:
+        raise InputError(f"{path} {database_fault(error.orig)}") from error
 
 
 def _close(database):

@@ -1,6 +1,8 @@
 """The disconnectivity graph, drawn to be printed."""
 
-from contextlib import redirect_stdout
+import os
+import sys
+from contextlib import contextmanager, redirect_stdout, suppress
 from pathlib import Path
 
 import networkx as nx
@@ -10,7 +12,7 @@ from pele.utils.disconnectivity_graph import DisconnectivityGraph
 from .analysis import generalisation, landscape_graph, lowest_minimum
 from .checks import check_choice
 from .errors import InputError
-from .files import atomic_write
+from .files import atomic_write, printable
 
 __all__ = ["COLOURS", "check_colour", "draw_disconnectivity_graph"]
 
@@ -81,35 +83,23 @@ def draw_disconnectivity_graph(system, database, paths, *, colour=None, levels=1
     O. M. Becker and M. Karplus, J. Chem. Phys. 106, 1495 (1997); D. J. Wales,
     M. A. Miller and T. R. Walsh, Nature 394, 758 (1998).
     """
-    # here, as a worker that draws nothing starts half a second sooner
-    import matplotlib
-    from matplotlib.cm import ScalarMappable
-    from matplotlib.figure import Figure
-
     graph = landscape_graph(database)
     if not graph:
         raise InputError("there is no verified minimum to draw: run 'nnpotential explore' first")
     lowest = lowest_minimum(graph)
     drawn = graph.subgraph(nx.node_connected_component(graph, lowest)).copy()
-    values = scale = None
+    values = None
     if colour is not None:
         check_colour(colour, system)
-        key, label = COLOURS[colour]
-        values = {m: generalisation(system, m.coords)[key] for m in drawn}
-        if len(set(values.values())) > 1:
-            scale = ScalarMappable(cmap="viridis")
-            scale.set_clim(min(values.values()), max(values.values()))
-
-    with matplotlib.rc_context(_STYLE):
-        # one column of a journal, or two where the branches need the room
-        width = 3.4 if len(drawn) < 60 else 7.0
-        figure = Figure(figsize=(width, 4.5), layout="constrained")
+        values = {m: generalisation(system, m.coords)[COLOURS[colour][0]] for m in drawn}
+    with _figure(len(drawn)) as figure:
         axes = figure.add_subplot()
+        scale = None if values is None else _colour_scale(values.values())
         if drawn.number_of_edges():
             _draw_tree(axes, drawn, values, scale, levels)
         else:
             axes.plot([0], [lowest.energy], "_", color="black", markersize=20)
-            axes.set_xticks([])
+        axes.set_xticks([])
         axes.spines[["top", "right", "bottom"]].set_visible(False)
         axes.set_ylabel("regularised loss (nats per sample)")
         if system.settings.loss != "cross_entropy":
@@ -117,8 +107,9 @@ def draw_disconnectivity_graph(system, database, paths, *, colour=None, levels=1
         axes.ticklabel_format(axis="y", useOffset=False)
         axes.set_xlabel(f"{len(drawn)} of {len(graph)} minima")
         if title:
-            axes.set_title(title, fontsize=8)
+            axes.set_title(printable(title), fontsize=8)
         if scale is not None:
+            label = COLOURS[colour][1]
             figure.colorbar(scale, ax=axes, label=label, fraction=0.05, pad=0.02)
         for path in map(Path, paths):
             with atomic_write(path, "wb") as file:
@@ -126,7 +117,65 @@ def draw_disconnectivity_graph(system, database, paths, *, colour=None, levels=1
     return len(drawn), len(graph)
 
 
+@contextmanager
+def _figure(n_branches):
+    """A figure in a style of our own; whatever goes wrong with it is one line.
+
+    Neither pyplot nor a style of the user's takes part: a drawing looks the same
+    everywhere, and must not cost the result that it shows.
+    """
+    try:
+        matplotlib = _import_matplotlib()
+        from matplotlib.figure import Figure
+
+        default = {k: v for k, v in matplotlib.rcParamsDefault.items() if k != "backend"}
+        with matplotlib.rc_context(default | _STYLE):
+            # one column of a journal, or two where the branches need the room
+            width = 3.4 if n_branches < 60 else 7.0
+            yield Figure(figsize=(width, 4.5), layout="constrained")
+    except InputError:
+        raise
+    except Exception as error:
+        why = " ".join(str(error).split()) or type(error).__name__
+        raise InputError(f"the disconnectivity graph cannot be drawn: {why}") from error
+
+
+def _import_matplotlib():
+    """Here, as a worker that draws nothing starts half a second sooner."""
+    if "matplotlib" not in sys.modules:
+        # a backend that is not there fails the import, though files need none
+        backend = os.environ.pop("MPLBACKEND", None)
+        try:
+            import matplotlib
+        except Exception as error:
+            raise InputError(
+                f"the disconnectivity graph cannot be drawn: matplotlib cannot be imported "
+                f"({' '.join(str(error).split())}); look into its file matplotlibrc and the "
+                "variable MPLCONFIGDIR"
+            ) from error
+        finally:
+            if backend is not None:
+                os.environ["MPLBACKEND"] = backend
+        if backend:
+            with suppress(ValueError):
+                matplotlib.rcParams["backend"] = backend
+    return sys.modules["matplotlib"]
+
+
+def _colour_scale(values):
+    """The scale of some values; None if they are all the same."""
+    from matplotlib.cm import ScalarMappable
+
+    if len(set(values)) < 2:
+        return None
+    scale = ScalarMappable(cmap="viridis")
+    scale.set_clim(min(values), max(values))
+    return scale
+
+
 def _draw_tree(axes, graph, values, scale, levels):
+    from matplotlib.collections import LineCollection
+
     energies = [ts.energy for _, _, ts in graph.edges(data="ts")]
     low, high = min(energies), max(energies)
     # a tree of one level has no height to draw: leave room above
@@ -135,8 +184,19 @@ def _draw_tree(axes, graph, values, scale, levels):
     tree.set_energy_levels(list(np.linspace(low, low + span * (1 + 1 / levels), levels)))
     with redirect_stdout(None):  # pele remarks on small graphs
         tree.calculate()
-        if scale is not None:
-            # only the ends: a branch stands for many minima, and for no one value
-            for leaf in tree.tree_graph.leaf_iterator():
-                leaf.data["colour"] = scale.to_rgba(values[leaf.data["minimum"]])
-        tree.plot(axes=axes, linewidth=0.8 if len(graph) < 150 else 0.5)
+    if scale is not None:
+        # only the ends: a branch stands for many minima, and for no one value
+        for leaf in tree.tree_graph.leaf_iterator():
+            leaf.data["colour"] = scale.to_rgba(values[leaf.data["minimum"]])
+    # not its plot(): that imports pyplot, and with it the user's style sheets
+    lines, colours = tree._get_line_segments(tree.tree_graph, eoffset=tree.eoffset)
+    width = 0.8 if len(graph) < 150 else 0.5
+    axes.add_collection(
+        LineCollection(
+            [list(zip(*line, strict=True)) for line in lines], linewidths=width, colors=colours
+        )
+    )
+    axes.autoscale_view(tight=False)
+    axes.set_ybound(upper=tree.Emax)
+    left, right = axes.get_xlim()
+    axes.set_xlim(left - 0.5, right + 0.5)

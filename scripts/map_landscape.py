@@ -21,7 +21,7 @@ land.explore(quenches=100)  # raise the limit later to look further
 
 figures = land.summary()
 print(figures["n_minima"], "minima,", figures["n_transition_states"], "transition states")
-print("minima in reach (Chao1 estimate):", figures["coverage"]["chao1"])
+print("coverage (Good-Turing):", figures["coverage"]["good_turing"])
 
 # the graph holds plain pele minima and transition states
 graph = land.graph()

@@ -1,8 +1,12 @@
 """The command line as a user meets it: results, one-line errors, Ctrl-C."""
 
+import errno
+import fcntl
 import json
 import os
+import shutil
 import signal
+import sqlite3
 import subprocess
 import sys
 import time
@@ -10,14 +14,18 @@ import tomllib
 
 import numpy as np
 import pytest
+import sqlalchemy.exc
 
-from nnpotential import MLP, Landscape, load_dataset
+import nnpotential as nnp
+from nnpotential import Landscape
 from nnpotential.cli import main
 
 COMMAND = [sys.executable, "-P", "-m", "nnpotential"]
 SMALL = ["--n-train", "50", "--n-test", "50", "--hidden", "5", "--regularization", "1e-3"]
 LIMITS = ["--quenches", "6", "--basin-hopping-runs", "1", "--basin-hopping-steps", "3"]
 LIMITS += ["--untrap-attempts", "1"]
+FEWEST = ["--quenches", "3", "--basin-hopping-runs", "0", "--connection-attempts", "0"]
+FEWEST += ["--untrap-attempts", "0"]
 
 
 @pytest.fixture
@@ -124,16 +132,6 @@ def test_classes_of_a_csv_file_are_said_once_and_recorded(run, tmp_path):
     assert err.count("note: ") == 2
 
 
-def test_a_csv_landscape_from_python_continues(run, tmp_path):
-    """With the seed and the scaling that its data have, not those of the command line."""
-    path, out = tmp_path / "mine.csv", tmp_path / "land"
-    rng = np.random.default_rng(0)
-    np.savetxt(path, np.column_stack([rng.normal(3, 2, (30, 2)), np.arange(30) % 2]), delimiter=",")
-    data = load_dataset(path, seed=3, standardize=False)
-    Landscape.create(out, MLP([2, 2, 2]), data, seed=1, regularization=1e-3).close()
-    assert run("explore", path, "-o", out, *LIMITS)[0] == 0
-
-
 def test_a_csv_landscape_notices_that_its_file_changed(run, tmp_path):
     rng = np.random.default_rng(0)
     table = np.column_stack([rng.normal(size=(30, 2)), np.arange(30) % 2])
@@ -171,7 +169,8 @@ def test_a_csv_landscape_notices_that_its_file_changed(run, tmp_path):
         (["explore", "iris", "-o", "/proc/nothing"], "cannot be made"),
         (["explore", "iris", "--colour", "red"], "unknown colour 'red'"),
         (["explore", "iris", "--regularization", "abc"], "valid number"),
-        (["explore"], "Missing"),
+        (["explore"], "DATASET is missing"),
+        (["explore", "-o", "nowhere"], "nowhere is no landscape to continue: name a DATASET"),
         (["explor"], "No such command"),
         (["dataset", "iris", "-o", "iris.txt"], "npz"),
         (["dataset", "iris", "-o", "nowhere/iris.npz"], "nowhere/iris.npz cannot be written"),
@@ -205,9 +204,6 @@ def test_help(run, command):
 
 
 def test_verify_exits_with_1_where_a_point_fails(run, landscape, tmp_path):
-    import shutil
-    import sqlite3
-
     copy = shutil.copytree(landscape, tmp_path / "copy")
     connection = sqlite3.connect(copy / "landscape.sqlite")
     connection.execute("UPDATE tbl_minima SET energy = energy + 1e-6 WHERE _id = 1")
@@ -252,3 +248,238 @@ def test_ctrl_c_keeps_what_was_found(tmp_path, workers):
     figures = json.loads((path / "summary.json").read_text())
     assert figures["n_minima"] >= 1
     assert 0 < figures["coverage"]["n_quenches"] < 100000
+
+
+def write_csv(path, n=30):
+    rng = np.random.default_rng(0)
+    table = np.column_stack([rng.normal(size=(n, 2)), np.arange(n) % 2])
+    np.savetxt(path, table, delimiter=",", fmt="%.6g")
+    return path
+
+
+def test_a_landscape_from_arrays_continues_by_its_directory_alone(run, tmp_path):
+    rng = np.random.default_rng(0)
+    data = nnp.load_dataset((rng.normal(size=(40, 2)), np.arange(40) % 2), seed=3)
+    net = nnp.MLP([2, 2, 2], activation="sigmoid")
+    few = {"quenches": 4, "basin_hopping_runs": 0, "untrap_attempts": 0}
+    land = Landscape.create(tmp_path / "a", net, data, regularization=1e-3, seed=7, **few)
+    land.close()
+    code, out, err = run("explore", "--output", tmp_path / "a", "--quenches", "6")
+    assert code == 0
+    assert "arrays N=32, 2-2-2 sigmoid, cross_entropy, regularization 0.001, seed 7" in err
+    assert "minima" in out
+    figures = Landscape.open(tmp_path / "a").summary()
+    assert figures["coverage"]["n_quenches"] == 6
+    before = (tmp_path / "a" / "settings.toml").read_bytes()
+    for options, difference in (
+        (["--hidden", "3"], "network.layer_sizes = [2, 2, 2], asked for [2, 3, 2]"),
+        (["--activation", "tanh"], "network.activation = 'sigmoid', asked for 'tanh'"),
+        (["--n-train", "30"], "dataset.n_train = 32, asked for 30"),
+        (["--seed", "0"], "seed = 7, asked for 0"),
+    ):
+        code, _, err = run("explore", "--output", tmp_path / "a", *options)
+        assert code == 2
+        assert difference in err
+    assert (tmp_path / "a" / "settings.toml").read_bytes() == before
+
+
+def test_a_landscape_continues_without_the_file_of_its_data(run, tmp_path):
+    path = write_csv(tmp_path / "mine.csv")
+    land = tmp_path / "land"
+    assert run("explore", path, "-o", land, "--hidden", "2", *FEWEST)[0] == 0
+    other = write_csv(tmp_path / "other.csv", 9)
+    code, _, err = run("explore", other, "-o", land)
+    assert code == 2
+    assert "dataset.name = 'mine.csv', asked for 'other.csv'" in err
+    path.unlink()
+    assert run("explore", "-o", land)[0] == 0
+    assert run("explore", path, "-o", land)[0] == 0
+
+
+def test_a_file_is_compared_as_it_was_read(run, tmp_path):
+    path = write_csv(tmp_path / "mine.csv")
+    data = nnp.load_dataset(path, seed=5, standardize=False)
+    few = {"quenches": 2, "basin_hopping_runs": 0, "untrap_attempts": 0}
+    Landscape.create(tmp_path / "a", nnp.MLP([2, 2, 2]), data, seed=6, **few).close()
+    assert run("explore", path, "-o", tmp_path / "a")[0] == 0
+
+
+def test_version(run):
+    assert run("--version") == (0, f"nnpotential {nnp.__version__}\n", "")
+
+
+@pytest.mark.parametrize(
+    "module", ["nnpotential.cli", "numpy", "scipy.linalg", "pele.storage", "nnpotential._kernel"]
+)
+def test_ctrl_c_while_importing(module):
+    script = f"""
+import os, signal, sys
+
+class Presser:
+    def find_spec(self, name, *_):
+        if name == {module!r}:
+            os.kill(os.getpid(), signal.SIGINT)
+
+signal.signal(signal.SIGINT, signal.default_int_handler)
+sys.meta_path.insert(0, Presser())
+sys.argv = ["nnpotential", "--version"]
+from nnpotential.__main__ import main
+main()
+"""
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, check=False)
+    assert (done.returncode, done.stdout, done.stderr) == (130, b"", b"")
+
+
+def test_a_library_of_another_version_is_one_line(tmp_path):
+    (tmp_path / "typer.py").write_text("raise ImportError('typer is too old')")
+    environment = {**os.environ, "PYTHONPATH": f"{tmp_path}:{os.environ.get('PYTHONPATH', '')}"}
+    done = subprocess.run(
+        [*COMMAND, "--version"], env=environment, capture_output=True, text=True, check=False
+    )
+    assert (done.returncode, done.stderr) == (2, "error: typer is too old\n")
+
+
+def test_a_coloured_graph_is_drawn_once(run, landscape, monkeypatch):
+    colours, draw = [], Landscape.draw
+
+    def counted(self, *, colour=None, **options):
+        colours.append(colour)
+        return draw(self, colour=colour, **options)
+
+    monkeypatch.setattr(Landscape, "draw", counted)
+    code, _, err = run("explore", "-o", landscape, "--colour", "test-auc")
+    assert code == 0
+    assert "disconnectivity graph: " in err
+    assert colours == ["test-auc"]
+    colours.clear()
+    assert run("connect", landscape)[0] == 0
+    assert colours == [None]
+
+
+@pytest.mark.parametrize(
+    ("estimate", "reach"),
+    [(None, "-"), (188.6, "at least the 264 found"), (264.0, "found"), (311.7, "312 (Chao1)")],
+)
+def test_the_minima_in_reach_are_no_fewer_than_found(run, landscape, monkeypatch, estimate, reach):
+    figures = Landscape.open(landscape).summary()
+    figures["n_minima"] = 264
+    figures["coverage"]["chao1"] = estimate
+    monkeypatch.setattr(Landscape, "summary", lambda _: figures)
+    _, out, _ = run("summary", landscape)
+    (line,) = (line for line in out.splitlines() if "can reach" in line)
+    assert reach in line
+    assert "188" not in line
+
+
+@pytest.mark.parametrize("name", [b"data[bold].csv", b"[red]:smile:.csv", b"d\xff.csv"])
+def test_odd_names_of_files(run, tmp_path, monkeypatch, name):
+    name, shown = os.fsdecode(name), name.decode(errors="backslashreplace")
+    monkeypatch.chdir(tmp_path)
+    write_csv(name)
+    code, out, _ = run("dataset", name)
+    assert code == 0
+    assert shown in out
+    land = f"land-{name}"
+    for _ in range(2):
+        code, _, err = run("explore", name, "-o", land, "--hidden", "2", *FEWEST)
+        assert code == 0
+        assert f"({shown} N=24" in err
+    recorded = Landscape.open(land).settings["dataset"]["name"]
+    assert recorded == shown
+
+
+def test_a_locked_database_is_said_to_be_that(run, landscape, tmp_path):
+    copy = shutil.copytree(landscape, tmp_path / "copy")
+    other = sqlite3.connect(copy / "landscape.sqlite", isolation_level=None)
+    other.execute("BEGIN EXCLUSIVE")
+    try:
+        code, _, err = run("summary", copy)
+    finally:
+        other.close()
+    assert code == 2
+    assert "landscape.sqlite is held by another program (database is locked)" in err
+    assert "intact" not in err
+    assert run("summary", copy)[0] == 0
+
+
+@pytest.mark.parametrize(
+    ("code", "message"),
+    [
+        ("SQLITE_BUSY_SNAPSHOT", "is held by another program"),
+        ("SQLITE_CANTOPEN", "cannot be opened"),
+        ("SQLITE_IOERR_WRITE", "cannot be written"),
+        ("SQLITE_FULL", "cannot be written"),
+        ("SQLITE_IOERR_LOCK", "its file system lacks the locks"),
+        ("SQLITE_CORRUPT", "is no intact database"),
+    ],
+)
+def test_what_is_wrong_with_a_database(run, landscape, monkeypatch, code, message):
+    def fail(_):
+        error = sqlite3.OperationalError("so it is")
+        error.sqlite_errorcode = getattr(sqlite3, code)
+        raise sqlalchemy.exc.OperationalError("SELECT\n*", {}, error)
+
+    monkeypatch.setattr(Landscape, "summary", fail)
+    status, _, err = run("summary", landscape)
+    assert status == 2
+    assert message in err
+    assert "so it is" in err
+    assert "SELECT" not in err
+
+
+@pytest.mark.parametrize("code", [errno.ENOLCK, errno.EOPNOTSUPP, errno.ENOSYS])
+def test_a_file_system_without_locks(run, landscape, monkeypatch, code):
+    def flock(*_):
+        raise OSError(code, os.strerror(code))
+
+    monkeypatch.setattr(fcntl, "flock", flock)
+    status, _, err = run("explore", "-o", landscape, "--quenches", "7")
+    assert status == 2
+    assert f"cannot be locked ({os.strerror(code)}): its file system lacks flock" in err
+    assert "quenches = 6" in (landscape / "settings.toml").read_text()
+
+
+def shell(landscape, tail, **environment):
+    """Exit code, output and errors of a command line as a shell runs it."""
+    command = tail.replace("NN", " ".join(COMMAND)).replace("DIR", str(landscape))
+    return subprocess.run(
+        ["bash", "-c", f"set -o pipefail; {command}"],
+        env={**os.environ, **environment},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+@pytest.mark.parametrize("command", ["NN summary DIR", "NN summary --json DIR"])
+def test_a_reader_that_has_seen_enough(landscape, command):
+    done = shell(landscape, f"{command} | true")
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+@pytest.mark.parametrize("command", ["NN summary DIR", "NN summary --json DIR"])
+def test_output_to_a_full_disk(landscape, command):
+    done = shell(landscape, f"{command} > /dev/full")
+    assert done.returncode == 2
+    assert done.stderr == "error: standard output cannot be written: No space left on device\n"
+
+
+@pytest.mark.parametrize(
+    "where", ["2> /dev/full", "2>&-", "2>&1 >/dev/null | true", "0<&- 2>&- >&-"]
+)
+def test_messages_that_nobody_can_read_cost_nothing(landscape, tmp_path, where):
+    copy = shutil.copytree(landscape, tmp_path / "copy")
+    for name in ("summary.json", "disconnectivity.png"):
+        (copy / name).unlink()
+    done = shell(copy, f"NN explore -o DIR --quenches 8 {where}")
+    assert done.returncode == 0
+    assert json.loads((copy / "summary.json").read_text())["coverage"]["n_quenches"] == 8
+    assert (copy / "disconnectivity.png").exists()
+
+
+def test_a_plain_terminal(landscape):
+    done = shell(landscape, "NN summary DIR", PYTHONIOENCODING="ascii", COLUMNS="40", NO_COLOR="1")
+    assert done.returncode == 0
+    assert done.stdout.isascii()
+    assert "\x1b" not in done.stdout
+    assert {len(line) for line in done.stdout.splitlines()} == {40}

@@ -6,7 +6,7 @@ import os
 import pytest
 
 from nnpotential import InputError
-from nnpotential.files import atomic_write
+from nnpotential.files import atomic_write, printable
 
 
 def test_the_file_appears_when_it_is_whole(tmp_path):
@@ -53,3 +53,11 @@ def test_places_that_cannot_be_written(tmp_path, place):
     with pytest.raises(InputError, match=message), atomic_write(tmp_path / place) as file:
         file.write("new")
     assert [p.name for p in tmp_path.iterdir()] == ["file"]
+
+
+@pytest.mark.parametrize(
+    ("name", "printed"),
+    [(b"plain.csv", "plain.csv"), ("ä.csv".encode(), "ä.csv"), (b"a\xff", "a\\xff")],
+)
+def test_names_can_be_printed(name, printed):
+    assert printable(os.fsdecode(name)) == printed
