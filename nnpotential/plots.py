@@ -1,6 +1,5 @@
 """The disconnectivity graph, drawn to be printed."""
 
-from contextlib import redirect_stdout
 from pathlib import Path
 
 import networkx as nx
@@ -11,6 +10,7 @@ from .analysis import generalisation, landscape_graph, lowest_minimum
 from .checks import check_choice
 from .errors import InputError
 from .files import atomic_write
+from .quiet import quiet
 
 __all__ = ["COLOURS", "check_colour", "draw_disconnectivity_graph"]
 
@@ -133,7 +133,7 @@ def _draw_tree(axes, graph, values, scale, levels):
     span = max(high - low, 1e-3 * (high - min(m.energy for m in graph)))
     tree = DisconnectivityGraph(graph, nlevels=levels, order_by_energy=True, subgraph_size=1)
     tree.set_energy_levels(list(np.linspace(low, low + span * (1 + 1 / levels), levels)))
-    with redirect_stdout(None):  # pele remarks on small graphs
+    with quiet():  # pele remarks on small graphs
         tree.calculate()
         if scale is not None:
             # only the ends: a branch stands for many minima, and for no one value

@@ -1,7 +1,6 @@
 """A network's loss as a pele system."""
 
 import logging
-from contextlib import redirect_stdout
 from copy import copy
 
 import numpy as np
@@ -16,6 +15,7 @@ from .errors import InputError
 from .krylov import KRYLOV_LIMIT
 from .potential import LossSettings, NNPotential
 from .quench import quench
+from .quiet import quiet
 from .stationary import spectrum
 from .storage import ENERGY_WINDOW
 from .symmetry import Symmetry
@@ -60,7 +60,7 @@ class NNSystem(BaseSystem):
     """
 
     def __init__(self, net, data, *, loss=None, regularization=1e-4, regularize_bias=True, seed=0):
-        with redirect_stdout(None):  # pele remarks on its own defaults
+        with quiet():  # pele remarks on its own defaults
             super().__init__()
         if net.activation == "relu":
             raise InputError(
