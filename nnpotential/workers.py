@@ -282,12 +282,12 @@ class Crew:
             failures += 1
             logger.warning("%s job failed (%d of %d): %s", kind, failures, ATTEMPTS, why)
             if failures == ATTEMPTS:
-                self._blame(died)
+                self._blame(future, died)
                 del self._futures[job_id]
                 raise JobFailed(why)
             self.submit(job_id, kind, args)
 
-    def _blame(self, died):
+    def _blame(self, failed, died):
         """Raise if not the job is to blame that it failed, but those who do the jobs."""
         self._given_up = self._given_up + 1 if died else 0
         if self._given_up == HOPELESS:
@@ -295,8 +295,10 @@ class Crew:
                 f"the workers died in {HOPELESS} jobs in a row: make sure of memory for "
                 f"{self.workers} of them, or take fewer; {_KEPT}"
             )
-        others = (future for future, *_ in self._futures.values())
-        if self._executor is not None and not self._answered and not any(f.done() for f in others):
+        silent = not self._answered and not any(
+            future.done() for future, *_ in self._futures.values() if future is not failed
+        )
+        if self._executor is not None and silent:
             raise InputError(
                 f"no worker of the executor has answered within {ATTEMPTS} times "
                 f"{self.timeout:g} s: see that it has workers; {_KEPT}"
