@@ -39,7 +39,7 @@ _held = set()  # open lock files of this process
 
 
 def _let_go():
-    # else a forked process that outlives this one would hold the landscape
+    # else a forked process would hold the landscape for as long as it lives
     for lock in _held:
         lock.close()
     _held.clear()
@@ -360,8 +360,6 @@ class Landscape:
                 ) from error
             finally:
                 _held.discard(lock)
-                # a process that was forked meanwhile still has it open
-                fcntl.flock(lock, fcntl.LOCK_UN)
 
     def _exploration(self, on_progress):
         search = SearchSettings(**self.settings["search"])

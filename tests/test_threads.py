@@ -9,6 +9,7 @@ import time
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 from multiprocessing import get_context
 
+import numpy as np
 import pytest
 from landscapes import FEW, contents
 from pele.storage import Minimum, TransitionState
@@ -61,7 +62,7 @@ def test_reading_while_another_thread_searches(land, alone, searching):
         assert sum(figures["verified"].values()) >= figures["n_minima"]
         for ts in land.database.transition_states():
             assert ts.energy >= ts.minimum1.energy
-        time.sleep(0.01)  # readers in quick succession would hold up the commits
+        time.sleep(0.01)
     assert not failures
     assert len(seen) > 3
     assert seen == sorted(seen)
@@ -146,6 +147,18 @@ def test_a_snapshot_is_of_one_moment(land):
         assert database.session.query(TransitionState).count() == 0
     thread.join()
     assert database.number_of_minima() == n + 1
+
+
+def test_a_large_merge_does_not_shut_readers_out(land):
+    """SQLite's cache holds 2 MB; then it would write, under a lock, before the commit."""
+    session = land.database.session
+    for energy in range(8):
+        session.add(Minimum(float(energy), np.zeros(10**5)))
+        session.flush()
+    with ThreadPoolExecutor(1) as executor:
+        assert executor.submit(land.database.number_of_minima).result(timeout=5) == 0
+    session.commit()
+    assert land.database.number_of_minima() == 8
 
 
 def test_two_searches_at_once_are_refused(land, searching):
