@@ -84,7 +84,7 @@ def atomic_write(path, mode="w"):
     InputError
         If the place cannot be written.
     """
-    path, temporary = Path(path), None
+    path, temporary = absolute(path), None
     try:
         handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
         with os.fdopen(handle, mode, **({} if "b" in mode else {"encoding": "utf-8"})) as file:

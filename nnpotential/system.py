@@ -12,6 +12,7 @@ from pele.takestep import TakestepInterface
 from .band import BandDriver
 from .connect import NNDoubleEndedConnect
 from .errors import InputError
+from .files import absolute
 from .krylov import KRYLOV_LIMIT
 from .potential import LossSettings, NNPotential
 from .quench import quench
@@ -232,6 +233,12 @@ class NNSystem(BaseSystem):
         if here.index != nnegative:
             raise InputError(f"the point has index {here.index}, not {nnegative}")
         return float(np.log(np.abs(here.physical)).sum())
+
+    def create_database(self, db=None, **kwargs):
+        """As pele's; a file may be any path, and a change of directory does not move it."""
+        if db is not None:
+            kwargs["db"] = db if db == ":memory:" else str(absolute(db))
+        return super().create_database(**kwargs)
 
     def get_double_ended_connect(self, min1, min2, database, **kwargs):
         """pele's `DoubleEndedConnect` with exact refinement; see `NNDoubleEndedConnect`."""

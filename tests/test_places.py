@@ -156,6 +156,16 @@ def test_paths_of_every_kind(tmp_path, ljat, kind):
     assert Landscape.open(kind(tmp_path / "a")).path == land.path == tmp_path / "a"
 
 
+def test_a_plain_pele_database(tmp_path, elsewhere, ljat):
+    database = nnp.NNSystem(NET, ljat).create_database(AnyPath("plain.sqlite"))
+    database.addMinimum(1.0, np.zeros(3))
+    os.chdir(elsewhere)
+    database.addMinimum(2.0, np.zeros(3))
+    assert not list(elsewhere.iterdir())
+    again = nnp.NNSystem(NET, ljat).create_database(db=tmp_path / "here" / "plain.sqlite")
+    assert again.number_of_minima() == 2
+
+
 @pytest.mark.parametrize("path", [5, None, b"a", "a\0b"])
 def test_what_is_no_path(path):
     with pytest.raises(InputError, match="is no path"):
