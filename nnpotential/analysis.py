@@ -8,6 +8,7 @@ from pele.storage import Minimum, TransitionState
 from scipy.special import log_softmax, softmax
 
 from .journal import Journal
+from .sessions import snapshot
 from .stationary import TRAVELLING, UNRESOLVED
 from .storage import is_verified, notes, points_from_outside, quench_hits
 from .verify import UNVERIFIED
@@ -42,12 +43,13 @@ def landscape_graph(database):
     """
     session = database.session
     graph = nx.Graph()
-    graph.add_nodes_from(filter(is_verified, session.query(Minimum).order_by(Minimum._id)))
-    states = session.query(TransitionState)
-    for ts in states.order_by(TransitionState.energy.desc(), TransitionState._id.desc()):
-        ends = ts.minimum1, ts.minimum2
-        if is_verified(ts) and ends[0] != ends[1] and all(end in graph for end in ends):
-            graph.add_edge(*ends, ts=ts, energy=ts.energy)
+    with snapshot(database):
+        graph.add_nodes_from(filter(is_verified, session.query(Minimum).order_by(Minimum._id)))
+        states = session.query(TransitionState)
+        for ts in states.order_by(TransitionState.energy.desc(), TransitionState._id.desc()):
+            ends = ts.minimum1, ts.minimum2
+            if is_verified(ts) and ends[0] != ends[1] and all(end in graph for end in ends):
+                graph.add_edge(*ends, ts=ts, energy=ts.energy)
     return graph
 
 
@@ -173,6 +175,11 @@ def summarise(database):
         coverage, outcomes of verification, seconds by stage. Points that have not
         passed verification count under ``verified`` only.
     """
+    with snapshot(database):
+        return _summarise(database)
+
+
+def _summarise(database):
     session = database.session
     graph = landscape_graph(database)
     journal = Journal(database)

@@ -14,6 +14,7 @@ __all__ = [
     "check_inputs",
     "check_integer",
     "check_labels",
+    "check_number",
     "check_targets",
     "frozen",
     "label_hint",
@@ -27,7 +28,7 @@ REAL_TARGETS = (
 
 
 def check_choice(kind, value, choices):
-    """Return `value` if it is one of `choices`, else raise with a suggestion.
+    """Return `value` as a str if it is one of `choices`, else raise with a suggestion.
 
     Parameters
     ----------
@@ -41,8 +42,8 @@ def check_choice(kind, value, choices):
     InputError
         If `value` is not among `choices`.
     """
-    if value in choices:
-        return value
+    if isinstance(value, str) and value in choices:
+        return str(value)
     close = get_close_matches(str(value).lower(), choices, n=1)
     hint = f"did you mean {close[0]!r}?" if close else f"choose from {', '.join(choices)}"
     raise InputError(f"unknown {kind} {value!r}: {hint}")
@@ -62,6 +63,30 @@ def check_integer(name, value, minimum):
     if value < minimum:
         raise InputError(f"{name} must be at least {minimum}, not {value}")
     return value
+
+
+def check_number(name, value, wanted, good):
+    """Return `value` as a float for which `good` holds.
+
+    Parameters
+    ----------
+    name : str
+    value : number
+        Of Python or NumPy.
+    wanted : str
+        What would be right, for the message ("at least 0").
+    good : callable
+
+    Raises
+    ------
+    InputError
+        If it is no number, or another one.
+    """
+    plain = np.ndim(value) == 0 and np.asarray(value).dtype.kind in "iuf"
+    number = float(value) if plain else None
+    if number is None or not good(number):
+        raise InputError(f"{name} must be {wanted}, not {value!r}")
+    return number
 
 
 def check_flag(name, value):

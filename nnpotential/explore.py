@@ -19,7 +19,7 @@ from pele.storage import Minimum, TransitionState
 from sqlalchemy import or_
 from threadpoolctl import threadpool_limits
 
-from .checks import check_choice, check_integer
+from .checks import check_choice, check_integer, check_number
 from .errors import InputError
 from .interrupts import uninterrupted
 from .journal import Journal
@@ -102,21 +102,25 @@ class SearchSettings:
     def __post_init__(self):
         for name, value in asdict(self).items():
             if name not in ("until_coverage", "initializations"):
-                check_integer(name, value, 1 if name == "lookahead" else 0)
+                value = check_integer(name, value, 1 if name == "lookahead" else 0)
+                object.__setattr__(self, name, value)
+        coverage = check_number(
+            "until_coverage",
+            self.until_coverage,
+            "at least 0 and below 1",
+            lambda share: 0 <= share < 1,
+        )
+        object.__setattr__(self, "until_coverage", coverage)
         try:
-            good = 0 <= self.until_coverage < 1
+            names = () if isinstance(self.initializations, str) else tuple(self.initializations)
         except TypeError:
-            good = False
-        if not good:
+            names = ()
+        if not names:
             raise InputError(
-                f"until_coverage must be at least 0 and below 1, not {self.until_coverage!r}"
+                f"initializations must be a list of names, not {self.initializations!r}"
             )
-        names = self.initializations
-        if isinstance(names, str) or not names:
-            raise InputError(f"initializations must be a list of names, not {names!r}")
-        object.__setattr__(self, "initializations", tuple(names))
-        for name in self.initializations:
-            check_choice("initialization", name, INITIALIZATIONS)
+        names = tuple(check_choice("initialization", name, INITIALIZATIONS) for name in names)
+        object.__setattr__(self, "initializations", names)
 
     def check_workers(self, workers):
         """Refuse more workers than there are jobs under way."""

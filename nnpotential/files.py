@@ -1,4 +1,4 @@
-"""Files that are either whole or not there."""
+"""Places, and files that are either whole or not there."""
 
 import os
 import tempfile
@@ -7,7 +7,63 @@ from pathlib import Path
 
 from .errors import InputError
 
-__all__ = ["atomic_write", "printable"]
+__all__ = ["absolute", "atomic_write", "place_check", "printable"]
+
+
+def absolute(path):
+    """The absolute path of a place, which no change of the working directory moves.
+
+    Parameters
+    ----------
+    path : str or os.PathLike
+
+    Returns
+    -------
+    pathlib.Path
+        Without symbolic links.
+
+    Raises
+    ------
+    InputError
+        If it is no path, or is relative to a working directory that is gone.
+    """
+    try:
+        return Path(path).resolve()
+    except FileNotFoundError:
+        raise InputError(
+            f"{path} is relative to a working directory that no longer exists: "
+            "give an absolute path"
+        ) from None
+    except (TypeError, ValueError, RuntimeError, OSError) as error:
+        raise InputError(f"{path!r} is no path: {error}") from None
+
+
+def place_check(file):
+    """A function that raises once another file, or none, is where `file` is now.
+
+    Parameters
+    ----------
+    file : pathlib.Path
+        Absolute; it must stay open, as the number of a deleted file is used again.
+    """
+
+    def identity():
+        try:
+            found = file.stat()
+        except OSError:
+            return None
+        return found.st_dev, found.st_ino
+
+    opened = identity()
+
+    def check():
+        if identity() != opened:
+            raise InputError(
+                f"{file.parent} is no longer what was opened: it was moved, deleted or replaced; "
+                "open it where it is now"
+            )
+
+    return check
 
 
 @contextmanager
@@ -28,7 +84,7 @@ def atomic_write(path, mode="w"):
     InputError
         If the place cannot be written.
     """
-    path, temporary = Path(path), None
+    path, temporary = absolute(path), None
     try:
         handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
         with os.fdopen(handle, mode, **({} if "b" in mode else {"encoding": "utf-8"})) as file:

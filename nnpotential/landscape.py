@@ -14,18 +14,20 @@ from dataclasses import asdict, replace
 from importlib.metadata import version
 from pathlib import Path
 
+import numpy as np
 import tomli_w
 from sqlalchemy.exc import DatabaseError, OperationalError
 
 from .analysis import landscape_graph, remarks, summarise
-from .checks import check_choice, check_integer
+from .checks import check_choice, check_integer, check_number
 from .datasets import Dataset
 from .errors import InputError
 from .explore import STAGES, Exploration, SearchSettings, mark_for_repair, outcomes, recheck
-from .files import atomic_write, printable
+from .files import absolute, atomic_write, place_check, printable
 from .interrupts import uninterrupted
 from .network import MLP
 from .plots import draw_disconnectivity_graph
+from .sessions import close_sessions, share
 from .system import NNSystem
 from .workers import Crew
 
@@ -40,6 +42,17 @@ _NO_LOCKS = (
     sqlite3.SQLITE_IOERR_CHECKRESERVEDLOCK,
     sqlite3.SQLITE_PROTOCOL,
 )
+_held = set()  # open lock files of this process
+
+
+def _let_go():
+    # else a forked process would hold the landscape for as long as it lives
+    for lock in _held:
+        lock.close()
+    _held.clear()
+
+
+os.register_at_fork(after_in_child=_let_go)
 
 
 class Landscape:
@@ -50,8 +63,10 @@ class Landscape:
     Attributes
     ----------
     path : pathlib.Path
+        Absolute.
     system : NNSystem
     database : pele.storage.Database
+        Threads may share it: each has a session of its own.
     settings : dict
         As in ``settings.toml``.
 
@@ -65,7 +80,7 @@ class Landscape:
     """
 
     def __init__(self, path):
-        self.path = Path(path)
+        self.path = absolute(path)
         self.settings = _read_settings(self.path)
         try:
             self._load()
@@ -91,7 +106,8 @@ class Landscape:
             **potential,
             seed=self.settings["seed"],
         )
-        self.database = _open_database(self.path / _DATABASE, self.system)
+        self._check_place = place_check(self.path / _DATABASE)
+        self.database = _open_database(self.path / _DATABASE, self.system, self._check_place)
 
     @classmethod
     def create(
@@ -131,8 +147,8 @@ class Landscape:
             If the place is taken or cannot be written, or a setting is wrong.
             Nothing is left behind.
         """
-        path = Path(path)
-        if "?" in str(path.resolve()):
+        path = absolute(path)
+        if "?" in str(path):
             raise InputError(f"{path} cannot be used: pele cannot open a path with '?' in it")
         if path.is_dir() and (path / _SETTINGS).exists():
             raise InputError(f"{path} holds a landscape already: open it, or choose another place")
@@ -158,7 +174,9 @@ class Landscape:
             unfinished.chmod(0o755)
             data.save(unfinished / _DATASET)
             database = system.create_database(str(unfinished / _DATABASE))
-            _close(database)
+            database.session.close()
+            database.connection.close()
+            database.engine.dispose()
             _write_settings(unfinished, settings)
             os.rename(unfinished, path)
         except BaseException as error:
@@ -200,7 +218,9 @@ class Landscape:
         """Find minima, connect and verify them, draw the graph; resumes if run again.
 
         The result is the same for any `workers` and any `executor`, provided
-        that all machines have the same instruction set and libraries.
+        that all machines have the same instruction set and libraries. It may run
+        in a thread of its own while others read the landscape; they see what has
+        been committed. An exception that `on_progress` raises ends it.
 
         Parameters
         ----------
@@ -237,9 +257,13 @@ class Landscape:
             the executor breaks, or a setting is wrong.
         """
         crew = Crew(self.system, workers, executor, job_timeout)
-        for stage in stages:
-            check_choice("stage", stage, STAGES)
-        _search_settings({**self.settings["search"], **search}).check_workers(workers)
+        stages = _checked_stages(stages)
+        _check_progress(on_progress)
+        if max_seconds is not None:
+            max_seconds = check_number(
+                "max_seconds", max_seconds, "at least 0", lambda seconds: seconds >= 0
+            )
+        _search_settings({**self.settings["search"], **search}).check_workers(crew.workers)
         with self._working(search):
             self._exploration(on_progress).run(crew, stages, max_seconds)
         if draw and landscape_graph(self.database):
@@ -268,6 +292,7 @@ class Landscape:
             ``"minimum"`` or ``"transition state"``, its id, and the outcome, a
             key of `nnpotential.verify.OUTCOMES`.
         """
+        _check_progress(on_progress)
         report = on_progress or (lambda stage, done, total, text: None)
         results = []
         crew = Crew(self.system, workers, executor, job_timeout)
@@ -297,6 +322,8 @@ class Landscape:
         InputError
             If there is nothing to draw, or the drawing fails.
         """
+        self._check_place()
+        levels = check_integer("levels", levels, 2)
         paths = [self.path / f"disconnectivity.{suffix}" for suffix in ("png", "svg")]
         return draw_disconnectivity_graph(
             self.system, self.database, paths, colour=colour, levels=levels, title=title
@@ -315,13 +342,14 @@ class Landscape:
 
     def write_summary(self):
         """Rewrite ``summary.json``."""
+        self._check_place()
         with atomic_write(self.path / _SUMMARY) as file:
             json.dump(self.summary(), file, indent=2)
             file.write("\n")
 
     def close(self):
-        """Close the database."""
-        _close(self.database)
+        """Close the database, for all threads."""
+        close_sessions(self.database)
 
     @contextmanager
     def _working(self, search=None):
@@ -330,6 +358,7 @@ class Landscape:
         What was found is committed piece by piece; the figures follow it, also
         after Ctrl-C.
         """
+        self._check_place()
         try:
             lock = open(self.path / _LOCK, "a+")  # noqa: SIM115
         except OSError as error:
@@ -339,8 +368,10 @@ class Landscape:
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
                 lock.seek(0)
+                holder = lock.read().strip()
+                mine = " (this one)" if holder == str(os.getpid()) else ""
                 raise InputError(
-                    f"{self.path} is being worked on by process {lock.read().strip()}"
+                    f"{self.path} is being worked on by process {holder}{mine}"
                 ) from None
             except OSError as error:
                 raise InputError(
@@ -350,6 +381,7 @@ class Landscape:
             lock.truncate(0)
             lock.write(f"{os.getpid()} on {platform.node()}\n")
             lock.flush()
+            _held.add(lock)
             try:
                 try:
                     if search:
@@ -369,6 +401,8 @@ class Landscape:
                     f"{self.path} cannot be written: {error.strerror}; what was merged before is "
                     "kept"
                 ) from error
+            finally:
+                _held.discard(lock)
 
     def _exploration(self, on_progress):
         search = SearchSettings(**self.settings["search"])
@@ -377,8 +411,9 @@ class Landscape:
     def _update_search(self, search):
         merged = _as_toml(_search_settings({**self.settings["search"], **search}))
         if merged != self.settings["search"]:
-            self.settings["search"] = merged
-            _write_settings(self.path, self.settings)
+            settings = {**self.settings, "search": merged}
+            _write_settings(self.path, settings)
+            self.settings = settings
 
 
 def check_same_settings(path, found, asked):
@@ -425,11 +460,21 @@ def database_fault(error):
 
 
 def _search_settings(search):
-    try:
-        return SearchSettings(**search)
-    except TypeError:
-        unknown = sorted(set(search) - set(SearchSettings.__dataclass_fields__))
-        raise InputError(f"unknown search setting {unknown[0]!r}") from None
+    unknown = sorted(set(search) - set(SearchSettings.__dataclass_fields__))
+    if unknown:
+        raise InputError(f"unknown search setting {unknown[0]!r}")
+    return SearchSettings(**search)
+
+
+def _checked_stages(stages):
+    if isinstance(stages, str) or not np.iterable(stages):
+        raise InputError(f"stages must be a list of {', '.join(STAGES)}, not {stages!r}")
+    return tuple(check_choice("stage", stage, STAGES) for stage in stages)
+
+
+def _check_progress(on_progress):
+    if on_progress is not None and not callable(on_progress):
+        raise InputError(f"on_progress must be a function, not {on_progress!r}")
 
 
 def _as_toml(search):
@@ -439,7 +484,7 @@ def _as_toml(search):
 def _settings(system, seed, search):
     return {
         "seed": seed,
-        "dataset": system.data.settings,
+        "dataset": _plain(system.data.settings),
         "network": {
             "layer_sizes": list(system.net.layer_sizes),
             "activation": system.net.activation,
@@ -452,6 +497,17 @@ def _settings(system, seed, search):
             **{name: version(name) for name in ("nnpotential", "pele", "numpy", "scipy")},
         },
     }
+
+
+def _plain(value):
+    """Settings without NumPy's types and paths, which TOML does not know."""
+    if isinstance(value, dict):
+        return {str(name): _plain(entry) for name, entry in value.items()}
+    if isinstance(value, np.ndarray | np.generic):
+        value = value.tolist()
+    if isinstance(value, list | tuple):
+        return [_plain(entry) for entry in value]
+    return os.fspath(value) if isinstance(value, os.PathLike) else value
 
 
 def _write_settings(path, settings):
@@ -477,13 +533,13 @@ def _read_settings(path):
     return settings
 
 
-def _open_database(path, system):
+def _open_database(path, system, check_place):
     """Open the database, having made sure that it is one and belongs to the system."""
     if not path.is_file():
         raise InputError(f"there is no database {path}")
     try:
         # not read-only: after a crash SQLite must be able to roll back
-        connection = sqlite3.connect(f"{path.resolve().as_uri()}?mode=rw", uri=True)
+        connection = sqlite3.connect(f"{path.as_uri()}?mode=rw", uri=True)
         try:
             verdict = connection.execute("PRAGMA quick_check").fetchone()[0]
             tables = {r[0] for r in connection.execute("SELECT name FROM sqlite_master")}
@@ -510,12 +566,8 @@ def _open_database(path, system):
                 f"{value!r} here"
             )
     try:
-        return system.create_database(str(path), createdb=False)
+        database = system.create_database(str(path), createdb=False)
+        share(database, path, check_place)
     except DatabaseError as error:
         raise InputError(f"{path} {database_fault(error.orig)}") from error
-
-
-def _close(database):
-    database.session.close()
-    database.connection.close()
-    database.engine.dispose()
+    return database

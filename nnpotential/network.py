@@ -67,7 +67,8 @@ class MLP:
         sizes = tuple(check_integer("a layer size", size, 1) for size in sizes)
         object.__setattr__(self, "layer_sizes", sizes)
         object.__setattr__(self, "bias", check_flag("bias", self.bias))
-        check_choice("activation", self.activation, tuple(_FUNCTIONS))
+        activation = check_choice("activation", self.activation, tuple(_FUNCTIONS))
+        object.__setattr__(self, "activation", activation)
 
     @property
     def hidden_sizes(self):

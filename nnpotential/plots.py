@@ -2,7 +2,7 @@
 
 import os
 import sys
-from contextlib import contextmanager, redirect_stdout, suppress
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import networkx as nx
@@ -13,6 +13,7 @@ from .analysis import generalisation, landscape_graph, lowest_minimum
 from .checks import check_choice
 from .errors import InputError
 from .files import atomic_write, printable
+from .quiet import quiet
 
 __all__ = ["COLOURS", "check_colour", "draw_disconnectivity_graph"]
 
@@ -182,7 +183,7 @@ def _draw_tree(axes, graph, values, scale, levels):
     span = max(high - low, 1e-3 * (high - min(m.energy for m in graph)))
     tree = DisconnectivityGraph(graph, nlevels=levels, order_by_energy=True, subgraph_size=1)
     tree.set_energy_levels(list(np.linspace(low, low + span * (1 + 1 / levels), levels)))
-    with redirect_stdout(None):  # pele remarks on small graphs
+    with quiet():  # pele remarks on small graphs
         tree.calculate()
     if scale is not None:
         # only the ends: a branch stands for many minima, and for no one value

@@ -13,6 +13,7 @@ from .checks import (
     check_inputs,
     check_integer,
     check_labels,
+    check_number,
     check_targets,
     frozen,
 )
@@ -58,16 +59,15 @@ class LossSettings:
     regularize_bias: bool = True
 
     def __post_init__(self):
-        check_choice("loss", self.loss, _kernel.LOSSES)
-        try:
-            value = float(self.regularization)
-        except (TypeError, ValueError):
-            value = np.nan
-        if not (np.isfinite(value) and value >= 0):
-            raise InputError(
-                f"regularization must be a number not below 0, not {self.regularization!r}"
-            )
-        object.__setattr__(self, "regularization", value)
+        loss = check_choice("loss", self.loss, _kernel.LOSSES)
+        object.__setattr__(self, "loss", loss)
+        weight = check_number(
+            "regularization",
+            self.regularization,
+            "a number not below 0",
+            lambda weight: 0 <= weight < np.inf,
+        )
+        object.__setattr__(self, "regularization", weight)
         flag = check_flag("regularize_bias", self.regularize_bias)
         object.__setattr__(self, "regularize_bias", flag)
 

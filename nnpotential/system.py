@@ -1,7 +1,6 @@
 """A network's loss as a pele system."""
 
 import logging
-from contextlib import redirect_stdout
 from copy import copy
 from math import log10
 
@@ -14,9 +13,11 @@ from pele.takestep import TakestepInterface
 from .band import BandDriver
 from .connect import NNDoubleEndedConnect
 from .errors import InputError
+from .files import absolute
 from .krylov import KRYLOV_LIMIT
 from .potential import LossSettings, NNPotential
 from .quench import quench
+from .quiet import quiet
 from .stationary import TRAVELLING, Scales, spectrum
 from .symmetry import Symmetry
 
@@ -62,7 +63,7 @@ class NNSystem(BaseSystem):
     """
 
     def __init__(self, net, data, *, loss=None, regularization=1e-4, regularize_bias=True, seed=0):
-        with redirect_stdout(None):  # pele remarks on its own defaults
+        with quiet():  # pele remarks on its own defaults
             super().__init__()
         if net.activation == "relu":
             raise InputError(
@@ -264,6 +265,12 @@ class NNSystem(BaseSystem):
         if here.index != nnegative:
             raise InputError(f"the point has index {here.index}, not {nnegative}")
         return float(np.log(np.abs(here.physical)).sum())
+
+    def create_database(self, db=None, **kwargs):
+        """As pele's; a file may be any path, and a change of directory does not move it."""
+        if db is not None:
+            kwargs["db"] = db if db == ":memory:" else str(absolute(db))
+        return super().create_database(**kwargs)
 
     def get_double_ended_connect(self, min1, min2, database, **kwargs):
         """pele's `DoubleEndedConnect` with exact refinement; see `NNDoubleEndedConnect`."""

@@ -9,20 +9,34 @@ import logging
 import multiprocessing
 import pickle
 import signal
-from concurrent.futures import BrokenExecutor, CancelledError, Executor
+import threading
+from concurrent.futures import BrokenExecutor, CancelledError, Executor, Future, wait
 from multiprocessing import forkserver
-from time import perf_counter
+from multiprocessing.connection import wait as wait_for_any
+from time import monotonic, perf_counter
 
 from pebble import ProcessExpired, ProcessPool
 from threadpoolctl import threadpool_limits
 
-from .checks import check_integer
+from .checks import check_integer, check_number
 from .errors import InputError
 from .jobs import JOBS
 
 __all__ = ["Crew", "JobFailed"]
 
 ATTEMPTS = 3  # of a job that fails
+REPLACEMENTS = 3  # of a pool that dies
+HOPELESS = 3  # jobs in a row whose process died each time: it is not the jobs
+START_TIMEOUT = 300.0  # seconds that a worker may take to start, also from a slow file system
+_GRACE = 60.0  # seconds beyond its timeout after which a job is lost and the pool stuck
+
+_KEPT = "what was merged is kept, the same call continues"
+_GUARD = (
+    "in a script, what runs must stand below 'if __name__ == \"__main__\":', as each worker "
+    "imports the script; with one worker it need not"
+)
+# raised at once: repeating a job does not mend its program
+_MISTAKES = (AttributeError, TypeError, NotImplementedError, ImportError, NameError)
 
 logger = logging.getLogger("nnpotential")
 
@@ -31,21 +45,48 @@ class JobFailed(Exception):
     """A job failed as often as it is tried; the message says how."""
 
 
+class _Refused(BrokenExecutor):
+    """The pool or executor does not take a job."""
+
+
+class _CannotLoad(Exception):
+    """A worker cannot load the system."""
+
+
 _systems = {}  # of a worker process, by key
+
+
+def _load(payload):
+    try:
+        return pickle.loads(payload)
+    except Exception as error:
+        raise _CannotLoad(f"{type(error).__name__}: {error}") from error
 
 
 def _run(key, payload, kind, args):
     """In the worker: the result of a job, and the seconds it took; None if it lacks the system."""
-    if key not in _systems:
+    system = _systems.get(key)
+    if system is None:
         if payload is None:
             return None
         # small matrices: BLAS threads only stand in each other's way
         threadpool_limits(1)
+        system = _load(payload)
         _systems.clear()
-        _systems[key] = pickle.loads(payload)
+        _systems[key] = system
     started = perf_counter()
-    result = JOBS[kind](_systems[key], *args)
+    result = JOBS[kind](system, *args)
     return result, perf_counter() - started
+
+
+def _try_out(payload, answer):
+    """In a process started for this alone: say why the system cannot be loaded, or None."""
+    try:
+        _load(payload)
+    except _CannotLoad as error:
+        answer.send(str(error))
+    else:
+        answer.send(None)
 
 
 class Crew:
@@ -66,7 +107,8 @@ class Crew:
     Raises
     ------
     InputError
-        If `executor` is none, or `workers` below 1.
+        If `executor` is none, `workers` below 1, or the system cannot be sent
+        to another process; on entering, if no worker can start.
     """
 
     def __init__(self, system, workers=1, executor=None, timeout=3600.0):
@@ -75,36 +117,112 @@ class Crew:
             raise InputError(
                 f"executor must be a concurrent.futures.Executor, not {type(executor).__name__}"
             )
-        if not timeout > 0:
-            raise InputError(f"the timeout of a job must be above 0 seconds, not {timeout}")
-        self.timeout = timeout
+        timeout = check_number(
+            "the timeout of a job", timeout, "above 0 seconds", lambda seconds: seconds > 0
+        )
+        self.timeout = min(timeout, threading.TIMEOUT_MAX)
         self._executor, self._pool = executor, None
         self._system, self._futures = system, {}
+        self._replaced = self._given_up = 0
+        self._answered = False  # by any worker
         if executor is not None or self.workers > 1:
-            self._payload = pickle.dumps(system)
+            try:
+                self._payload = pickle.dumps(system)
+            except Exception as error:
+                raise _cannot_travel(f"{type(error).__name__}: {error}") from error
             self._key = hashlib.sha256(self._payload).hexdigest()
 
     def __enter__(self):
         if self._executor is None and self.workers > 1:
-            # a fork of this process would share its open database
-            context = multiprocessing.get_context("forkserver")
-            context.set_forkserver_preload([__name__])
-            # Ctrl-C is for this process: workers inherit that it is blocked
-            before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
-            forkserver.ensure_running()
-            signal.pthread_sigmask(signal.SIG_SETMASK, before)
-            self._pool = ProcessPool(self.workers, context=context)
+            self._start()
         return self
 
     def __exit__(self, *_):
         for future, *_ in self._futures.values():
             future.cancel()
-        if self._pool is not None:
-            self._pool.stop()
-            self._pool.join()
+        self._stop()
+
+    def _start(self):
+        # a fork of this process would share its open database
+        context = multiprocessing.get_context("forkserver")
+        context.set_forkserver_preload([__name__])
+        # Ctrl-C is for this process: workers inherit that it is blocked
+        before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+        try:
+            forkserver.ensure_running()
+        finally:
+            signal.pthread_sigmask(signal.SIG_SETMASK, before)
+        for _ in range(1 + REPLACEMENTS):
+            code = self._try_start(context)
+            if code is None:
+                self._pool = ProcessPool(self.workers, context=context)
+                return
+            if code in range(255):  # 255: the server that forks them died
+                raise InputError(
+                    f"a worker process ended while it started (exit code {code}, its own message "
+                    f"stands above): {_GUARD}"
+                )
+        raise InputError(
+            f"worker processes die while they start ({_exit(code)}): make sure of memory and "
+            f"processes for them, or take fewer workers; {_KEPT}"
+        )
+
+    def _try_start(self, context):
+        """Start a process as the pool does; its exit code if it died, None if all is well.
+
+        The pool itself starts dying processes for ever.
+        """
+        reader, writer = context.Pipe(duplex=False)
+        process = context.Process(target=_try_out, args=(self._payload, writer), daemon=True)
+        try:
+            try:
+                process.start()
+            except (OSError, EOFError) as error:
+                raise InputError(f"no worker process can be started: {error}; {_KEPT}") from error
+            finally:
+                writer.close()
+            if not wait_for_any([reader, process.sentinel], START_TIMEOUT):
+                raise InputError(
+                    f"a worker process has not started within {START_TIMEOUT:g} s; {_GUARD}"
+                )
+            try:
+                why = reader.recv()
+            except (EOFError, OSError):
+                process.join(_GRACE)
+                return 255 if process.exitcode is None else process.exitcode
+            if why is not None:
+                raise _cannot_travel(why)
+            return None
+        finally:
+            reader.close()
+            if process.pid is not None:
+                process.kill()
+                process.join()
+                process.close()
+
+    def _stop(self):
+        pool, self._pool = self._pool, None
+        if pool is not None:
+            pool.stop()
+            pool.join()
+
+    def _replace(self, error):
+        """A new pool for one that died, with all jobs that it had not done."""
+        self._replaced += 1
+        if self._replaced > REPLACEMENTS:
+            raise InputError(
+                f"the pool of workers died {self._replaced} times ({error}): make sure of memory "
+                f"for {self.workers} workers, or take fewer; {_KEPT}"
+            ) from error
+        logger.warning("the pool of workers died (%s), a new one starts", error)
+        self._stop()
+        self._start()
+        for job_id, (future, kind, args) in list(self._futures.items()):
+            if not future.done() or isinstance(future.exception(), BrokenExecutor):
+                self.submit(job_id, kind, args)
 
     def submit(self, job_id, kind, args):
-        """Hand out a job under an id of the caller's choice."""
+        """Hand out a job under an id of the caller's choice; whatever fails, `result` says."""
         if self._executor is None and self._pool is None:
             self._futures[job_id] = (_Deferred(self._system, kind, args), kind, args)
         else:
@@ -118,44 +236,114 @@ class Crew:
         JobFailed
             If it raised, hung or lost its process `ATTEMPTS` times.
         InputError
-            If the executor itself is broken.
+            If the executor or all workers fail, and not the job.
+        AttributeError, TypeError, NotImplementedError, ImportError, NameError
+            If the job raised it: a mistake in a program.
         """
         failures = 0
         while True:
             future, kind, args = self._futures[job_id]
+            died = False
             try:
-                result = future.result(None if self._executor is None else self.timeout)
+                result = self._wait(future)
+                self._answered = True
                 if result is None:
                     self._futures[job_id] = (self._send(self._payload, kind, args), kind, args)
                     continue
+                self._given_up = 0
                 del self._futures[job_id]
                 return result
             except (BrokenExecutor, CancelledError) as error:
-                if self._executor is None:
-                    raise
+                if self._pool is not None:
+                    self._replace(error)
+                    continue
+                hint = "" if isinstance(error, _Refused) else f"; its workers need memory; {_GUARD}"
                 raise InputError(
-                    f"the executor no longer works ({error or type(error).__name__}); "
-                    "what was merged is kept, the same call continues"
+                    f"the executor no longer works ({error or type(error).__name__}): take a new "
+                    f"one{hint}; {_KEPT}"
                 ) from error
             except TimeoutError:
                 future.cancel()
                 why = f"no result after {self.timeout:g} s"
             except ProcessExpired as error:
-                why = f"its process died ({error})"
+                died, why = True, f"its process died ({_exit(error.exitcode)})"
+            except _CannotLoad as error:
+                raise _cannot_travel(error) from error
+            except _MISTAKES as error:
+                if isinstance(error, ImportError) and (error.name or "").startswith("nnpotential"):
+                    raise InputError(
+                        f"a worker cannot import nnpotential ({error}): install it where the "
+                        f"workers run; {_KEPT}"
+                    ) from error
+                raise
             except Exception as error:
+                self._answered = True
                 why = f"{type(error).__name__}: {error}"
             failures += 1
             logger.warning("%s job failed (%d of %d): %s", kind, failures, ATTEMPTS, why)
             if failures == ATTEMPTS:
+                self._blame(future, died)
                 del self._futures[job_id]
                 raise JobFailed(why)
             self.submit(job_id, kind, args)
 
+    def _blame(self, failed, died):
+        """Raise if not the job is to blame that it failed, but those who do the jobs."""
+        self._given_up = self._given_up + 1 if died else 0
+        if self._given_up == HOPELESS:
+            raise InputError(
+                f"the workers died in {HOPELESS} jobs in a row: make sure of memory for "
+                f"{self.workers} of them, or take fewer; {_KEPT}"
+            )
+        silent = not self._answered and not any(
+            future.done() for future, *_ in self._futures.values() if future is not failed
+        )
+        if self._executor is not None and silent:
+            raise InputError(
+                f"no worker of the executor has answered within {ATTEMPTS} times "
+                f"{self.timeout:g} s: see that it has workers; {_KEPT}"
+            )
+
+    def _wait(self, future):
+        """The result of a future; a pool that died or got stuck is found out."""
+        if self._pool is None:
+            return future.result(self.timeout)
+        last = monotonic(), 0
+        while not wait([future], 1.0).done:
+            n_done = sum(f.done() for f, *_ in self._futures.values())
+            if n_done != last[1]:
+                last = monotonic(), n_done
+            if not self._pool.active and not future.done():
+                raise BrokenExecutor("its manager ended")
+            if monotonic() - last[0] > self.timeout + _GRACE:
+                raise BrokenExecutor(f"no job ended within {self.timeout + _GRACE:g} s")
+        return future.result()
+
     def _send(self, payload, kind, args):
         call = (self._key, payload, kind, args)
-        if self._pool is not None:
-            return self._pool.schedule(_run, args=call, timeout=self.timeout)
-        return self._executor.submit(_run, *call)
+        try:
+            if self._pool is not None:
+                return self._pool.schedule(_run, args=call, timeout=self.timeout)
+            return self._executor.submit(_run, *call)
+        except Exception as error:
+            # shut down, or broken: said where the result is asked for, when nothing is half merged
+            refused = Future()
+            refused.set_exception(_Refused(f"{type(error).__name__}: {error}"))
+            return refused
+
+
+def _cannot_travel(why):
+    return InputError(
+        f"the system cannot be sent to a worker ({why}): define what it is made of in a module "
+        "that workers can import, or take one worker and no executor"
+    )
+
+
+def _exit(code):
+    if code is not None and code < 0:
+        name = signal.Signals(-code).name if -code in set(signal.Signals) else f"signal {-code}"
+        return f"killed by {name}" + (", perhaps for want of memory" * (code == -signal.SIGKILL))
+    return f"exit code {code}"
 
 
 class _Deferred:

@@ -1,5 +1,6 @@
 """A system whose jobs fail; workers import it by name."""
 
+import builtins
 import os
 import signal
 import time
@@ -23,6 +24,8 @@ class FaultySystem(nnp.NNSystem):
             if coords[0] > self.bound and self._count(coords[0]) <= self.times:
                 if self.how == "raise":
                     raise RuntimeError("out of order")
+                if self.how.endswith("Error"):
+                    raise getattr(builtins, self.how)("a mistake")
                 if self.how == "die":
                     os.kill(os.getpid(), signal.SIGKILL)
                 time.sleep(1000)
