@@ -95,7 +95,13 @@ class Landscape:
         recorded = self.settings["dataset"]
         check_integer("the seed", self.settings["seed"], 0)
         SearchSettings(**self.settings["search"])
-        data = Dataset.load(self.path / _DATASET, name=recorded["name"], seed=recorded.get("seed"))
+        known = ("name", "seed", "n_train", "n_test", "sha256")
+        data = Dataset.load(
+            self.path / _DATASET,
+            name=recorded["name"],
+            seed=recorded.get("seed"),
+            details={name: value for name, value in recorded.items() if name not in known},
+        )
         if data.sha256 != recorded["sha256"]:
             raise InputError(
                 f"{self.path / _DATASET} is not the data set that {_SETTINGS} describes"

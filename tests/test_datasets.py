@@ -1,5 +1,6 @@
 """Data sets: what they hold, that they repeat, and what is refused."""
 
+import hashlib
 import pickle
 from fractions import Fraction
 
@@ -478,3 +479,18 @@ def test_regression_without_a_test_set():
     data = load_dataset((X, X), n_test=0, regression=True)
     assert data.y_test.shape == (0, 2)
     assert data.n_outputs == 2
+
+
+def test_inputs_stored_in_single_precision_keep_their_digest(tmp_path):
+    """Landscapes of 0.1.0 hold such files."""
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(20, 2)).astype(np.float32)
+    y = np.arange(20) % 2
+    np.savez(tmp_path / "a.npz", X_train=X, y_train=y, X_test=X[:5], y_test=y[:5])
+    data = Dataset.load(tmp_path / "a.npz")
+    assert data.X_train.dtype == np.float64
+    digest = hashlib.sha256()
+    for name, part in (("X_train", X), ("y_train", y), ("X_test", X[:5]), ("y_test", y[:5])):
+        digest.update(f"{name} {part.dtype.str} {part.shape};".encode() + part.tobytes())
+    assert data.sha256 == digest.hexdigest()
+    assert Dataset(X, y, X[:5], y[:5]).sha256 != data.sha256
