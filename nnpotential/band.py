@@ -4,6 +4,8 @@ import numpy as np
 from pele.transition_states import NEB, NEBDriver
 from pele.transition_states._NEB import distance_cart
 
+from .pulse import tell
+
 __all__ = ["Band", "BandDriver"]
 
 _TINY = np.finfo(float).tiny
@@ -47,6 +49,7 @@ class Band(NEB):
         path[1:-1] = coords1d.reshape(self.active.shape)
         self.energies[1:-1], gradients = self.potential.energies_gradients(path[1:-1])
         force = self._force(path, gradients)
+        tell("band", len(gradients) * (self.getEnergyCount + 1), _rms(force), of="force")
         if self.iprint > 0 and self.getEnergyCount % self.iprint == 0 and self.save_energies:
             self.printState()
         self.getEnergyCount += 1
@@ -58,7 +61,7 @@ class Band(NEB):
                 energies=self.energies,
                 distances=self.distances,
                 stepnum=self.getEnergyCount,
-                rms=np.linalg.norm(force) / np.sqrt(force.size),
+                rms=_rms(force),
             )
         return float(self.energies.sum()), force.ravel()
 
@@ -88,6 +91,10 @@ class BandDriver(NEBDriver):
     def __init__(self, *args, **kwargs):
         super().__init__(*args, **kwargs)
         self._nebclass = Band
+
+
+def _rms(force):
+    return np.linalg.norm(force) / np.sqrt(force.size)
 
 
 def _dot(a, b):

@@ -9,7 +9,7 @@ anywhere goes on where it was.
 
 from collections import Counter, deque
 from dataclasses import asdict, dataclass
-from functools import lru_cache
+from functools import lru_cache, partial
 from itertools import islice
 from time import perf_counter
 
@@ -44,6 +44,7 @@ __all__ = ["STAGES", "Exploration", "SearchSettings", "mark_for_repair", "outcom
 STAGES = ("minima", "connections")
 _HOPELESS = 100  # quenches without a minimum after which coverage will never come
 _SET_ASIDE = "set aside"  # what became of a job that failed as often as it is tried
+_SILENCE = 2.0  # seconds after which a job says what it is doing
 _COMMIT_INTERVAL = 0.2  # seconds of work that a crash may cost
 _STAGE_OF = {
     "quench": "quenches",
@@ -155,6 +156,7 @@ class Exploration:
         self.journal = Journal(database)
         self._committed = perf_counter()
         self._whole = True  # nothing is half merged or half written
+        self._uncommitted = False  # something is merged that others do not see yet
         self._pending = self.journal.pending()
         self._restore()
 
@@ -226,7 +228,7 @@ class Exploration:
         """Merge the first job that is under way, and hand out those that follow."""
         job = self._pending[0]
         try:
-            result, seconds = crew.result(job.id)
+            result, seconds = crew.result(job.id, partial(self._wait, job))
             reason = None
         except JobFailed as error:
             result, seconds, reason = None, 0.0, str(error)
@@ -234,6 +236,15 @@ class Exploration:
             self._finish(job, result, seconds, reason, crew, stages)
             progress = self._progress(job)
         self._report(*progress)
+
+    def _wait(self, job, seconds, told):
+        """A job takes its time: say so, and keep nothing from others meanwhile."""
+        if self._uncommitted:
+            with uninterrupted():
+                self._commit()
+        if seconds > _SILENCE:
+            *progress, _ = self._progress(job)
+            self._report(*progress, _waiting(job.kind, seconds, told))
 
     def _finish(self, job, result, seconds, reason, crew, stages):
         self._whole = False
@@ -248,6 +259,7 @@ class Exploration:
         self._count_seconds(_STAGE_OF[job.kind], seconds)
         self._count_seconds("merge", perf_counter() - started)
         self._whole = True
+        self._uncommitted = True
         # each commit waits for the disk
         if perf_counter() - self._committed > _COMMIT_INTERVAL:
             self._commit()
@@ -260,7 +272,7 @@ class Exploration:
         self._whole = False
         self.journal.save()
         self.database.session.commit()
-        self._whole = True
+        self._whole, self._uncommitted = True, False
         self._committed = perf_counter()
 
     # What to do next
@@ -575,25 +587,21 @@ class Exploration:
             return ("verify", total - waiting, total, "points")
 
 
-def recheck(system, database, crew):
-    """Verify every stored point anew; each outcome is committed.
+def _waiting(kind, seconds, told):
+    """What to show of a job that takes its time."""
+    return f"{kind.replace('_', ' ')} for {seconds:.0f} s{': ' if told else ''}{told or ''}"
+
+
+def recheck(system, database, crew, report):
+    """Verify every stored point anew, but those from outside; each outcome is committed.
 
     Parameters
     ----------
     system : NNSystem
     database : pele.storage.Database
     crew : Crew
-
-    Yields
-    ------
-    kind : str
-        ``"minimum"`` or ``"transition state"``.
-    number : int
-        Its id.
-    outcome : str
-        A key of `nnpotential.verify.OUTCOMES`.
-    total : int
-        Number of points.
+    report : callable
+        ``report(stage, done, total, text)``.
     """
     session = database.session
     outside = points_from_outside(database, Journal(database).pending())
@@ -604,6 +612,11 @@ def recheck(system, database, crew):
         if number not in left_out
     ]
     todo, underway = iter(enumerate(points)), deque()
+
+    def on_wait(seconds, told):
+        if seconds > _SILENCE:
+            report("verify", i, len(points), _waiting("check", seconds, told))
+
     with threadpool_limits(1), crew:
         while True:
             for i, (kind, number) in islice(todo, 4 * crew.workers + 60 - len(underway)):
@@ -619,7 +632,7 @@ def recheck(system, database, crew):
             kind, number = points[i]
             point = session.get(kind, number)
             try:
-                result, _ = crew.result(i)
+                result, _ = crew.result(i, on_wait)
             except JobFailed:
                 result = None
             with uninterrupted():
@@ -629,7 +642,8 @@ def recheck(system, database, crew):
                     record_outcome(point, result[0] if result else NOT_CHECKED)
                 session.commit()
             name = "minimum" if kind is Minimum else "transition state"
-            yield name, number, point.user_data["verified"], len(points)
+            text = f"{name} {number}: {notes(point)['verified']}"
+            report("verify", i + 1, len(points), text)
 
 
 def _point_of(minimum):

@@ -5,7 +5,8 @@ from functools import cache
 import numpy as np
 
 from .inertia import lanczos_ends
-from .stationary import NATS
+from .pulse import tell
+from .stationary import NATS, rms
 
 __all__ = ["GradientFlow"]
 
@@ -83,6 +84,7 @@ class GradientFlow:
             False if no step, however short, lowers the loss.
         """
         while True:
+            tell("gradient flow", self.n_gradients, rms(self.gradient))
             if self._since >= 20:
                 self._radius = self._spectral_radius()
             longest = 0.65 * (_MAX_STAGES**2 - 1) / self._radius

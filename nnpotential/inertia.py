@@ -7,6 +7,7 @@ import numpy as np
 from scipy.linalg import LinAlgError, cho_factor, cho_solve, eigh, eigvalsh_tridiagonal, ldl
 from scipy.sparse.linalg import ArpackNoConvergence, LinearOperator, eigsh
 
+from .pulse import tell
 from .stationary import ZERO
 
 __all__ = ["PROOF_LIMIT", "RISK", "Curvature", "NegativeCurvatureError", "overlooked"]
@@ -38,7 +39,7 @@ class Curvature:
 
     def __init__(self, potential, x, zero_modes, proof_limit=None):
         self._potential, self._x, self._zero_modes = potential, x, zero_modes
-        self.n = x.size
+        self.n, self._n_products = x.size, 0
         self._dense, self.largest = None, 0.0
         if self.n <= (PROOF_LIMIT if proof_limit is None else proof_limit):
             self._dense = potential.getHessian(x)
@@ -55,6 +56,8 @@ class Curvature:
 
     def product(self, v):
         """The Hessian times a vector of shape (n,), the known zero modes lifted."""
+        self._n_products += 1
+        tell("curvatures", self._n_products)
         outside = self._outside(v)
         product = self._outside(self._potential.hessian_vector_product(self._x, outside))
         return product + self.largest * (v - outside)
@@ -271,7 +274,8 @@ def conjugate_gradients(product, b, tolerance=1e-3, longest=np.inf, max_steps=10
     s, r = np.zeros_like(b), b.copy()
     p, norm2 = r.copy(), r @ r
     goal = tolerance**2 * norm2
-    for _ in range(max_steps):
+    for k in range(max_steps):
+        tell("conjugate gradients", k)
         if norm2 <= goal:
             return s
         Ap = product(p)

@@ -4,10 +4,13 @@ Block Krylov spaces stand in for the eigenbasis, so that quench and
 transition-state search take the same trust-region steps with either.
 """
 
+from itertools import count
+
 import numpy as np
 import scipy.linalg
 from scipy.sparse.linalg import LinearOperator, eigsh
 
+from .pulse import tell
 from .stationary import ZERO, Spectrum, lift_zero_modes, rms
 
 __all__ = ["EXACT_LIMIT", "KRYLOV_LIMIT", "KrylovSpectrum", "softest_modes"]
@@ -203,10 +206,12 @@ def softest_modes(potential, x, zero_modes, k):
         If there are none of this accuracy after many steps.
     """
 
+    n, done = x.size, count(1)
+
     def product(v):
+        tell("softest modes", next(done))
         return potential.hessian_vector_product(x, np.ascontiguousarray(v.ravel()))
 
-    n = x.size
     start = np.random.default_rng(1).normal(size=n)
     shape = {"shape": (n, n), "dtype": float}
     plain = LinearOperator(matvec=product, **shape)
@@ -460,6 +465,7 @@ class KrylovSpectrum:
 
     def _product(self, rows):
         self.n_curvatures += len(rows)
+        tell("curvatures", self.n_curvatures, self.rms)
         return self._outside_zero_modes(self._potential.hessian_vector_product(self.x, rows))
 
     def _outside_zero_modes(self, rows):

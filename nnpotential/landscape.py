@@ -45,6 +45,10 @@ _NO_LOCKS = (
 _held = set()  # open lock files of this process
 
 
+def _me():
+    return f"{os.getpid()} on {platform.node()}"
+
+
 def _let_go():
     # else a forked process would hold the landscape for as long as it lives
     for lock in _held:
@@ -300,12 +304,9 @@ class Landscape:
         """
         _check_progress(on_progress)
         report = on_progress or (lambda stage, done, total, text: None)
-        results = []
         crew = Crew(self.system, workers, executor, job_timeout)
         with self._working():
-            for kind, point, outcome, total in recheck(self.system, self.database, crew):
-                results.append((kind, point, outcome))
-                report("verify", len(results), total, f"{kind} {point}: {outcome}")
+            recheck(self.system, self.database, crew, report)
             if repair:
                 mark_for_repair(self.database)
                 crew = Crew(self.system, workers, executor, job_timeout)
@@ -375,7 +376,7 @@ class Landscape:
             except BlockingIOError:
                 lock.seek(0)
                 holder = lock.read().strip()
-                mine = " (this one)" if holder == str(os.getpid()) else ""
+                mine = " (this one)" if holder == _me() else ""
                 raise InputError(
                     f"{self.path} is being worked on by process {holder}{mine}"
                 ) from None
@@ -385,7 +386,7 @@ class Landscape:
                     "flock, which keeps two searches apart; use one that has it, as a local disk"
                 ) from error
             lock.truncate(0)
-            lock.write(f"{os.getpid()} on {platform.node()}\n")
+            lock.write(f"{_me()}\n")
             lock.flush()
             _held.add(lock)
             try:

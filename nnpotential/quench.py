@@ -1,11 +1,14 @@
 """Quench to a minimum: L-BFGS, then trust-region Newton with exact curvatures."""
 
+from time import monotonic
+
 import numpy as np
 import scipy.linalg
-from pele.optimize import Result, lbfgs_cpp
+from pele.optimize import LBFGS_CPP, Result
 from scipy.linalg.lapack import dpotrf, dpotrs, dtrtrs
 
 from .krylov import KRYLOV_LIMIT, KrylovSpectrum
+from .pulse import tell
 from .stationary import (
     DEGENERATE,
     NATS,
@@ -20,6 +23,7 @@ from .stationary import (
 
 __all__ = ["newton", "quench"]
 
+_SLICE = 0.1  # seconds of L-BFGS at a time
 _PATIENCE = 20  # Newton steps' worth of gradients that L-BFGS may spend instead
 _LINGER = 300  # Newton steps at a point whose loss has converged, but not its coordinates
 _FALL = 30, 1e-6  # so many of them that lower the loss so far lead to infinity
@@ -76,7 +80,7 @@ def quench(
         stages = [(newton_from, lbfgs_steps), (lbfgs_tol, patience)]
     for tol, limit in stages:
         tol *= scales.energy
-        found = lbfgs_cpp(x, potential, tol=tol, nsteps=limit, M=memory, maxstep=maxstep)
+        found = _lbfgs(x, potential, tol=tol, nsteps=limit, M=memory, maxstep=maxstep)
         nfev, steps = nfev + found.nfev, steps + found.nsteps
         # L-BFGS that lost its way must not lose the start with it
         if not np.isfinite(found.coords).all():
@@ -88,6 +92,20 @@ def quench(
     result.nfev += nfev
     result.nsteps += steps
     return result
+
+
+def _lbfgs(x, potential, nsteps, **options):
+    """pele's L-BFGS in slices of time: while it runs, Python can do nothing else."""
+    walk = LBFGS_CPP(x, potential, nsteps=nsteps, **options)
+    done, size = 0, 1
+    while True:
+        started = monotonic()
+        result = walk.run(min(size, nsteps - done))
+        tell("L-BFGS", result.nfev, result.rms)
+        if result.success or result.nsteps in (done, nsteps):
+            return result
+        done = result.nsteps
+        size = 2 * size if monotonic() - started < _SLICE else max(1, size // 2)
 
 
 def _newton_cost(potential, n):
@@ -140,6 +158,7 @@ def newton(x, potential, zero_modes, *, scales=NATS, max_radius=1.0, nsteps=3000
     lingering, energy_then = 0, here.energy
     success, message = False, "too many steps"
     while steps < nsteps:
+        tell("Newton", nfev, rms(here.gradient))
         step, predicted, longest = here.step(radius)
         if not success and rms(here.gradient) <= scales.rms:
             settled = -predicted <= scales.energy_error

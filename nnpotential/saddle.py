@@ -4,6 +4,7 @@ import numpy as np
 from pele.optimize import Result
 
 from .krylov import KRYLOV_LIMIT, KrylovSpectrum
+from .pulse import tell
 from .quench import newton
 from .stationary import NATS, UNRESOLVED, spectrum, trust_region_step
 
@@ -77,6 +78,7 @@ def find_transition_state(
     message = "too many steps"
     settled = False
     for _ in range(nsteps):
+        tell("eigenvector following", nfev, here.rms)
         while True:
             followed = 0 if lowest else _followed(here, direction)
             values = here.eigenvalues

@@ -7,12 +7,17 @@ worker that has not met it yet asks for it.
 import hashlib
 import logging
 import multiprocessing
+import os
 import pickle
 import signal
 import threading
 from concurrent.futures import BrokenExecutor, CancelledError, Executor, Future, wait
+from contextlib import nullcontext, suppress
+from functools import partial
 from multiprocessing import forkserver
 from multiprocessing.connection import wait as wait_for_any
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from time import monotonic, perf_counter
 
 from pebble import ProcessExpired, ProcessPool
@@ -21,6 +26,7 @@ from threadpoolctl import threadpool_limits
 from .checks import check_integer, check_number
 from .errors import InputError
 from .jobs import JOBS
+from .pulse import listening
 
 __all__ = ["Crew", "JobFailed"]
 
@@ -28,6 +34,7 @@ ATTEMPTS = 3  # of a job that fails
 REPLACEMENTS = 3  # of a pool that dies
 HOPELESS = 3  # jobs in a row whose process died each time: it is not the jobs
 START_TIMEOUT = 300.0  # seconds that a worker may take to start, also from a slow file system
+_POLL = 0.5  # seconds between two looks at a job
 _GRACE = 60.0  # seconds beyond its timeout after which a job is lost and the pool stuck
 
 _KEPT = "what was merged is kept, the same call continues"
@@ -63,8 +70,11 @@ def _load(payload):
         raise _CannotLoad(f"{type(error).__name__}: {error}") from error
 
 
-def _run(key, payload, kind, args):
-    """In the worker: the result of a job, and the seconds it took; None if it lacks the system."""
+def _run(key, payload, kind, args, report=None):
+    """In the worker: the result of a job, and the seconds it took; None if it lacks the system.
+
+    Where `report` names a file, the job writes there what it is doing.
+    """
     system = _systems.get(key)
     if system is None:
         if payload is None:
@@ -74,9 +84,28 @@ def _run(key, payload, kind, args):
         system = _load(payload)
         _systems.clear()
         _systems[key] = system
+    with nullcontext() if report is None else listening(partial(_write, report)):
+        return _timed(system, kind, args)
+
+
+def _timed(system, kind, args):
     started = perf_counter()
     result = JOBS[kind](system, *args)
     return result, perf_counter() - started
+
+
+def _write(report, text):
+    with suppress(OSError):  # a full disk must not cost the job
+        unfinished = f"{report}.{os.getpid()}"
+        Path(unfinished).write_text(text, encoding="utf-8")
+        os.replace(unfinished, report)
+
+
+def _read(report):
+    try:
+        return report.read_text(encoding="utf-8")
+    except OSError:
+        return None
 
 
 def _try_out(payload, answer):
@@ -121,7 +150,7 @@ class Crew:
             "the timeout of a job", timeout, "above 0 seconds", lambda seconds: seconds > 0
         )
         self.timeout = min(timeout, threading.TIMEOUT_MAX)
-        self._executor, self._pool = executor, None
+        self._executor, self._pool, self._reports = executor, None, None
         self._system, self._futures = system, {}
         self._replaced = self._given_up = 0
         self._answered = False  # by any worker
@@ -156,6 +185,9 @@ class Crew:
             code = self._try_start(context)
             if code is None:
                 self._pool = ProcessPool(self.workers, context=context)
+                self._reports = TemporaryDirectory(
+                    prefix="nnpotential-", ignore_cleanup_errors=True
+                )
                 return
             if code in range(255):  # 255: the server that forks them died
                 raise InputError(
@@ -205,6 +237,7 @@ class Crew:
         if pool is not None:
             pool.stop()
             pool.join()
+            self._reports.cleanup()
 
     def _replace(self, error):
         """A new pool for one that died, with all jobs that it had not done."""
@@ -226,10 +259,19 @@ class Crew:
         if self._executor is None and self._pool is None:
             self._futures[job_id] = (_Deferred(self._system, kind, args), kind, args)
         else:
-            self._futures[job_id] = (self._send(None, kind, args), kind, args)
+            self._futures[job_id] = (self._send(job_id, None, kind, args), kind, args)
 
-    def result(self, job_id):
+    def result(self, job_id, on_wait=None):
         """Wait for a job; returns its result and the seconds it took.
+
+        Parameters
+        ----------
+        job_id
+            As given to `submit`.
+        on_wait : callable, optional
+            ``on_wait(seconds, text)``, called twice a second while the job is
+            waited for; `text` says what it is doing, None where that is not
+            known. What it raises ends the waiting.
 
         Raises
         ------
@@ -245,10 +287,11 @@ class Crew:
             future, kind, args = self._futures[job_id]
             died = False
             try:
-                result = self._wait(future)
+                result = self._wait(job_id, future, on_wait)
                 self._answered = True
                 if result is None:
-                    self._futures[job_id] = (self._send(self._payload, kind, args), kind, args)
+                    again = self._send(job_id, self._payload, kind, args)
+                    self._futures[job_id] = (again, kind, args)
                     continue
                 self._given_up = 0
                 del self._futures[job_id]
@@ -304,25 +347,46 @@ class Crew:
                 f"{self.timeout:g} s: see that it has workers; {_KEPT}"
             )
 
-    def _wait(self, future):
+    def _wait(self, job_id, future, on_wait):
         """The result of a future; a pool that died or got stuck is found out."""
-        if self._pool is None:
-            return future.result(self.timeout)
-        last = monotonic(), 0
-        while not wait([future], 1.0).done:
+        began = monotonic()
+        last = began, 0
+        while not self._is_done(future):
+            now = monotonic()
+            if on_wait is not None:
+                on_wait(now - began, self._told(job_id, future))
+            if self._pool is None:
+                if self._executor is not None and now - began > self.timeout:
+                    raise TimeoutError
+                continue
             n_done = sum(f.done() for f, *_ in self._futures.values())
             if n_done != last[1]:
-                last = monotonic(), n_done
+                last = now, n_done
             if not self._pool.active and not future.done():
                 raise BrokenExecutor("its manager ended")
-            if monotonic() - last[0] > self.timeout + _GRACE:
+            if now - last[0] > self.timeout + _GRACE:
                 raise BrokenExecutor(f"no job ended within {self.timeout + _GRACE:g} s")
         return future.result()
 
-    def _send(self, payload, kind, args):
+    def _is_done(self, future):
+        if isinstance(future, _Deferred):
+            return future.wait(_POLL)
+        return bool(wait([future], _POLL).done)
+
+    def _told(self, job_id, future):
+        """What a job says that it is doing, or None."""
+        if self._pool is not None:
+            return _read(self._report(job_id))
+        return getattr(future, "told", None)
+
+    def _report(self, job_id):
+        return Path(self._reports.name) / str(job_id)
+
+    def _send(self, job_id, payload, kind, args):
         call = (self._key, payload, kind, args)
         try:
             if self._pool is not None:
+                call = (*call, str(self._report(job_id)))
                 return self._pool.schedule(_run, args=call, timeout=self.timeout)
             return self._executor.submit(_run, *call)
         except Exception as error:
@@ -346,16 +410,46 @@ def _exit(code):
     return f"exit code {code}"
 
 
+class _Cancelled(BaseException):
+    """Nobody waits for the job any more."""
+
+
 class _Deferred:
-    """A job that runs when its result is asked for."""
+    """A job that runs in this process when its result is waited for.
+
+    In a thread of its own, so that Ctrl-C need not wait for the end of a long
+    call of compiled code.
+    """
 
     def __init__(self, system, kind, args):
         self._call = system, kind, args
+        self._thread = self._outcome = self._error = self.told = None
+        self._cancelled = False
 
-    def result(self, timeout):
-        system, kind, args = self._call
-        started = perf_counter()
-        return JOBS[kind](system, *args), perf_counter() - started
+    def wait(self, seconds):
+        """Run on for so long; whether it is done."""
+        if self._thread is None:
+            self._thread = threading.Thread(target=self._work, daemon=True)
+            self._thread.start()
+        self._thread.join(seconds)
+        return not self._thread.is_alive()
+
+    def _work(self):
+        try:
+            with listening(self._listen):
+                self._outcome = _timed(*self._call)
+        except BaseException as error:
+            self._error = error
+
+    def _listen(self, text):
+        if self._cancelled:
+            raise _Cancelled
+        self.told = text
+
+    def result(self):
+        if self._error is not None:
+            raise self._error
+        return self._outcome
 
     def cancel(self):
-        pass
+        self._cancelled = True

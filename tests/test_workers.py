@@ -203,7 +203,7 @@ def test_two_systems_on_one_executor(ljat, caplog):
             for crew in crews:
                 crew.submit(i, "check_minimum", (energy, x))
         for i in range(50):
-            found = [crew.result(i)[0] for crew in crews]
+            found = [crew.result(i)[0][0] for crew in crews]
             assert found == ["not converged", "loss differs"]
     assert "failed" not in caplog.text
 
@@ -347,7 +347,7 @@ def test_a_manager_that_ends_and_a_pool_that_is_stuck(ljat, monkeypatch, caplog)
     monkeypatch.setattr(ProcessPool, "schedule", lose)
     with Crew(system, 2, timeout=1.0) as crew:
         crew.submit(0, "check_minimum", (0.0, np.zeros(NET.n_parameters)))
-        assert crew.result(0)[0] == "loss differs"
+        assert crew.result(0)[0][0] == "loss differs"
     assert "no job ended within 2 s" in caplog.text
     assert "its manager ended" in caplog.text
 

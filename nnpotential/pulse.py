@@ -1,0 +1,47 @@
+"""What a long piece of work is doing, told while it goes on."""
+
+import threading
+from contextlib import contextmanager
+from time import monotonic
+
+__all__ = ["listening", "tell"]
+
+_INTERVAL = 0.3  # seconds between two reports
+_here = threading.local()
+
+
+@contextmanager
+def listening(listener):
+    """Hear what the work in this thread tells within the block.
+
+    Parameters
+    ----------
+    listener : callable
+        ``listener(text)``, called now and then. What it raises ends the work.
+    """
+    before = getattr(_here, "listener", None), getattr(_here, "due", 0.0)
+    _here.listener, _here.due = listener, monotonic() + _INTERVAL
+    try:
+        yield
+    finally:
+        _here.listener, _here.due = before
+
+
+def tell(stage, evaluations, rms=None, of="gradient"):
+    """Say how far a stage of the work is; cheap enough for every step.
+
+    Parameters
+    ----------
+    stage : str
+    evaluations : int
+        Of the loss and its derivatives, so far.
+    rms : float, optional
+        Root mean square of the gradient, or of the force on a band.
+    of : {"gradient", "force"}
+    """
+    listener = getattr(_here, "listener", None)
+    if listener is None or monotonic() < _here.due:
+        return
+    _here.due = monotonic() + _INTERVAL
+    level = "" if rms is None else f"rms {of} {rms:.1e}, "
+    listener(f"{stage}, {level}{evaluations} evaluations")
