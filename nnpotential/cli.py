@@ -624,7 +624,7 @@ class _Reporter:
             # on a narrow terminal the bar goes first, then the end of the text
             self._bars = Progress(
                 TextColumn("{task.description:>18}", markup=False),
-                *([BarColumn()] if console.width >= 100 else []),
+                *([BarColumn(bar_width=16)] if console.width >= 100 else []),
                 MofNCompleteColumn(),
                 *([TimeElapsedColumn()] if console.width >= 60 else []),
                 TextColumn(

@@ -589,7 +589,7 @@ class Exploration:
 
 def _waiting(kind, seconds, told):
     """What to show of a job that takes its time."""
-    return f"{kind.replace('_', ' ')} for {seconds:.0f} s{': ' if told else ''}{told or ''}"
+    return f"{told or kind.replace('_', ' ')}, {seconds:.0f} s"
 
 
 def recheck(system, database, crew, report):

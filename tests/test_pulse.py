@@ -85,7 +85,7 @@ def test_progress_says_what_a_long_job_does(tmp_path, slow, ljat, monkeypatch):
     heard = []
     land.explore(lambda *progress: heard.append(progress))
     assert any(
-        stage == "quenches" and "quench for " in text and "walking, rms" in text
+        stage == "quenches" and text.startswith("walking, rms gradient 5.0e-01, ")
         for stage, _, _, text in heard
     )
 
