@@ -1,5 +1,6 @@
 """Checks of what the user gave; each names what is wrong and what would be right."""
 
+import os
 from difflib import get_close_matches
 from numbers import Real
 
@@ -18,6 +19,7 @@ __all__ = [
     "check_targets",
     "frozen",
     "label_hint",
+    "plain",
 ]
 
 
@@ -243,3 +245,14 @@ def _as_numbers(name, values, keep_float32=False):
         at = tuple(int(i) for i in np.argwhere(~np.isfinite(array))[0])
         raise InputError(f"{name} must be finite: entry {at} is {array[at]}")
     return array
+
+
+def plain(value):
+    """Settings without NumPy's types and paths, which TOML does not know."""
+    if isinstance(value, dict):
+        return {str(name): plain(entry) for name, entry in value.items()}
+    if isinstance(value, np.ndarray | np.generic):
+        value = value.tolist()
+    if isinstance(value, list | tuple):
+        return [plain(entry) for entry in value]
+    return os.fspath(value) if isinstance(value, os.PathLike) else value

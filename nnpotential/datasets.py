@@ -19,6 +19,7 @@ from .checks import (
     check_targets,
     frozen,
     label_hint,
+    plain,
 )
 from .errors import InputError
 from .files import atomic_write
@@ -93,6 +94,7 @@ class Dataset:
         if not isinstance(self.name, str):
             raise InputError(f"the name of a data set must be text, not {self.name!r}")
         try:
+            object.__setattr__(self, "details", plain(self.details))
             tomli_w.dumps(self.details)
         except (TypeError, ValueError, AttributeError) as error:
             raise InputError(f"the details of a data set must be plain values: {error}") from None

@@ -491,7 +491,7 @@ def _as_toml(search):
 def _settings(system, seed, search):
     return {
         "seed": seed,
-        "dataset": _plain(system.data.settings),
+        "dataset": system.data.settings,
         "network": {
             "layer_sizes": list(system.net.layer_sizes),
             "activation": system.net.activation,
@@ -504,17 +504,6 @@ def _settings(system, seed, search):
             **{name: version(name) for name in ("nnpotential", "pele", "numpy", "scipy")},
         },
     }
-
-
-def _plain(value):
-    """Settings without NumPy's types and paths, which TOML does not know."""
-    if isinstance(value, dict):
-        return {str(name): _plain(entry) for name, entry in value.items()}
-    if isinstance(value, np.ndarray | np.generic):
-        value = value.tolist()
-    if isinstance(value, list | tuple):
-        return [_plain(entry) for entry in value]
-    return os.fspath(value) if isinstance(value, os.PathLike) else value
 
 
 def _write_settings(path, settings):
