@@ -30,6 +30,7 @@ from .files import printable
 from .landscape import Landscape, check_same_settings, database_fault
 from .network import INITIALIZATIONS, MLP
 from .plots import COLOURS, check_colour
+from .pulse import listening
 from .verify import OUTCOMES
 
 __all__ = ["main"]
@@ -263,12 +264,13 @@ def explore(
             else f"{output} is no landscape to continue: name a DATASET to map one there"
         )
     else:
-        data = load_dataset(
-            dataset,
-            seed=0 if seed is None else seed,
-            regression=loss == "squared_error",
-            **asked["dataset"],
-        )
+        with _heard():
+            data = load_dataset(
+                dataset,
+                seed=0 if seed is None else seed,
+                regression=loss == "squared_error",
+                **asked["dataset"],
+            )
         sizes = [10] if sizes is None else sizes
         net = MLP([data.n_inputs, *sizes, data.n_outputs], **asked["network"])
         if output is None:
@@ -437,7 +439,10 @@ def dataset(
     """Make or inspect a data set."""
     if output is not None and output.suffix != ".npz":
         raise InputError(f"the output must be an npz file, not {output}")
-    data = load_dataset(name, n_train, n_test, seed, standardize=standardize, regression=regression)
+    with _heard():
+        data = load_dataset(
+            name, n_train, n_test, seed, standardize=standardize, regression=regression
+        )
     if output is not None:
         data.save(output)
     table = Table("", "training", "test", title=printable(data.name))
@@ -536,6 +541,25 @@ def _show(content):
         raise InputError(f"standard output cannot be written: {error.strerror}") from error
 
 
+@contextmanager
+def _heard():
+    """What the work within tells of itself, on standard error: a line, or one now and then."""
+    console, last = _Console(stderr=True), time.monotonic()
+
+    def listen(text):
+        nonlocal last
+        if time.monotonic() - last > _Reporter.interval:
+            last = time.monotonic()
+            _say(text)
+
+    if console.is_terminal and not console.is_dumb_terminal:
+        with console.status("") as status, listening(status.update):
+            yield
+    else:
+        with listening(listen):
+            yield
+
+
 def _mute(stream):
     """What is left in its buffer would fail again when Python ends."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
@@ -598,6 +622,8 @@ def _print_summary(figures):
         "seconds": ", ".join(f"{s:.1f} {stage}" for stage, s in figures["seconds"].items()),
     }
     for label, value in rows.items():
+        if value in ("", "-"):
+            continue  # nothing was found that has this figure
         table.add_row(label.replace("_", " "), str(value).replace("_", " "))
     _show(table)
     for remark in figures["remarks"]:
@@ -613,7 +639,7 @@ def _by_reason(total, failures):
 class _Reporter:
     """Progress on standard error: bars on a terminal, a line now and then elsewhere."""
 
-    _interval = 10.0  # seconds between lines
+    interval = 10.0  # seconds between lines
 
     def __init__(self):
         console = _Console(stderr=True)
@@ -652,7 +678,7 @@ class _Reporter:
             if stage not in self._tasks:
                 self._tasks[stage] = self._bars.add_task(label, text="")
             self._bars.update(self._tasks[stage], completed=done, total=total, text=text)
-        elif time.monotonic() - self._last > self._interval:
+        elif time.monotonic() - self._last > self.interval:
             self._last = time.monotonic()
             _say(f"{label}: {done} of {total}, {text}")
 

@@ -23,6 +23,7 @@ from .checks import (
 )
 from .errors import InputError
 from .files import atomic_write
+from .pulse import tell
 from .tables import read_table
 
 __all__ = ["DATASETS", "Dataset", "load_dataset"]
@@ -479,6 +480,7 @@ def _make_ljat(n, rng):
     X, y = np.empty((n, 3)), np.empty(n, dtype=np.int64)
     filled = 0
     while filled < n:
+        tell("making ljat", filled, unit=f"of {n} samples")
         start = rng.uniform(0, 2 * np.sqrt(3), 9)
         result = lbfgs_cpp(start, potential, tol=1e-6, nsteps=2000)
         if result.success and abs(result.energy - triangle) < 1e-3:

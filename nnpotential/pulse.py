@@ -27,21 +27,22 @@ def listening(listener):
         _here.listener, _here.due = before
 
 
-def tell(stage, evaluations, rms=None, of="gradient"):
+def tell(stage, done, rms=None, of="gradient", unit="evaluations"):
     """Say how far a stage of the work is; cheap enough for every step.
 
     Parameters
     ----------
     stage : str
-    evaluations : int
-        Of the loss and its derivatives, so far.
+    done : int
+        Evaluations of the loss and its derivatives so far, or another `unit`.
     rms : float, optional
         Root mean square of the gradient, or of the force on a band.
     of : {"gradient", "force"}
+    unit : str
     """
     listener = getattr(_here, "listener", None)
     if listener is None or monotonic() < _here.due:
         return
     _here.due = monotonic() + _INTERVAL
     level = "" if rms is None else f"rms {of} {rms:.1e}, "
-    listener(f"{stage}, {level}{evaluations} evaluations")
+    listener(f"{stage}, {level}{done} {unit}")
