@@ -39,7 +39,7 @@ from .storage import (
 from .verify import NOT_CHECKED, UNVERIFIED, is_duplicate, record_outcome
 from .workers import Crew, JobFailed
 
-__all__ = ["STAGES", "Exploration", "SearchSettings", "mark_for_repair", "outcomes", "recheck"]
+__all__ = ["STAGES", "Exploration", "SearchSettings", "outcomes", "recheck", "repair"]
 
 STAGES = ("minima", "connections")
 _HOPELESS = 100  # quenches without a minimum after which coverage will never come
@@ -670,16 +670,33 @@ def outcomes(database):
     ]
 
 
-def mark_for_repair(database):
-    """Make the points that failed verification what they would be if they came from outside.
+def repair(system, database, crew=None, on_progress=None):
+    """Polish, verify and merge every point that is not verified.
 
-    So they are polished, verified and merged at the next run. Those whose
-    curvature vanishes would only fail again. Does not commit.
+    Such are the points that failed, but for those whose curvature vanishes,
+    which would only fail again, and the points that plain pele or another
+    program stored.
+
+    Parameters
+    ----------
+    system : NNSystem
+    database : pele.storage.Database
+    crew : Crew, optional
+        Who does the work; by default this process.
+    on_progress : callable, optional
+        As for `Exploration`.
+
+    Returns
+    -------
+    list of (str, int, str)
+        As from `outcomes`.
     """
     for kind in (Minimum, TransitionState):
         for point in database.session.query(kind):
             if notes(point).get("verified") not in ("ok", "degenerate"):
                 _forget_verification(point)
+    Exploration(system, database, SearchSettings(), 0, on_progress).run(crew, stages=())
+    return outcomes(database)
 
 
 def _forget_verification(point):

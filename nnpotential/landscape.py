@@ -22,7 +22,8 @@ from .analysis import landscape_graph, remarks, summarise
 from .checks import check_choice, check_integer, check_number
 from .datasets import Dataset
 from .errors import InputError
-from .explore import STAGES, Exploration, SearchSettings, mark_for_repair, outcomes, recheck
+from .explore import STAGES, Exploration, SearchSettings, outcomes, recheck
+from .explore import repair as repair_points
 from .files import absolute, atomic_write, place_check, printable
 from .interrupts import uninterrupted
 from .network import MLP
@@ -308,9 +309,8 @@ class Landscape:
         with self._working():
             recheck(self.system, self.database, crew, report)
             if repair:
-                mark_for_repair(self.database)
                 crew = Crew(self.system, workers, executor, job_timeout)
-                self._exploration(on_progress).run(crew, stages=())
+                repair_points(self.system, self.database, crew, on_progress)
         return outcomes(self.database)
 
     def graph(self):

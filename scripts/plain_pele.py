@@ -10,8 +10,7 @@ from pele.utils.disconnectivity_graph import DisconnectivityGraph
 
 import nnpotential as nnp
 from nnpotential.analysis import landscape_graph
-from nnpotential.explore import recheck
-from nnpotential.workers import Crew
+from nnpotential.explore import repair
 
 data = nnp.load_dataset("ljat", n_train=100, n_test=1000, seed=0)
 net = nnp.MLP([data.n_inputs, 5, data.n_outputs])
@@ -32,9 +31,9 @@ for _ in range(30):
     system.get_double_ended_connect(min1, min2, database, verbosity=0).connect()
 print(database.number_of_transition_states(), "transition states")
 
-# verification, as `nnpotential verify` does it
-outcomes = [outcome for *_, outcome, _ in recheck(system, database, Crew(system))]
-print(sum(outcome != "ok" for outcome in outcomes), "points failed")
+# all of it polished, verified and merged, as `nnpotential verify --repair` does it
+outcomes = repair(system, database)
+print(sum(outcome != "ok" for *_, outcome in outcomes), "points failed")
 
 # pele's database2graph would do as well, but draws degenerate rearrangements too
 graph = DisconnectivityGraph(landscape_graph(database), nlevels=30, order_by_energy=True)
