@@ -26,7 +26,8 @@ __all__ = ["newton", "quench"]
 _SLICE = 0.1  # seconds of L-BFGS at a time
 _PATIENCE = 20  # Newton steps' worth of gradients that L-BFGS may spend instead
 _LINGER = 300  # Newton steps at a point whose loss has converged, but not its coordinates
-_FALL = 30, 1e-6  # so many of them that lower the loss so far lead to infinity
+_DOUBT = 3  # so many of them may mean a flat valley that rounding tilts
+_FALL = 30, 1e-6  # so many that lower the loss so far lead to infinity
 _SHIFTS = 10  # Cholesky factorisations before the eigenvectors decide
 
 
@@ -168,7 +169,7 @@ def newton(x, potential, zero_modes, *, scales=NATS, max_radius=1.0, nsteps=3000
                 energy_then = here.energy
             if arrived and here.is_definite():
                 success, message = True, "converged"
-            elif arrived or lingering == 3 or not here.looks_definite():
+            elif arrived or lingering == _DOUBT or not here.looks_definite():
                 modes = here.spectrum()
                 modes.complete()
                 if modes.is_flat(scales):

@@ -16,6 +16,8 @@ from math import factorial, lgamma, log
 import numpy as np
 from scipy.optimize import linear_sum_assignment
 
+from .stationary import NATS
+
 __all__ = ["IDLE_UNIT", "Operation", "Symmetry"]
 
 IDLE_UNIT = "a unit without effect leaves its own bias undetermined"
@@ -62,7 +64,7 @@ class Symmetry:
         loss="cross_entropy",
         regularization=1e-4,
         regularize_bias=True,
-        tolerance=1e-5,
+        tolerance=NATS.tolerance,
     ):
         self.net = net
         self.tolerance = tolerance
