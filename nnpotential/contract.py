@@ -1,0 +1,289 @@
+"""What a system must give. The engine knows this, and nothing else of a system."""
+
+from abc import ABC, abstractmethod
+from contextlib import redirect_stdout
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+from pele.potentials import BasePotential
+from pele.systems import BaseSystem
+
+from .errors import InputError
+
+__all__ = [
+    "Adapted",
+    "Identity",
+    "LandscapePotential",
+    "LandscapeSystem",
+    "Measure",
+    "Scales",
+    "adapt",
+    "check_system",
+]
+
+
+@dataclass(frozen=True)
+class Scales:
+    """What is small on a landscape, in its own units.
+
+    Parameters
+    ----------
+    energy : float
+        A typical difference of energies: 1 for cross-entropy in nats, the
+        variance of the targets for squared error, the depth of a pair for atoms.
+    tolerance : float
+        Largest difference of a coordinate between two identical points.
+    """
+
+    energy: float = 1.0
+    tolerance: float = 1e-5
+
+    @property
+    def rms(self):
+        """Largest rms gradient of a converged point."""
+        return 1e-9 * self.energy
+
+    @property
+    def energy_error(self):
+        """Largest ``g^T |H|^-1 g / 2`` of a converged point."""
+        return 1e-12 * self.energy
+
+    @property
+    def step(self):
+        """Largest component of the Newton step at a converged point.
+
+        It bounds the error of the coordinates, on which identity rests: under
+        a weak penalty an energy error of 1e-12 leaves them open by 1e-2.
+        """
+        return 0.1 * self.tolerance
+
+    @property
+    def energy_window(self):
+        """Energies of two identical points differ by less, distinct points may as well."""
+        return 1e-9 * self.energy
+
+    @property
+    def flat(self):
+        """A point without a curvature above this lies on a plateau, as at infinity."""
+        return 1e-16 * self.energy
+
+    def rounding(self, energy):
+        """Changes of an energy of this size that may be rounding."""
+        return 1e-14 * (abs(energy) + self.energy)
+
+
+class LandscapePotential(Protocol):
+    """A pele potential with its Hessian, products of it, and batches. See `adapt`."""
+
+    def getEnergy(self, x):
+        """The energy at `x`, shape (n,)."""
+
+    def getGradient(self, x):
+        """The gradient at `x`, shape (n,)."""
+
+    def getEnergyGradient(self, x):
+        """Energy and gradient."""
+
+    def getHessian(self, x):
+        """The Hessian at `x`, shape (n, n)."""
+
+    def getEnergyGradientHessian(self, x):
+        """Energy, gradient and Hessian."""
+
+    def hessian_vector_product(self, x, v):
+        """The Hessian at `x` times one vector, shape (n,), or several as rows."""
+
+    def energies_gradients(self, X):
+        """Energies and gradients of a batch of points, rows of `X`."""
+
+
+class Adapted(BasePotential):
+    """Any pele potential as a `LandscapePotential`, by loops and ``H @ v``.
+
+    Parameters
+    ----------
+    native : pele potential
+        With an analytic Hessian, for accuracy.
+
+    Attributes
+    ----------
+    native
+        What pele's compiled optimisers run on without Python in between.
+    """
+
+    def __init__(self, native):
+        self.native = native
+
+    def getEnergy(self, x):
+        return self.native.getEnergy(x)
+
+    def getEnergyGradient(self, x):
+        return self.native.getEnergyGradient(x)
+
+    def getGradient(self, x):
+        return self.native.getEnergyGradient(x)[1]
+
+    def getEnergyGradientHessian(self, x):
+        energy, gradient, hessian = self.native.getEnergyGradientHessian(x)
+        return energy, gradient, np.asarray(hessian).reshape(x.size, x.size)
+
+    def getHessian(self, x):
+        return self.getEnergyGradientHessian(x)[2]
+
+    def hessian_vector_product(self, x, v):
+        return np.asarray(v) @ self.getHessian(x)
+
+    def energies_gradients(self, X):
+        parts = [self.native.getEnergyGradient(x) for x in X]
+        return np.array([e for e, _ in parts]), np.array([g for _, g in parts])
+
+
+def adapt(potential):
+    """A pele potential as a `LandscapePotential`: itself, if it is one, else `Adapted`."""
+    whole = all(hasattr(potential, m) for m in ("hessian_vector_product", "energies_gradients"))
+    return potential if whole else Adapted(potential)
+
+
+class Identity(ABC):
+    """When two points are one: the symmetry of a system.
+
+    Attributes
+    ----------
+    tolerance : float
+        Largest difference of a coordinate between two identical points.
+    """
+
+    tolerance: float
+
+    @abstractmethod
+    def are_same(self, x1, x2):
+        """Whether a symmetry operation maps `x2` onto `x1`: exact, never by energy alone."""
+
+    @abstractmethod
+    def align(self, x1, x2, quick=False):
+        """An image of `x2` near `x1`: distance and image, the same for the same arguments.
+
+        With `quick` one good enough to rank pairs by their distance.
+        """
+
+    def align_second(self, x1, x2):
+        """Another image of `x2`, as from `align`: another way between the two, or None."""
+        return None
+
+    @abstractmethod
+    def zero_modes(self, x):
+        """Orthonormal directions at `x` in which the energy never changes, shape (n, k)."""
+
+    def barren_modes(self, x):
+        """Orthonormal directions that no path need follow, shape (n, k); the zero modes in them."""
+        return self.zero_modes(x)
+
+    @abstractmethod
+    def n_self_images(self, x):
+        """Number of operations that leave `x` as it is, a Python int."""
+
+    def free_modes(self, x):
+        """Flat directions at `x` that are no symmetry: {why, a sentence: columns}."""
+        return {}
+
+
+@dataclass(frozen=True)
+class Measure:
+    """What a minimum may be coloured by.
+
+    Parameters
+    ----------
+    function : callable
+        ``f(x) -> float``.
+    label : str
+    unit : str
+        Empty for pure numbers.
+    """
+
+    function: object
+    label: str
+    unit: str = ""
+
+    @property
+    def axis(self):
+        """Label and unit."""
+        return f"{self.label} ({self.unit})" if self.unit else self.label
+
+
+class LandscapeSystem(BaseSystem, ABC):
+    """A pele system that the engine can search.
+
+    Attributes
+    ----------
+    kind : str
+        Its name in `settings.toml`, by which a landscape finds the class again.
+    potential : LandscapePotential
+    identity : Identity
+    scales : Scales
+    n_dof : int
+        Length of a coordinate vector.
+    starts : dict
+        The sources of random starts: ``name: f(rng) -> x``.
+    measures : dict
+        ``name: Measure``.
+    energy_label : str
+        With its unit, for axes and tables.
+    """
+
+    kind: str
+    energy_label = "energy"
+
+    def __init__(self):
+        with redirect_stdout(None):  # pele remarks on its own defaults
+            super().__init__()
+        self.measures = {}
+
+    @abstractmethod
+    def describe(self):
+        """Sections of `settings.toml`, from which `load` makes the system again."""
+
+    def save(self, directory):
+        """Write what else `load` needs into a directory; by default nothing."""
+
+    @classmethod
+    @abstractmethod
+    def load(cls, directory, settings):
+        """The system that `save` and `describe` left."""
+
+
+_PARTS = {
+    "potential": ("getEnergyGradient", "getEnergyGradientHessian", "hessian_vector_product"),
+    "identity": ("are_same", "align", "zero_modes", "barren_modes", "n_self_images"),
+    "scales": ("energy", "tolerance"),
+    "n_dof": (),
+    "starts": ("items",),
+    "measures": ("items",),
+    "energy_label": (),
+    "kind": (),
+    "describe": (),
+    "load": (),
+}
+
+
+def check_system(system):
+    """Refuse a system that lacks part of the contract.
+
+    Raises
+    ------
+    InputError
+        That names every part that is missing.
+    """
+    missing = []
+    for part, members in _PARTS.items():
+        found = getattr(system, part, None)
+        if found is None:
+            missing.append(part)
+        else:
+            missing += [f"{part}.{member}" for member in members if not hasattr(found, member)]
+    if not missing and not system.starts:
+        missing.append("a source of random starts (starts is empty)")
+    if missing:
+        raise InputError(
+            f"{type(system).__name__} is no system to search: it lacks {', '.join(missing)}"
+        )
