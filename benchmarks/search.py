@@ -102,7 +102,7 @@ class Case:
             ends.add(minimize(system.get_random_configuration()).coords)
         pairs = []
         for (_, x1), (_, x2) in combinations(ends.distinct, 2):
-            distance, image = system.symmetry.align(x1, x2)
+            distance, image = system.identity.align(x1, x2)
             pairs.append((distance, x1, image))
         pairs.sort(key=lambda pair: pair[0])
         return np.array([pair[1:] for pair in pairs])
@@ -115,7 +115,7 @@ class Points:
     """Stationary points that pass the check, images of one counted once."""
 
     def __init__(self, system, index):
-        self.potential, self.symmetry = system.potential, system.symmetry
+        self.potential, self.symmetry = system.potential, system.identity
         self.index = index
         self.n_verified = 0
         self.distinct = []  # (loss, coords)

@@ -11,6 +11,16 @@ _HOMES = {
     "NNPotential": "potential",
     "NNSystem": "system",
     "Symmetry": "symmetry",
+    "LandscapeSystem": "contract",
+    "Identity": "contract",
+    "Scales": "contract",
+    "Measure": "contract",
+    "adapt": "contract",
+    "register": "registry",
+    "LennardJonesCluster": "systems.clusters",
+    "BinaryLennardJones": "systems.glass",
+    "LinearAutoencoder": "systems.functions",
+    "EggBox": "systems.functions",
     "load_dataset": "datasets",
 }
 

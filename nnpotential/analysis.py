@@ -5,7 +5,6 @@ from collections import Counter
 import networkx as nx
 import numpy as np
 from pele.storage import Minimum, TransitionState
-from scipy.special import log_softmax, softmax
 
 from .journal import Journal
 from .sessions import snapshot
@@ -16,7 +15,6 @@ from .verify import UNVERIFIED
 __all__ = [
     "barriers_to_lowest",
     "coverage",
-    "generalisation",
     "landscape_graph",
     "remarks",
     "summarise",
@@ -117,50 +115,6 @@ def coverage(hits):
     }
 
 
-def generalisation(system, coords):
-    """Train and test loss, accuracy and AUC of one set of parameters.
-
-    Parameters
-    ----------
-    system : NNSystem
-    coords : ndarray, shape (n_parameters,)
-
-    Returns
-    -------
-    dict
-        ``train_loss`` and ``test_loss`` without the L2 term, in nats per
-        sample for cross-entropy; for classification also ``test_accuracy``
-        and ``test_auc`` (one class against the rest, mean over classes). None
-        where the test set does not define a figure.
-    """
-    from sklearn.metrics import roc_auc_score  # a second that the rest can do without
-
-    data = system.data
-    figures = {}
-    for part, X, y in (
-        ("train", data.X_train, data.y_train),
-        ("test", data.X_test, data.y_test),
-    ):
-        figures[f"{part}_loss"] = None
-        if len(X):
-            f = system.net.outputs(coords, X)
-            if system.settings.loss == "cross_entropy":
-                loss = -log_softmax(f, axis=1)[np.arange(len(y)), y].mean()
-            else:
-                loss = ((f - y) ** 2).mean()
-            figures[f"{part}_loss"] = float(loss)
-    if system.settings.loss == "cross_entropy":
-        figures["test_accuracy"] = figures["test_auc"] = None
-        if len(data.X_test):
-            p = softmax(f, axis=1)
-            figures["test_accuracy"] = float((p.argmax(axis=1) == y).mean())
-            # without every class in the test set the AUC is not defined
-            if len(np.unique(y)) == data.n_outputs:
-                score = p[:, 1] if data.n_outputs == 2 else p
-                figures["test_auc"] = float(roc_auc_score(y, score, multi_class="ovr"))
-    return figures
-
-
 def summarise(database):
     """The figures of a landscape, all plain numbers.
 
@@ -238,7 +192,7 @@ def remarks(system, figures):
 
     Parameters
     ----------
-    system : NNSystem
+    system : LandscapeSystem
     figures : dict
         From `summarise`.
 

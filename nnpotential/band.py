@@ -17,7 +17,7 @@ class Band(NEB):
     Parameters
     ----------
     path : sequence of ndarray
-    potential : NNPotential
+    potential : LandscapePotential
         Anything with `energies_gradients`.
     **kwargs
         As for pele's class. A `distance` of its own, `with_springenergy` or

@@ -9,6 +9,7 @@ import time
 import warnings
 from collections import Counter
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from pickle import UnpicklingError
 from typing import Annotated
@@ -22,15 +23,17 @@ from sqlalchemy.exc import DatabaseError
 from threadpoolctl import threadpool_limits
 
 from . import __version__
-from .checks import check_choice
 from .datasets import DATASETS, load_dataset
 from .errors import InputError
 from .explore import SearchSettings
 from .files import printable
+from .generalisation import MEASURES
 from .landscape import Landscape, check_same_settings, database_fault
 from .network import INITIALIZATIONS, MLP
-from .plots import COLOURS, check_colour
+from .plots import check_colour
 from .pulse import listening
+from .registry import named_system
+from .system import NNSystem
 from .verify import OUTCOMES
 
 __all__ = ["main"]
@@ -132,7 +135,9 @@ JobTimeout = Annotated[
 ]
 Colour = Annotated[
     str | None,
-    typer.Option(metavar="WHAT", help=f"Colour the branches by one of: {', '.join(COLOURS)}."),
+    typer.Option(
+        metavar="WHAT", help=f"Colour the branches by a measure: of networks {', '.join(MEASURES)}."
+    ),
 ]
 
 
@@ -253,8 +258,6 @@ def explore(
         ),
         **_given(seed=seed),
     }
-    if colour is not None:
-        check_choice("colour", colour, tuple(COLOURS))
     if output is not None and (output / "settings.toml").is_file():
         land = _continued(output, dataset, sizes, asked)
     elif dataset is None:
@@ -264,26 +267,17 @@ def explore(
             else f"{output} is no landscape to continue: name a DATASET to map one there"
         )
     else:
-        with _heard():
-            data = load_dataset(
-                dataset,
-                seed=0 if seed is None else seed,
-                regression=loss == "squared_error",
-                **asked["dataset"],
-            )
-        sizes = [10] if sizes is None else sizes
-        net = MLP([data.n_inputs, *sizes, data.n_outputs], **asked["network"])
-        if output is None:
-            shape = "x".join(map(str, sizes)) or "none"
-            output = Path("runs") / f"{Path(data.name).stem}-{shape}-{len(data.X_train)}"
+        seed = 0 if seed is None else seed
+        system, name = _named(dataset, seed, sizes, asked)
+        output = Path("runs") / name if output is None else output
         if (output / "settings.toml").is_file():
             land = _continued(output, dataset, sizes, asked)
         else:
-            SearchSettings(**search).check_workers(workers)
-            land = Landscape.create(
-                output, net, data, seed=0 if seed is None else seed, **asked["potential"], **search
-            )
-    _say(f"landscape: {output} ({_describe(land.settings)})")
+            SearchSettings(**search).of(system).check_workers(workers)
+            if colour is not None:
+                check_colour(colour, system)
+            land = Landscape.create(output, system, seed=seed, **search)
+    _say(f"landscape: {output} ({land.system}, seed {land.settings['seed']})")
     if colour is not None:
         check_colour(colour, land.system)
     with _Reporter() as reporter:
@@ -297,17 +291,44 @@ def explore(
     _end(land, figures, colour)
 
 
+def _named(dataset, seed, sizes, asked):
+    """The system that DATASET and the options of networks mean, and the name of its directory."""
+    system = named_system(dataset, seed)
+    if system is not None:
+        for name, given in {"hidden": sizes, **asked["dataset"], **asked["network"]}.items():
+            if given is not None:
+                option = f"--{name.replace('_', '-')}"
+                raise InputError(f"{option} is for networks; {dataset} is none")
+        return system, dataset
+    with _heard():
+        data = load_dataset(
+            dataset,
+            seed=seed,
+            regression=asked["potential"].get("loss") == "squared_error",
+            **asked["dataset"],
+        )
+    sizes = [10] if sizes is None else sizes
+    net = MLP([data.n_inputs, *sizes, data.n_outputs], **asked["network"])
+    data = replace(data, name=printable(data.name))
+    shape = "x".join(map(str, sizes)) or "none"
+    system = NNSystem(net, data, seed=seed, **asked["potential"])
+    return system, f"{Path(data.name).stem}-{shape}-{len(data.X_train)}"
+
+
 def _continued(output, dataset, sizes, asked):
     """Open a landscape to go on with, having compared what was asked for."""
     land = Landscape.open(output)
     found = land.settings
-    if dataset is not None:
+    system = None if dataset is None else named_system(dataset)
+    if system is not None:
+        asked |= {"system": {"kind": system.kind}, **system.describe()}
+    elif dataset is not None:
         asked["dataset"]["name"] = printable(Path(dataset).name)
     if sizes is not None:
-        ends = found["network"]["layer_sizes"]
-        asked["network"]["layer_sizes"] = [ends[0], *sizes, ends[-1]]
+        ends = found.get("network", {}).get("layer_sizes", ())
+        asked["network"]["layer_sizes"] = [*ends[:1], *sizes, *ends[-1:]]
     check_same_settings(output, found, asked)
-    if dataset is not None and dataset not in DATASETS and Path(dataset).exists():
+    if asked["dataset"].get("name") and dataset not in DATASETS and Path(dataset).exists():
         recorded = found["dataset"]
         with _silent(logging.getLogger(load_dataset.__module__)):  # all has been said before
             data = load_dataset(
@@ -461,19 +482,6 @@ def dataset(
         _say(f"written: {output}")
 
 
-def _describe(settings):
-    """The settings that define a landscape, in one line."""
-    data, network, potential = (settings[k] for k in ("dataset", "network", "potential"))
-    sizes = "-".join(map(str, network["layer_sizes"]))
-    parts = [f"{data['name']} N={data['n_train']}", f"{sizes} {network['activation']}"]
-    if not network["bias"]:
-        parts.append("no biases")
-    parts.append(f"{potential['loss']}, regularization {potential['regularization']:g}")
-    if network["bias"] and not potential["regularize_bias"]:
-        parts.append("biases not regularized")
-    return ", ".join([*parts, f"seed {settings['seed']}"])
-
-
 @contextmanager
 def _logged(logger):
     handler = logging.StreamHandler(sys.stderr)
@@ -593,8 +601,6 @@ def _print_summary(figures):
     def number(value):
         return "-" if value is None else f"{value:.6g}"
 
-    loss = figures["settings"]["potential"]["loss"]
-    unit = "nats per sample" if loss == "cross_entropy" else "squared error"
     table = Table(show_header=False)
     table.add_column()
     table.add_column(justify="right")
@@ -605,8 +611,8 @@ def _print_summary(figures):
         "minima connected to the lowest": "-"
         if figures["share_connected"] is None
         else f"{100 * figures['share_connected']:.1f} %, {figures['n_unconnected']} are not",
-        f"lowest loss ({unit})": number(figures["lowest_loss"]),
-        "median loss": number(figures["losses"].get("0.5")),
+        f"lowest {figures['energy_label']}": number(figures["lowest_loss"]),
+        "median": number(figures["losses"].get("0.5")),
         "median barrier to the lowest": number(figures["barriers"].get("0.5")),
         "degenerate minima, counted nowhere": figures["degenerate_minima"]["n"],
         "failed quenches": _by_reason(figures["failed_quenches"], figures["failures"]),

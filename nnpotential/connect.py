@@ -16,8 +16,8 @@ from .storage import store_minimum, store_transition_state
 
 __all__ = [
     "STRATEGIES",
-    "NNDoubleEndedConnect",
-    "NNLocalConnect",
+    "ExactDoubleEndedConnect",
+    "ExactLocalConnect",
     "connect_pair",
     "polish_transition_state",
     "single_ended",
@@ -31,7 +31,7 @@ _UPHILL = 0.2
 _POLISH = 0.1  # longest step of the refinement of a transition state that is nearly one
 
 
-class NNLocalConnect(LocalConnect):
+class ExactLocalConnect(LocalConnect):
     """One band between two minima, its maxima refined by eigenvector following.
 
     pele's refinement screens for a second unstable mode with an absolute
@@ -43,7 +43,7 @@ class NNLocalConnect(LocalConnect):
     ----------
     pot : NNPotential
     mindist : callable
-    symmetry : Symmetry
+    identity : Identity
     scales : Scales
     known : list, optional
         Triples found before; new ones are added. A transition state among
@@ -59,7 +59,7 @@ class NNLocalConnect(LocalConnect):
         self,
         pot,
         mindist,
-        symmetry,
+        identity,
         *,
         scales=NATS,
         known=None,
@@ -68,14 +68,14 @@ class NNLocalConnect(LocalConnect):
         **kwargs,
     ):
         super().__init__(pot, mindist, create_neb=create_neb, **kwargs)
-        self.symmetry = symmetry
+        self.identity = identity
         self._refine = Refinement(
-            pot, symmetry, scales, self.tsSearchParams, self.pushoff_params, known, failures
+            pot, identity, scales, self.tsSearchParams, self.pushoff_params, known, failures
         )
 
     def connect(self, min1, min2):
         distance, _, _ = self.mindist(min1.coords, min2.coords)
-        if distance <= self.symmetry.tolerance:
+        if distance <= self.identity.tolerance:
             self.res.success = False
             return self.res
         return super().connect(min1, min2)
@@ -96,7 +96,7 @@ class NNLocalConnect(LocalConnect):
         return bool(self.res.new_transition_states)
 
 
-class NNDoubleEndedConnect(DoubleEndedConnect):
+class ExactDoubleEndedConnect(DoubleEndedConnect):
     """pele's `DoubleEndedConnect` with exact identity of points.
 
     Degenerate rearrangements, which pele drops, are stored as transition
@@ -106,12 +106,12 @@ class NNDoubleEndedConnect(DoubleEndedConnect):
     ----------
     min1, min2, pot, mindist, database
         As for pele's class.
-    symmetry : Symmetry
+    identity : Identity
     scales : Scales
     band_mindist : callable, optional
         Aligns the ends of a band in place of `mindist`.
     failures : list, optional
-        As for `NNLocalConnect`.
+        As for `ExactLocalConnect`.
     **kwargs
         As for pele's class.
     """
@@ -123,23 +123,23 @@ class NNDoubleEndedConnect(DoubleEndedConnect):
         pot,
         mindist,
         database,
-        symmetry,
+        identity,
         *,
         scales=NATS,
         band_mindist=None,
         failures=None,
         **kwargs,
     ):
-        self.symmetry = symmetry
+        self.identity = identity
         self.band_mindist = band_mindist or mindist
         self._shared = {"scales": scales, "known": [], "failures": failures}
         super().__init__(min1, min2, pot, mindist, database, **kwargs)
 
     def _getLocalConnectObject(self):
-        return NNLocalConnect(
+        return ExactLocalConnect(
             self.pot,
             self.band_mindist,
-            self.symmetry,
+            self.identity,
             **self._shared,
             **self.local_connect_params,
         )
@@ -150,11 +150,11 @@ class NNDoubleEndedConnect(DoubleEndedConnect):
             return False
         minima = []
         for ret in (min_ret1, min_ret2):
-            minimum, _ = store_minimum(self.database, self.symmetry, ret.energy, ret.coords)
+            minimum, _ = store_minimum(self.database, self.identity, ret.energy, ret.coords)
             minima.append(minimum)
         ts, _ = store_transition_state(
             self.database,
-            self.symmetry,
+            self.identity,
             ts_ret.energy,
             ts_ret.coords,
             *minima,
@@ -180,7 +180,7 @@ def connect_pair(system, x1, x2, strategy="standard", failures=None):
 
     Parameters
     ----------
-    system : NNSystem
+    system : LandscapeSystem
     x1, x2 : ndarray, shape (n_parameters,)
     strategy : str
         One of `STRATEGIES`: "standard"; for pairs that this does not connect
@@ -203,12 +203,12 @@ def connect_pair(system, x1, x2, strategy="standard", failures=None):
         For an unknown strategy.
     """
     check_choice("strategy", strategy, STRATEGIES)
-    same = system.symmetry.are_same
+    same = system.identity.are_same
     if same(x1, x2):
         return []
     stops = [x1, x2]
     if strategy == "midpoint":
-        _, image = system.symmetry.align(x1, x2)
+        _, image = system.identity.align(x1, x2)
         middle = system.get_minimizer()(0.5 * (x1 + image))
         if not middle.success or any(same(middle.coords, x) for x in stops):
             return []
@@ -217,7 +217,7 @@ def connect_pair(system, x1, x2, strategy="standard", failures=None):
     scratch = Database(accuracy=system.scales.energy_window)
     scratch.session.expire_on_commit = False
     minima = [
-        store_minimum(scratch, system.symmetry, system.potential.getEnergy(x), x)[0] for x in stops
+        store_minimum(scratch, system.identity, system.potential.getEnergy(x), x)[0] for x in stops
     ]
     scratch.session.commit()
     options = _options(system, strategy)
@@ -242,10 +242,10 @@ def connect_pair(system, x1, x2, strategy="standard", failures=None):
 def _options(system, strategy):
     """What a strategy changes in the parameters of the double-ended search."""
     if strategy == "alignment":
-        symmetry = system.symmetry
+        identity = system.identity
 
         def mindist(x1, x2):
-            distance, image = symmetry.align_second(x1, x2)
+            distance, image = identity.align_second(x1, x2) or identity.align(x1, x2)
             return distance, x1, image
 
         return {"band_mindist": mindist}
@@ -262,7 +262,7 @@ def single_ended(system, x, mode, side, failures=None):
 
     Parameters
     ----------
-    system : NNSystem
+    system : LandscapeSystem
     x : ndarray, shape (n_parameters,)
         A minimum.
     mode : int
@@ -285,7 +285,7 @@ def single_ended(system, x, mode, side, failures=None):
         If there is no such mode or side.
     """
     x = np.asarray(x, dtype=float)
-    left_out = system.symmetry.penalty_modes
+    left_out = system.identity.barren_modes(x)
     n = x.size - left_out.shape[1]
     if check_integer("mode", mode, 0) >= n:
         raise InputError(f"mode must be below {n}, not {mode}")
@@ -310,7 +310,7 @@ def polish_transition_state(system, x, direction, failures=None):
 
     Parameters
     ----------
-    system : NNSystem
+    system : LandscapeSystem
     x : ndarray, shape (n_parameters,)
     direction : ndarray, shape (n_parameters,), or None
         Its unstable mode, where that is known.
@@ -337,7 +337,7 @@ def _refined(system, x, direction, search, failures):
     local = system.params.double_ended_connect.local_connect_params
     refine = Refinement(
         system.potential,
-        system.symmetry,
+        system.identity,
         system.scales,
         search,
         local.pushoff_params,
@@ -357,17 +357,17 @@ class Refinement:
 
     Parameters
     ----------
-    potential : NNPotential
-    symmetry : Symmetry
+    potential : LandscapePotential
+    identity : Identity
     scales : Scales
     search, pushoff : dict
         Options of `find_transition_state` and of `descend`.
     known, failures
-        As for `NNLocalConnect`.
+        As for `ExactLocalConnect`.
     """
 
-    def __init__(self, potential, symmetry, scales, search, pushoff, known=None, failures=None):
-        self._potential, self._symmetry, self._scales = potential, symmetry, scales
+    def __init__(self, potential, identity, scales, search, pushoff, known=None, failures=None):
+        self._potential, self._identity, self._scales = potential, identity, scales
         self._search, self._pushoff = search, pushoff
         self._known = [] if known is None else known
         self._failures = [] if failures is None else failures
@@ -380,13 +380,12 @@ class Refinement:
         candidate, direction : ndarray, shape (n_parameters,)
             Where to begin, and which direction to follow at first.
         """
-        symmetry, own = self._symmetry, self._symmetry.penalty_modes
-        # along the penalty's own modes nothing is stationary but the origin, and no path leads
+        identity, own = self._identity, self._identity.barren_modes(candidate)
         candidate = candidate - own @ (own.T @ candidate)
         found = find_transition_state(
             candidate,
             self._potential,
-            own,
+            identity.barren_modes,
             scales=self._scales,
             direction=direction,
             **self._search,
@@ -396,14 +395,14 @@ class Refinement:
             return None
         for triple in self._known:
             near = abs(triple[0].energy - found.energy) <= self._scales.energy_window
-            if near and symmetry.are_same(triple[0].coords, found.coords):
+            if near and identity.are_same(triple[0].coords, found.coords):
                 return triple
         ends = [
             descend(
                 found.coords,
                 side * found.eigenvec,
                 self._potential,
-                symmetry.zero_modes,
+                identity.zero_modes,
                 scales=self._scales,
                 **self._pushoff,
             )

@@ -8,7 +8,7 @@ anywhere goes on where it was.
 """
 
 from collections import Counter, deque
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from functools import lru_cache, partial
 from itertools import islice
 from time import perf_counter
@@ -23,7 +23,6 @@ from .checks import check_choice, check_integer, check_number
 from .errors import InputError
 from .interrupts import uninterrupted
 from .journal import Journal
-from .network import INITIALIZATIONS
 from .pairs import Attempts, missing_connection, trapped_connection
 from .storage import (
     OUTSIDE,
@@ -71,8 +70,8 @@ class SearchSettings:
         coverage is at least this; below 1. Where a hundred quenches found no
         minimum it is given up.
     initializations : sequence of str
-        How random starts of quenches are drawn, in turn; see
-        `MLP.random_parameters`.
+        How random starts of quenches are drawn, in turn; names among the
+        `starts` of the system, by default all.
     basin_hopping_runs : int
         Basin-hopping runs, each from a random start of its own.
     basin_hopping_steps : int
@@ -92,7 +91,7 @@ class SearchSettings:
 
     quenches: int = 100
     until_coverage: float = 0.0
-    initializations: tuple = INITIALIZATIONS
+    initializations: tuple | None = None
     basin_hopping_runs: int = 5
     basin_hopping_steps: int = 20
     connection_attempts: int = 6
@@ -112,6 +111,8 @@ class SearchSettings:
             lambda share: 0 <= share < 1,
         )
         object.__setattr__(self, "until_coverage", coverage)
+        if self.initializations is None:
+            return
         try:
             names = () if isinstance(self.initializations, str) else tuple(self.initializations)
         except TypeError:
@@ -120,8 +121,22 @@ class SearchSettings:
             raise InputError(
                 f"initializations must be a list of names, not {self.initializations!r}"
             )
-        names = tuple(check_choice("initialization", name, INITIALIZATIONS) for name in names)
         object.__setattr__(self, "initializations", names)
+
+    def of(self, system):
+        """The settings for a system, whose starts are named; by default all of them.
+
+        Raises
+        ------
+        InputError
+            If it has no start of a name.
+        """
+        starts = tuple(system.starts)
+        names = starts if self.initializations is None else self.initializations
+        return replace(
+            self,
+            initializations=tuple(check_choice("initialization", name, starts) for name in names),
+        )
 
     def check_workers(self, workers):
         """Refuse more workers than there are jobs under way."""
@@ -137,7 +152,7 @@ class Exploration:
 
     Parameters
     ----------
-    system : NNSystem
+    system : LandscapeSystem
     database : pele.storage.Database
         Holds what is found, and the journal of the work.
     search : SearchSettings
@@ -150,7 +165,7 @@ class Exploration:
     def __init__(self, system, database, search, seed, on_progress=None):
         self.system = system
         self.database = database
-        self.search = search
+        self.search = search.of(system)
         self.seed = seed
         self._report = on_progress or (lambda stage, done, total, text: None)
         self.journal = Journal(database)
@@ -352,9 +367,11 @@ class Exploration:
         return "connect", *pair, purpose
 
     def _next_soft_mode(self):
-        curved = self.system.net.n_parameters - self.system.symmetry.penalty_modes.shape[1]
+        if self.search.soft_modes == 0:
+            return None
         for i in sorted(self._graph):
-            for mode in range(min(self.search.soft_modes, curved)):
+            barren = self.system.identity.barren_modes(self._coords(i)).shape[1]
+            for mode in range(min(self.search.soft_modes, self.system.n_dof - barren)):
                 for side in (1, -1):
                     if (i, mode, side) not in self._followed:
                         self._followed.add((i, mode, side))
@@ -365,7 +382,7 @@ class Exploration:
         pair = (min(i, j), max(i, j))
         if pair not in self._distances:
             x1, x2 = (self._coords(k) for k in pair)
-            self._distances[pair] = self.system.symmetry.align(x1, x2, n_starts=1)[0]
+            self._distances[pair] = self.system.identity.align(x1, x2, quick=True)[0]
         return self._distances[pair]
 
     def _arguments(self, job):
@@ -430,7 +447,7 @@ class Exploration:
             record_outcome(minimum, "not converged")
             return 0
         [(energy, coords)] = minima
-        same = find_point(self.database, self.system.symmetry, Minimum, energy, coords, minimum)
+        same = find_point(self.database, self.system.identity, Minimum, energy, coords, minimum)
         if same is None:
             minimum.energy, minimum.coords, minimum.invalid = energy, coords, 0
             self._count_in(minimum)
@@ -454,7 +471,7 @@ class Exploration:
             return 0
         [((energy, coords, eigenval, eigenvec), *ends)] = triples
         minima = [self._merge_point(*end, OUTSIDE) for end in ends]
-        if find_point(self.database, self.system.symmetry, TransitionState, energy, coords, ts):
+        if find_point(self.database, self.system.identity, TransitionState, energy, coords, ts):
             self.database.remove_transition_state(ts, commit=False)
             return 1
         ts.energy, ts.coords, ts.invalid = energy, coords, 0
@@ -477,7 +494,7 @@ class Exploration:
         for (energy, coords, eigenval, eigenvec), *ends in triples:
             minima = [self._merge_point(*end, "connections") for end in ends]
             ts, is_new = store_transition_state(
-                self.database, self.system.symmetry, energy, coords, *minima, eigenval, eigenvec
+                self.database, self.system.identity, energy, coords, *minima, eigenval, eigenvec
             )
             if is_new:
                 self._join(ts)
@@ -485,7 +502,7 @@ class Exploration:
         return len(triples)
 
     def _merge_point(self, energy, coords, source):
-        minimum, is_new = store_minimum(self.database, self.system.symmetry, energy, coords)
+        minimum, is_new = store_minimum(self.database, self.system.identity, energy, coords)
         before = quench_hits(minimum)
         add_hit(minimum, source)
         if not minimum.invalid:
@@ -597,7 +614,7 @@ def recheck(system, database, crew, report):
 
     Parameters
     ----------
-    system : NNSystem
+    system : LandscapeSystem
     database : pele.storage.Database
     crew : Crew
     report : callable
@@ -679,7 +696,7 @@ def repair(system, database, crew=None, on_progress=None):
 
     Parameters
     ----------
-    system : NNSystem
+    system : LandscapeSystem
     database : pele.storage.Database
     crew : Crew, optional
         Who does the work; by default this process.

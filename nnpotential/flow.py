@@ -37,6 +37,17 @@ def _coefficients(stages):
     return b[1] * w1, np.array(later)
 
 
+def _recurrence(potential, x, gradient, step, first, weights):
+    """The last stage, as `KernelPotential.force_recurrence` computes it in one call."""
+    before, last, start = x, x - first * step * gradient, -step * gradient
+    for a, b, c, d, e in weights:
+        if not np.isfinite(last).all():
+            break
+        force = -step * potential.getEnergyGradient(last)[1]
+        before, last = last, a * x + b * start + c * force + d * last + e * before
+    return last
+
+
 class GradientFlow:
     """Steepest descent as a differential equation, followed step by step.
 
@@ -46,7 +57,7 @@ class GradientFlow:
 
     Parameters
     ----------
-    potential : NNPotential
+    potential : LandscapePotential
     x : ndarray, shape (n,)
     tolerance : float
         Local error of a step, a distance in parameter space.
@@ -109,7 +120,11 @@ class GradientFlow:
 
     def _advance(self, h, stages):
         self.n_gradients += stages - 1
-        return self._potential.force_recurrence(self.x, self.gradient, h, *_coefficients(stages))
+        weights = _coefficients(stages)
+        compiled = getattr(self._potential, "force_recurrence", None)
+        if compiled is not None:
+            return compiled(self.x, self.gradient, h, *weights)
+        return _recurrence(self._potential, self.x, self.gradient, h, *weights)
 
     def _evaluate(self, x):
         self.n_gradients += 1

@@ -28,7 +28,7 @@ class Curvature:
 
     Parameters
     ----------
-    potential : NNPotential
+    potential : LandscapePotential
     x : ndarray, shape (n,)
     zero_modes : ndarray, shape (n, k)
         Orthonormal columns, left out of all that is answered.

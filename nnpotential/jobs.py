@@ -33,7 +33,7 @@ def quench(system, seed, index, initialization):
         What became of each quench that failed, and its last loss.
     """
     rng = np.random.default_rng(_seed(seed, _QUENCH, index))
-    start = system.net.random_parameters(rng, initialization)
+    start = system.starts[initialization](rng)
     result = system.get_minimizer()(start)
     if not result.success:
         return [], [(result.message, result.energy)]
@@ -83,7 +83,7 @@ def polish_minimum(system, energy, coords):
     result = newton(
         np.asarray(coords, dtype=float),
         system.potential,
-        system.symmetry.zero_modes,
+        system.identity.zero_modes,
         scales=system.scales,
         max_radius=_SHORT,
     )

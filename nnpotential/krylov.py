@@ -10,12 +10,12 @@ import numpy as np
 import scipy.linalg
 from scipy.sparse.linalg import LinearOperator, eigsh
 
+from .contract import KRYLOV_LIMIT
 from .pulse import tell
 from .stationary import ZERO, Spectrum, lift_zero_modes, rms
 
 __all__ = ["EXACT_LIMIT", "KRYLOV_LIMIT", "KrylovSpectrum", "softest_modes"]
 
-KRYLOV_LIMIT = 400  # parameters above which products are cheaper than eigenvectors
 EXACT_LIMIT = 1500  # parameters up to which the sign of all eigenvalues is proved by Cholesky
 
 _MOST_VANISHING = 10  # modes of no curvature looked for at one point
@@ -188,7 +188,7 @@ def softest_modes(potential, x, zero_modes, k):
 
     Parameters
     ----------
-    potential : NNPotential
+    potential : LandscapePotential
     x : ndarray, shape (n,)
     zero_modes : ndarray, shape (n, m)
         Orthonormal; left out.
@@ -258,7 +258,7 @@ class KrylovSpectrum:
 
     Parameters
     ----------
-    potential : NNPotential
+    potential : LandscapePotential
     x : ndarray, shape (n,)
     zero_modes : ndarray, shape (n, k)
         Orthonormal; nothing here has a part along them.

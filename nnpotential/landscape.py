@@ -20,6 +20,7 @@ from sqlalchemy.exc import DatabaseError, OperationalError
 
 from .analysis import landscape_graph, remarks, summarise
 from .checks import check_choice, check_integer, check_number
+from .contract import check_system
 from .datasets import Dataset
 from .errors import InputError
 from .explore import STAGES, Exploration, SearchSettings, outcomes, recheck
@@ -28,15 +29,17 @@ from .files import absolute, atomic_write, place_check, printable
 from .interrupts import uninterrupted
 from .network import MLP
 from .plots import draw_disconnectivity_graph
+from .registry import system_class
 from .sessions import close_sessions, share
 from .system import NNSystem
 from .workers import Crew
 
 __all__ = ["Landscape"]
 
-_DATABASE, _DATASET = "landscape.sqlite", "dataset.npz"
+_DATABASE = "landscape.sqlite"
 _SETTINGS, _SUMMARY = "settings.toml", "summary.json"
 _LOCK = ".lock"
+_OF_NETWORKS = ("loss", "regularization", "regularize_bias")
 _NO_LOCKS = (
     sqlite3.SQLITE_IOERR_LOCK,
     sqlite3.SQLITE_IOERR_RDLOCK,
@@ -61,15 +64,15 @@ os.register_at_fork(after_in_child=_let_go)
 
 
 class Landscape:
-    """A loss-function landscape in a directory, complete and movable.
+    """A landscape in a directory, complete and movable.
 
-    Use `create`, `open` or `open_or_create`.
+    Use `create` or `open`.
 
     Attributes
     ----------
     path : pathlib.Path
         Absolute.
-    system : NNSystem
+    system : LandscapeSystem
     database : pele.storage.Database
         Threads may share it: each has a session of its own.
     settings : dict
@@ -96,57 +99,30 @@ class Landscape:
             raise InputError(f"{self.path / _SETTINGS} is damaged: {what}") from None
 
     def _load(self):
-        network, potential = self.settings["network"], self.settings["potential"]
-        recorded = self.settings["dataset"]
         check_integer("the seed", self.settings["seed"], 0)
-        SearchSettings(**self.settings["search"])
-        known = ("name", "seed", "n_train", "n_test", "sha256")
-        data = Dataset.load(
-            self.path / _DATASET,
-            name=recorded["name"],
-            seed=recorded.get("seed"),
-            details={name: value for name, value in recorded.items() if name not in known},
-        )
-        if data.sha256 != recorded["sha256"]:
-            raise InputError(
-                f"{self.path / _DATASET} is not the data set that {_SETTINGS} describes"
-            )
-        self.system = NNSystem(
-            MLP(network["layer_sizes"], network["activation"], network["bias"]),
-            data,
-            **potential,
-            seed=self.settings["seed"],
-        )
+        kind = self.settings.get("system", {"kind": "network"})["kind"]  # 0.1.0 knew no other
+        self.system = system_class(kind).load(self.path, self.settings)
+        SearchSettings(**self.settings["search"]).of(self.system)
         self._check_place = place_check(self.path / _DATABASE)
         self.database = _open_database(self.path / _DATABASE, self.system, self._check_place)
 
     @classmethod
-    def create(
-        cls,
-        path,
-        net,
-        data,
-        *,
-        loss=None,
-        regularization=1e-4,
-        regularize_bias=True,
-        seed=0,
-        **search,
-    ):
+    def create(cls, path, system, data=None, *, seed=0, **options):
         """Make a new landscape directory.
 
         Parameters
         ----------
         path : path
             Must not exist, or be an empty directory.
-        net : MLP
-        data : Dataset
-        loss, regularization, regularize_bias
-            As for `NNSystem`.
+        system : LandscapeSystem, or MLP
+            What to map; a network with its data is short for their `NNSystem`.
+        data : Dataset, optional
+            Of a network.
         seed : int
             Fixes the whole search.
-        **search
-            As for `SearchSettings`.
+        **options
+            As for `SearchSettings`, and with a network ``loss``,
+            ``regularization`` and ``regularize_bias`` as for `NNSystem`.
 
         Returns
         -------
@@ -155,8 +131,13 @@ class Landscape:
         Raises
         ------
         InputError
-            If the place is taken or cannot be written, or a setting is wrong.
-            Nothing is left behind.
+            If the place is taken or cannot be written, the system lacks part
+            of the contract, or a setting is wrong. Nothing is left behind.
+
+        Examples
+        --------
+        >>> Landscape.create("runs/a", MLP([3, 10, 4]), data, regularization=1e-3)
+        >>> Landscape.create("runs/lj7", LennardJonesCluster(7))
         """
         path = absolute(path)
         if "?" in str(path):
@@ -167,15 +148,16 @@ class Landscape:
             what = "a file" if path.is_file() else "a directory with other things in it"
             raise InputError(f"{path} is {what}: choose a new or empty directory")
         seed = check_integer("the seed", seed, 0)
-        system = NNSystem(
-            net,
-            replace(data, name=printable(data.name)),
-            loss=loss,
-            regularization=regularization,
-            regularize_bias=regularize_bias,
-            seed=seed,
-        )
-        settings = _settings(system, seed, _search_settings(search))
+        if isinstance(system, MLP):
+            potential = {name: options.pop(name) for name in _OF_NETWORKS if name in options}
+            if not isinstance(data, Dataset):
+                raise InputError(f"a network needs a Dataset, not {data!r}")
+            data = replace(data, name=printable(data.name))
+            system = NNSystem(system, data, seed=seed, **potential)
+        elif data is not None:
+            raise InputError("data go with a network; a system has its own")
+        check_system(system)
+        settings = _settings(system, seed, _search_settings(options).of(system))
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
             unfinished = Path(tempfile.mkdtemp(dir=path.parent, prefix=f".{path.name}."))
@@ -183,7 +165,7 @@ class Landscape:
             raise InputError(f"{path} cannot be made: {error.strerror}") from None
         try:
             unfinished.chmod(0o755)
-            data.save(unfinished / _DATASET)
+            system.save(unfinished)
             database = system.create_database(str(unfinished / _DATABASE))
             database.session.close()
             database.connection.close()
@@ -274,7 +256,9 @@ class Landscape:
             max_seconds = check_number(
                 "max_seconds", max_seconds, "at least 0", lambda seconds: seconds >= 0
             )
-        _search_settings({**self.settings["search"], **search}).check_workers(crew.workers)
+        _search_settings({**self.settings["search"], **search}).of(self.system).check_workers(
+            crew.workers
+        )
         with self._working(search):
             self._exploration(on_progress).run(crew, stages, max_seconds)
         if draw and landscape_graph(self.database):
@@ -341,6 +325,7 @@ class Landscape:
         figures = summarise(self.database)
         return {
             **figures,
+            "energy_label": self.system.energy_label,
             "remarks": remarks(self.system, figures),
             "versions": self.settings["versions"],
             "seed": self.settings["seed"],
@@ -416,7 +401,7 @@ class Landscape:
         return Exploration(self.system, self.database, search, self.settings["seed"], on_progress)
 
     def _update_search(self, search):
-        merged = _as_toml(_search_settings({**self.settings["search"], **search}))
+        merged = _as_toml(_search_settings({**self.settings["search"], **search}).of(self.system))
         if merged != self.settings["search"]:
             settings = {**self.settings, "search": merged}
             _write_settings(self.path, settings)
@@ -437,6 +422,7 @@ def check_same_settings(path, found, asked):
     InputError
         That names the first difference.
     """
+    found = {"system": {"kind": "network"}} | found
     for section, values in asked.items():
         if not isinstance(values, dict):
             section, values, there = None, {section: values}, found
@@ -491,13 +477,8 @@ def _as_toml(search):
 def _settings(system, seed, search):
     return {
         "seed": seed,
-        "dataset": system.data.settings,
-        "network": {
-            "layer_sizes": list(system.net.layer_sizes),
-            "activation": system.net.activation,
-            "bias": system.net.bias,
-        },
-        "potential": asdict(system.settings),
+        "system": {"kind": system.kind},
+        **system.describe(),
         "search": _as_toml(search),
         "versions": {
             "python": platform.python_version(),
@@ -523,7 +504,7 @@ def _read_settings(path):
         raise InputError(f"{path} is no landscape: it has no {_SETTINGS}") from None
     except (OSError, tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise InputError(f"{path / _SETTINGS} cannot be read: {error}") from None
-    for section in ("seed", "dataset", "network", "potential", "search", "versions"):
+    for section in ("seed", "search", "versions"):
         if section not in settings:
             raise InputError(f"{path / _SETTINGS} lacks {section!r}")
     return settings

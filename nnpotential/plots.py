@@ -9,20 +9,13 @@ import networkx as nx
 import numpy as np
 from pele.utils.disconnectivity_graph import DisconnectivityGraph
 
-from .analysis import generalisation, landscape_graph, lowest_minimum
+from .analysis import landscape_graph, lowest_minimum
 from .checks import check_choice
 from .errors import InputError
 from .files import atomic_write, printable
 from .quiet import quiet
 
-__all__ = ["COLOURS", "check_colour", "draw_disconnectivity_graph"]
-
-COLOURS = {
-    "test-auc": ("test_auc", "test AUC"),
-    "test-loss": ("test_loss", "test loss (nats per sample)"),
-    "train-loss": ("train_loss", "training loss without penalty (nats per sample)"),
-    "test-accuracy": ("test_accuracy", "test accuracy"),
-}
+__all__ = ["check_colour", "draw_disconnectivity_graph"]
 
 _STYLE = {
     "font.family": "sans-serif",
@@ -34,22 +27,17 @@ _STYLE = {
 
 
 def check_colour(colour, system):
-    """Refuse a colour that is not defined for the data of a system.
+    """Refuse a colour that is no measure of a system, or not defined for it.
 
     Raises
     ------
     InputError
-        If there is no such colour, or no test set that defines it.
+        That says what is lacking.
     """
-    check_choice("colour", colour, tuple(COLOURS))
-    if colour == "train-loss":
-        return
-    y = system.data.y_test
-    classes = system.data.n_outputs if system.data.is_classification else 0
-    if len(y) == 0 or (colour == "test-auc" and len(np.unique(y)) < classes):
-        raise InputError(f"{colour} needs a test set with every class in it")
-    if colour in ("test-auc", "test-accuracy") and not system.data.is_classification:
-        raise InputError(f"{colour} is for classes; these data have real targets: use test-loss")
+    check_choice("colour", colour, tuple(system.measures))
+    lacking = system.measures[colour].lacking
+    if lacking:
+        raise InputError(f"{colour} {lacking}")
 
 
 def draw_disconnectivity_graph(system, database, paths, *, colour=None, levels=100, title=None):
@@ -60,12 +48,12 @@ def draw_disconnectivity_graph(system, database, paths, *, colour=None, levels=1
 
     Parameters
     ----------
-    system : NNSystem
+    system : LandscapeSystem
     database : pele.storage.Database
     paths : sequence of path
         Files to write; the suffix says the format (``.png``, ``.svg``, ``.pdf``).
-    colour : {"test-auc", "test-loss", "train-loss", "test-accuracy"}, optional
-        What to colour the branches by.
+    colour : str, optional
+        What to colour the branches by, one of the `measures` of the system.
     levels : int
         Number of levels between the lowest and the highest transition state.
     title : str, optional
@@ -92,7 +80,8 @@ def draw_disconnectivity_graph(system, database, paths, *, colour=None, levels=1
     values = None
     if colour is not None:
         check_colour(colour, system)
-        values = {m: generalisation(system, m.coords)[COLOURS[colour][0]] for m in drawn}
+        measure = system.measures[colour]
+        values = {m: measure.function(m.coords) for m in drawn}
     with _figure(len(drawn)) as figure:
         axes = figure.add_subplot()
         scale = None if values is None else _colour_scale(values.values())
@@ -102,16 +91,13 @@ def draw_disconnectivity_graph(system, database, paths, *, colour=None, levels=1
             axes.plot([0], [lowest.energy], "_", color="black", markersize=20)
         axes.set_xticks([])
         axes.spines[["top", "right", "bottom"]].set_visible(False)
-        axes.set_ylabel("regularised loss (nats per sample)")
-        if system.settings.loss != "cross_entropy":
-            axes.set_ylabel("regularised loss (squared target units per sample)")
+        axes.set_ylabel(system.energy_label)
         axes.ticklabel_format(axis="y", useOffset=False)
         axes.set_xlabel(f"{len(drawn)} of {len(graph)} minima")
         if title:
             axes.set_title(printable(title), fontsize=8)
         if scale is not None:
-            label = COLOURS[colour][1]
-            figure.colorbar(scale, ax=axes, label=label, fraction=0.05, pad=0.02)
+            figure.colorbar(scale, ax=axes, label=measure.axis, fraction=0.05, pad=0.02)
         for path in map(Path, paths):
             with atomic_write(path, "wb") as file:
                 figure.savefig(file, format=path.suffix.lstrip("."), dpi=300)

@@ -16,6 +16,7 @@ from .stationary import (
     UNRESOLVED,
     ZERO,
     lift_zero_modes,
+    modes_at,
     rms,
     spectrum,
     trust_region_step,
@@ -43,6 +44,7 @@ def quench(
     memory=30,
     maxstep=1.0,
     newton_steps=3000,
+    newton_cost=20.0,
 ):
     """Minimise the loss from `x` to the project's standard of convergence.
 
@@ -54,9 +56,9 @@ def quench(
     Parameters
     ----------
     x : ndarray, shape (n_parameters,)
-    potential : NNPotential
-    zero_modes : ndarray, shape (n_parameters, k)
-        Orthonormal directions in which the loss never changes.
+    potential : LandscapePotential
+    zero_modes : ndarray, shape (n_parameters, k), or a function of `x`
+        Orthonormal directions in which the energy never changes.
     scales : Scales
     newton_from, lbfgs_tol : float
         Rms gradients at which Newton may take over, and at which it does, in
@@ -67,6 +69,8 @@ def quench(
         Corrections that L-BFGS keeps.
     maxstep : float
         Longest step of L-BFGS, and first trust radius of Newton.
+    newton_cost : float
+        Roughly how many gradients a Newton step costs.
 
     Returns
     -------
@@ -77,7 +81,7 @@ def quench(
     nfev = steps = 0
     stages = [(lbfgs_tol, lbfgs_steps)]
     if x.size <= KRYLOV_LIMIT:
-        patience = int(_PATIENCE * _newton_cost(potential, x.size))
+        patience = int(_PATIENCE * newton_cost)
         stages = [(newton_from, lbfgs_steps), (lbfgs_tol, patience)]
     for tol, limit in stages:
         tol *= scales.energy
@@ -97,7 +101,7 @@ def quench(
 
 def _lbfgs(x, potential, nsteps, **options):
     """pele's L-BFGS in slices of time: while it runs, Python can do nothing else."""
-    walk = LBFGS_CPP(x, potential, nsteps=nsteps, **options)
+    walk = LBFGS_CPP(x, getattr(potential, "native", potential), nsteps=nsteps, **options)
     done, size = 0, 1
     while True:
         started = monotonic()
@@ -107,11 +111,6 @@ def _lbfgs(x, potential, nsteps, **options):
             return result
         done = result.nsteps
         size = 2 * size if monotonic() - started < _SLICE else max(1, size // 2)
-
-
-def _newton_cost(potential, n):
-    """Roughly how many gradients a Newton step costs: the Hessian and a factorisation."""
-    return n / 8 + n**2 / (3 * potential.n_samples)
 
 
 def newton(x, potential, zero_modes, *, scales=NATS, max_radius=1.0, nsteps=3000):
@@ -127,7 +126,7 @@ def newton(x, potential, zero_modes, *, scales=NATS, max_radius=1.0, nsteps=3000
     Parameters
     ----------
     x : ndarray, shape (n_parameters,)
-    potential : NNPotential
+    potential : LandscapePotential
     zero_modes : ndarray, shape (n_parameters, k)
     scales : Scales
         What counts as converged.
@@ -151,7 +150,8 @@ def newton(x, potential, zero_modes, *, scales=NATS, max_radius=1.0, nsteps=3000
     J. Nocedal and S. J. Wright, Numerical Optimization (2006), chapter 4.
     """
     radius = max_radius
-    x = x - zero_modes @ (zero_modes.T @ x)
+    own = modes_at(zero_modes, x)
+    x = x - own @ (own.T @ x)
     look = _Products if x.size > KRYLOV_LIMIT else _Matrix
     here = look(potential, x, zero_modes)
     nfev, nhev = 1, 0
@@ -228,6 +228,7 @@ class _Matrix:
     """Loss, gradient and dense Hessian at a point, and the step from there."""
 
     def __init__(self, potential, x, zero_modes):
+        zero_modes = modes_at(zero_modes, x)
         self._at = potential, x, zero_modes
         self.energy, self.gradient, hessian = potential.getEnergyGradientHessian(x)
         self._hessian = lift_zero_modes(hessian, zero_modes)
@@ -266,7 +267,7 @@ class _Products:
     """As `_Matrix`, from products of the Hessian with vectors."""
 
     def __init__(self, potential, x, zero_modes):
-        self._modes = KrylovSpectrum(potential, x, zero_modes)
+        self._modes = KrylovSpectrum(potential, x, modes_at(zero_modes, x))
         self.energy, self.gradient = self._modes.energy, self._modes.gradient
 
     @property

@@ -6,7 +6,7 @@ from pele.optimize import Result
 from .krylov import KRYLOV_LIMIT, KrylovSpectrum
 from .pulse import tell
 from .quench import newton
-from .stationary import NATS, UNRESOLVED, spectrum, trust_region_step
+from .stationary import NATS, UNRESOLVED, modes_at, spectrum, trust_region_step
 
 __all__ = ["descend", "find_transition_state"]
 
@@ -35,7 +35,7 @@ def find_transition_state(
     ----------
     x : ndarray, shape (n_parameters,)
         A candidate, such as the highest image of a band.
-    potential : NNPotential
+    potential : LandscapePotential
     zero_modes : ndarray, shape (n_parameters, k)
     scales : Scales
         What counts as converged.
@@ -68,7 +68,7 @@ def find_transition_state(
 
     def look(x, guesses):
         if matrix_free:
-            return KrylovSpectrum(potential, x, zero_modes, guesses)
+            return KrylovSpectrum(potential, x, modes_at(zero_modes, x), guesses)
         return spectrum(potential, x, zero_modes)
 
     if matrix_free and not guesses:
@@ -179,7 +179,7 @@ def descend(
     transition_state : ndarray, shape (n_parameters,)
     direction : ndarray, shape (n_parameters,)
         The unstable mode, with the sign of the side to descend to.
-    potential : NNPotential
+    potential : LandscapePotential
     zero_modes : ndarray, shape (n_parameters, k)
     scales : Scales
     pushoff : float

@@ -1,4 +1,4 @@
-"""What a stationary point is: scales, convergence, index, and the step that leads to one."""
+"""What a stationary point is: convergence, index, and the step that leads to one."""
 
 from dataclasses import dataclass
 
@@ -6,14 +6,16 @@ import numpy as np
 import scipy.linalg
 from scipy.optimize import brentq
 
+from .contract import Scales
+
 __all__ = [
     "DEGENERATE",
     "NATS",
     "TRAVELLING",
     "UNRESOLVED",
     "ZERO",
-    "Scales",
     "Spectrum",
+    "modes_at",
     "spectrum",
     "trust_region_step",
 ]
@@ -24,56 +26,6 @@ ZERO = 1e-9  # an eigenvalue this far below the largest counts as zero
 DEGENERATE = "converged to a degenerate minimum"
 TRAVELLING = "travelling"  # towards infinity: the Newton step does not become small
 UNRESOLVED = "unresolved"  # converged, but for coordinates that rounding leaves open
-
-
-@dataclass(frozen=True)
-class Scales:
-    """What is small on a landscape, in its own units.
-
-    Parameters
-    ----------
-    energy : float
-        A typical difference of energies: 1 for cross-entropy in nats, the
-        variance of the targets for squared error.
-    tolerance : float
-        Largest difference of a coordinate between two identical points.
-    """
-
-    energy: float = 1.0
-    tolerance: float = 1e-5
-
-    @property
-    def rms(self):
-        """Largest rms gradient of a converged point."""
-        return 1e-9 * self.energy
-
-    @property
-    def energy_error(self):
-        """Largest ``g^T |H|^-1 g / 2`` of a converged point."""
-        return 1e-12 * self.energy
-
-    @property
-    def step(self):
-        """Largest component of the Newton step at a converged point.
-
-        It bounds the error of the coordinates, on which identity rests: under
-        a weak penalty an energy error of 1e-12 leaves them open by 1e-2.
-        """
-        return 0.1 * self.tolerance
-
-    @property
-    def energy_window(self):
-        """Energies of two identical points differ by less, distinct points may as well."""
-        return 1e-9 * self.energy
-
-    @property
-    def flat(self):
-        """A point without a curvature above this lies on a plateau, as at infinity."""
-        return 1e-16 * self.energy
-
-    def rounding(self, energy):
-        """Changes of an energy of this size that may be rounding."""
-        return 1e-14 * (abs(energy) + self.energy)
 
 
 NATS = Scales()  # of cross-entropy
@@ -181,6 +133,11 @@ def rms(vector):
     return float(np.linalg.norm(vector) / np.sqrt(vector.size))
 
 
+def modes_at(modes, x):
+    """Directions at `x`: a matrix that holds everywhere, or a function of `x`."""
+    return modes(x) if callable(modes) else modes
+
+
 def lift_zero_modes(hessian, zero_modes):
     """`hessian` with a large eigenvalue on the known zero modes.
 
@@ -206,14 +163,15 @@ def spectrum(potential, x, zero_modes):
 
     Parameters
     ----------
-    potential : NNPotential
+    potential : LandscapePotential
     x : ndarray, shape (n,)
-    zero_modes : ndarray, shape (n, k)
+    zero_modes : ndarray, shape (n, k), or a function of `x`
 
     Returns
     -------
     Spectrum
     """
+    zero_modes = modes_at(zero_modes, x)
     energy, gradient, hessian = potential.getEnergyGradientHessian(x)
     values, vectors = scipy.linalg.eigh(
         lift_zero_modes(hessian, zero_modes), driver="evd", check_finite=False

@@ -4,8 +4,6 @@ import numpy as np
 from pele.storage import Minimum, TransitionState
 from sqlalchemy.orm import undefer
 
-from .network import INITIALIZATIONS
-
 __all__ = [
     "OUTSIDE",
     "add_hit",
@@ -20,15 +18,17 @@ __all__ = [
 ]
 
 OUTSIDE = "outside"  # the source of minima that the searches here did not find
+# what else may lead to a minimum; the others are the names of the starts of quenches
+_OTHER_SOURCES = (OUTSIDE, "basin_hopping", "connections")
 
 
-def store_minimum(database, symmetry, energy, coords):
+def store_minimum(database, identity, energy, coords):
     """Find the minimum in the database, or add it. Does not commit.
 
     Parameters
     ----------
     database : pele.storage.Database
-    symmetry : Symmetry
+    identity : Identity
     energy : float
     coords : ndarray, shape (n_parameters,)
 
@@ -37,11 +37,11 @@ def store_minimum(database, symmetry, energy, coords):
     minimum : pele.storage.Minimum
     is_new : bool
     """
-    return _find_or_add(database, symmetry, Minimum, energy, coords, Minimum)
+    return _find_or_add(database, identity, Minimum, energy, coords, Minimum)
 
 
 def store_transition_state(
-    database, symmetry, energy, coords, minimum1, minimum2, eigenval, eigenvec
+    database, identity, energy, coords, minimum1, minimum2, eigenval, eigenvec
 ):
     """Find the transition state in the database, or add it. Does not commit.
 
@@ -55,7 +55,7 @@ def store_transition_state(
     """
     return _find_or_add(
         database,
-        symmetry,
+        identity,
         TransitionState,
         energy,
         coords,
@@ -87,8 +87,8 @@ def is_verified(point):
 
 def quench_hits(minimum):
     """Number of independent quenches that ended in a minimum."""
-    hits = notes(minimum)
-    return sum(hits.get(name, 0) for name in INITIALIZATIONS)
+    hits = notes(minimum).items()
+    return sum(n for name, n in hits if isinstance(n, int) and name not in _OTHER_SOURCES)
 
 
 def points_from_outside(database, pending):
@@ -139,13 +139,13 @@ def merge_minima(database, kept, other):
     database.session.flush()
 
 
-def find_point(database, symmetry, kind, energy, coords, but=None):
+def find_point(database, identity, kind, energy, coords, but=None):
     """The stored point of a kind that is an image of this one, or None.
 
     Parameters
     ----------
     database : pele.storage.Database
-    symmetry : Symmetry
+    identity : Identity
     kind : {Minimum, TransitionState}
     energy : float
     coords : ndarray, shape (n_parameters,)
@@ -160,13 +160,13 @@ def find_point(database, symmetry, kind, energy, coords, but=None):
         .order_by(kind._id)
     )
     for found in near:
-        if found is not but and symmetry.are_same(found.coords, coords):
+        if found is not but and identity.are_same(found.coords, coords):
             return found
     return None
 
 
-def _find_or_add(database, symmetry, kind, energy, coords, make):
-    found = find_point(database, symmetry, kind, energy, coords)
+def _find_or_add(database, identity, kind, energy, coords, make):
+    found = find_point(database, identity, kind, energy, coords)
     if found is not None:
         return found, False
     new = make(float(energy), np.array(coords))

@@ -16,7 +16,7 @@ from math import factorial, lgamma, log
 import numpy as np
 from scipy.optimize import linear_sum_assignment
 
-from .stationary import NATS
+from .contract import Identity, Scales
 
 __all__ = ["IDLE_UNIT", "Operation", "Symmetry"]
 
@@ -35,7 +35,7 @@ class Operation:
     signs: tuple
 
 
-class Symmetry:
+class Symmetry(Identity):
     """The symmetry group of the loss of one network.
 
     Parameters
@@ -49,13 +49,6 @@ class Symmetry:
         Quenched points are accurate to far better; distinct minima differ by
         far more.
 
-    Attributes
-    ----------
-    zero_modes : ndarray, shape (n_parameters, k)
-        Orthonormal directions in which the loss never changes.
-    penalty_modes : ndarray, shape (n_parameters, k)
-        Orthonormal directions in which at most the penalty ever changes: the
-        common shifts of all outputs, where cross-entropy does not feel them.
     """
 
     def __init__(
@@ -64,7 +57,7 @@ class Symmetry:
         loss="cross_entropy",
         regularization=1e-4,
         regularize_bias=True,
-        tolerance=NATS.tolerance,
+        tolerance=Scales.tolerance,
     ):
         self.net = net
         self.tolerance = tolerance
@@ -74,16 +67,37 @@ class Symmetry:
         self._unit_signs = (1.0, -1.0) if self.has_signs else (1.0,)
         self._free_bias = free_bias
         softmax = loss == "cross_entropy"
-        self.zero_modes = self._softmax_shifts(
+        self._zero_modes = self._softmax_shifts(
             free_bias and softmax, regularization == 0 and softmax
         )
-        self.penalty_modes = self._softmax_shifts(net.bias and softmax, softmax)
+        self._barren_modes = self._softmax_shifts(net.bias and softmax, softmax)
 
     @property
     def log_n_images(self):
         """Logarithm of the number of images of a point without symmetry of its own."""
         per_unit = log(2) if self.has_signs else 0.0
         return sum(lgamma(n + 1) + n * per_unit for n in self.net.hidden_sizes)
+
+    def zero_modes(self, x=None):
+        """Orthonormal directions in which the loss never changes, the same at every point.
+
+        Returns
+        -------
+        ndarray, shape (n_parameters, k)
+        """
+        return self._zero_modes
+
+    def barren_modes(self, x=None):
+        """Orthonormal directions in which at most the penalty ever changes.
+
+        The common shifts of all outputs, where cross-entropy does not feel
+        them: along these nothing is stationary but the origin.
+
+        Returns
+        -------
+        ndarray, shape (n_parameters, k)
+        """
+        return self._barren_modes
 
     def _softmax_shifts(self, of_bias, of_weights):
         modes = []
@@ -116,7 +130,7 @@ class Symmetry:
         return self.net.split(self._without_zero_modes(self.net.join(layers)))
 
     def _without_zero_modes(self, x):
-        return x - self.zero_modes @ (self.zero_modes.T @ x)
+        return x - self._zero_modes @ (self._zero_modes.T @ x)
 
     def _vector(self, layers):
         if self._shifted:
@@ -246,7 +260,7 @@ class Symmetry:
 
     # Alignment
 
-    def align(self, x1, x2, n_starts=8, seed=0):
+    def align(self, x1, x2, quick=False, n_starts=8, seed=0):
         """The image of `x2` nearest to `x1` that a local search finds.
 
         One layer at a time is assigned given all others, until nothing
@@ -257,6 +271,8 @@ class Symmetry:
         Parameters
         ----------
         x1, x2 : ndarray, shape (n_parameters,)
+        quick : bool
+            From one start only.
         n_starts : int
         seed : int
             Fixes the random starts.
@@ -273,7 +289,7 @@ class Symmetry:
         """
         layers1, layers2 = self._layers(x1), self._layers(x2)
         n_hidden = len(self.net.hidden_sizes)
-        if n_hidden <= 1:
+        if quick or n_hidden <= 1:
             n_starts = 1
         rng = np.random.default_rng(seed)
         best = (np.inf, None)

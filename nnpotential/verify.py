@@ -54,7 +54,7 @@ def is_duplicate(system, database, minimum):
 
     Parameters
     ----------
-    system : NNSystem
+    system : LandscapeSystem
     database : pele.storage.Database
     minimum : pele.storage.Minimum
 
@@ -73,7 +73,7 @@ def is_duplicate(system, database, minimum):
             )
         )
     )
-    return any(system.symmetry.are_same(minimum.coords, other.coords) for other in others)
+    return any(system.identity.are_same(minimum.coords, other.coords) for other in others)
 
 
 def verify_transition_state(system, ts):
@@ -81,7 +81,7 @@ def verify_transition_state(system, ts):
 
     Parameters
     ----------
-    system : NNSystem
+    system : LandscapeSystem
     ts : pele.storage.TransitionState
 
     Returns
@@ -98,7 +98,7 @@ def verify_transition_state(system, ts):
     ends = [follow_gradient(system, ts.coords + side * _PUSHOFF * mode) for side in (1, -1)]
     if any(end is None for end in ends):
         return "undecided", []
-    same = system.symmetry.are_same
+    same = system.identity.are_same
     (_, x1), (_, x2) = ends
     m1, m2 = ts.minimum1.coords, ts.minimum2.coords
     if not ((same(x1, m1) and same(x2, m2)) or (same(x1, m2) and same(x2, m1))):
@@ -113,7 +113,7 @@ def verify_point(system, point, index):
 
     Parameters
     ----------
-    system : NNSystem
+    system : LandscapeSystem
     point : pele.storage.Minimum or pele.storage.TransitionState
         Or any object with ``energy`` and ``coords``.
     index : int
@@ -135,7 +135,7 @@ def _examine(system, point, index):
         return "loss differs", None
     if np.sqrt(np.mean(gradient**2)) > scales.rms:
         return "not converged", None
-    curvature = Curvature(system.potential, x, system.symmetry.zero_modes)
+    curvature = Curvature(system.potential, x, system.identity.zero_modes(x))
     if curvature.largest <= scales.flat:
         return "not converged", None
     outcome, solve, mode = curvature.judge(index)
@@ -169,7 +169,7 @@ def follow_gradient(system, x, tolerance=1e-4, max_time=1e11, max_steps=100_000)
 
     Parameters
     ----------
-    system : NNSystem
+    system : LandscapeSystem
     x : ndarray, shape (n_parameters,)
     tolerance : float
         Local error of a step of the integrator, see `GradientFlow`.
@@ -199,15 +199,18 @@ def _nearby_minimum(system, start, gradient):
     """The minimum a few short Newton steps away, or None."""
     if np.sqrt(np.mean(gradient**2)) > 1e-3 * system.scales.energy:
         return None
-    potential, zero_modes = system.potential, system.symmetry.zero_modes
-    x = start
+    potential, x = system.potential, start
     for _ in range(_APPROACH):
         energy, gradient = potential.getEnergyGradient(x)
-        gradient = gradient - zero_modes @ (zero_modes.T @ gradient)
+        zero_modes = system.identity.zero_modes(x)
+
+        def outside(v, zero_modes=zero_modes):
+            return v - zero_modes @ (zero_modes.T @ v)
+
         try:
             step = conjugate_gradients(
-                lambda v, x=x: potential.hessian_vector_product(x, v),
-                -gradient,
+                lambda v, x=x: outside(potential.hessian_vector_product(x, outside(v))),
+                -outside(gradient),
                 longest=_NEAR,
             )
         except NegativeCurvatureError:
@@ -227,15 +230,15 @@ def why_degenerate(system, x):
 
     Parameters
     ----------
-    system : NNSystem
+    system : LandscapeSystem
     x : ndarray, shape (n_parameters,)
 
     Returns
     -------
     str or None
     """
-    for why, modes in system.symmetry.free_modes(x).items():
-        modes = np.column_stack([system.symmetry.zero_modes, modes])
+    for why, modes in system.identity.free_modes(x).items():
+        modes = np.column_stack([system.identity.zero_modes(x), modes])
         if Curvature(system.potential, x, modes).judge(0)[0] == "ok":
             return why
     return None

@@ -123,7 +123,7 @@ class Crew:
 
     Parameters
     ----------
-    system : NNSystem
+    system : LandscapeSystem
     workers : int
         1 runs jobs in this process when their result is asked for, more start
         a pool of processes.

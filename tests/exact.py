@@ -43,7 +43,7 @@ def converge(system, x, digits=25, steps=60):
     Newton's method with the gradient in 50 digits and a Hessian in double
     precision: each step gains some digits.
     """
-    zero = system.symmetry.zero_modes
+    zero = system.identity.zero_modes()
     with mpmath.workdps(50):
         exact = _number(x)
         for _ in range(steps):

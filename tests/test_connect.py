@@ -19,7 +19,7 @@ QUENCH = {"tol": 1e-12, "maxErise": 100.0, "maxstep": 0.1}
 def pair(system, quenched):
     """The two minima of lowest and of highest loss, aligned."""
     low, *_, high = sorted(quenched, key=lambda r: r.energy)
-    return low.coords, system.symmetry.align(low.coords, high.coords)[1]
+    return low.coords, system.identity.align(low.coords, high.coords)[1]
 
 
 @pytest.fixture(scope="module")
@@ -149,7 +149,7 @@ def test_every_strategy_gives_transition_states_only(system, found, strategy):
     assert_valid(system, triples)
     for i, ((energy, x, *_), *_) in enumerate(triples):
         for (other, y, *_), *_ in triples[:i]:
-            assert abs(energy - other) > 1e-9 or not system.symmetry.are_same(x, y)
+            assert abs(energy - other) > 1e-9 or not system.identity.are_same(x, y)
 
 
 @pytest.mark.parametrize("strategy", STRATEGIES)
@@ -169,8 +169,8 @@ def test_strategies_are_different_ways(found):
 
 @pytest.mark.parametrize("strategy", STRATEGIES)
 def test_images_of_one_minimum_need_no_connection(system, pair, strategy):
-    operation = system.symmetry.random_operation(np.random.default_rng(0))
-    assert connect_pair(system, pair[0], system.symmetry.apply(operation, pair[0]), strategy) == []
+    operation = system.identity.random_operation(np.random.default_rng(0))
+    assert connect_pair(system, pair[0], system.identity.apply(operation, pair[0]), strategy) == []
 
 
 def test_unknown_strategy(system, pair):
@@ -221,7 +221,7 @@ def test_walks_leave_zero_modes_alone(ljat):
     assert minimum.success
     found = [t for mode in range(6) for t in single_ended(system, minimum.coords, mode, 1)]
     assert found
-    Z = system.symmetry.zero_modes
+    Z = system.identity.zero_modes()
     for (_, x, _, eigenvec), *_ in found:
         values = np.linalg.eigvalsh(system.potential.getHessian(x) + 10 * Z @ Z.T)
         assert values[0] < 0 < values[1]

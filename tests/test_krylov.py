@@ -69,11 +69,11 @@ def candidates(system, quenched):
     """Points between two minima, and the lines' directions."""
     minima = []
     for found in sorted(quenched, key=lambda r: r.energy):
-        if not any(system.symmetry.are_same(found.coords, other) for other in minima):
+        if not any(system.identity.are_same(found.coords, other) for other in minima):
             minima.append(found.coords)
     tops = []
     for first, second in list(combinations(minima[:4], 2)):
-        _, image = system.symmetry.align(first, second)
+        _, image = system.identity.align(first, second)
         line = image - first
         points = first + np.linspace(0.05, 0.95, 19)[:, np.newaxis] * line
         top = int(np.argmax([system.potential.getEnergy(x) for x in points]))
@@ -84,7 +84,7 @@ def candidates(system, quenched):
 @pytest.fixture(scope="module")
 def saddle_point(system, candidates):
     """A transition state, from the dense search."""
-    pot, zero = system.potential, system.symmetry.zero_modes
+    pot, zero = system.potential, system.identity.zero_modes()
     found = (find_transition_state(x, pot, zero, direction=d) for x, d in candidates)
     return next(result for result in found if result.success)
 
@@ -110,7 +110,7 @@ def test_newton_reaches_the_minimum_of_the_dense_one(
     system = NNSystem(
         MLP([4, 4, 3], activation), iris, regularization=1e-3, regularize_bias=regularize_bias
     )
-    pot, zero = system.potential, system.symmetry.zero_modes
+    pot, zero = system.potential, system.identity.zero_modes()
     assert zero.shape[1] == (loss == "cross_entropy" and not regularize_bias)
     for seed in range(3):
         start = system.net.random_parameters(np.random.default_rng(seed))
@@ -121,23 +121,25 @@ def test_newton_reaches_the_minimum_of_the_dense_one(
             free = quench(start, pot, zero, lbfgs_tol=1e-6)
         assert free.success
         assert dense.success
-        assert system.symmetry.are_same(dense.coords, free.coords)
+        assert system.identity.are_same(dense.coords, free.coords)
         assert spectrum(pot, free.coords, zero).is_stationary(Scales())
         assert spectrum(pot, free.coords, zero).index == 0
         assert free.energy == pot.getEnergy(free.coords)
 
 
 def test_a_quench_does_not_rest_on_a_saddle(system, matrix_free):
-    result = quench(np.zeros(system.net.n_parameters), system.potential, system.symmetry.zero_modes)
+    result = quench(
+        np.zeros(system.net.n_parameters), system.potential, system.identity.zero_modes()
+    )
     assert result.success
-    here = spectrum(system.potential, result.coords, system.symmetry.zero_modes)
+    here = spectrum(system.potential, result.coords, system.identity.zero_modes())
     assert here.is_stationary(Scales())
     assert here.index == 0
 
 
 def test_newton_leaves_a_transition_state(system, saddle_point, matrix_free):
     """Exactly on it the gradient says nothing: only the check of all modes does."""
-    result = newton(saddle_point.coords, system.potential, system.symmetry.zero_modes)
+    result = newton(saddle_point.coords, system.potential, system.identity.zero_modes())
     assert result.success
     assert result.energy < saddle_point.energy - 1e-6
 
@@ -146,10 +148,10 @@ def test_transition_state_search_agrees_with_the_dense_one(system, saddle_point,
     rng = np.random.default_rng(0)
     push = rng.normal(size=saddle_point.coords.size)
     start = saddle_point.coords + 0.02 * push / np.linalg.norm(push)
-    pot, zero = system.potential, system.symmetry.zero_modes
+    pot, zero = system.potential, system.identity.zero_modes()
     free = find_transition_state(start, pot, zero, direction=saddle_point.eigenvec)
     assert free.success, free.message
-    assert system.symmetry.are_same(free.coords, saddle_point.coords)
+    assert system.identity.are_same(free.coords, saddle_point.coords)
     assert free.eigenval == pytest.approx(saddle_point.eigenval, rel=1e-8)
     assert abs(free.eigenvec @ saddle_point.eigenvec) == pytest.approx(1, abs=1e-8)
     assert free.rms <= 1e-9
@@ -158,7 +160,7 @@ def test_transition_state_search_agrees_with_the_dense_one(system, saddle_point,
 
 
 def test_transition_state_search_from_a_line_between_minima(system, candidates, matrix_free):
-    pot, zero = system.potential, system.symmetry.zero_modes
+    pot, zero = system.potential, system.identity.zero_modes()
     found = [find_transition_state(x, pot, zero, direction=d) for x, d in candidates]
     found = [result for result in found if result.success]
     assert len(found) >= 2 / 3 * len(candidates)
@@ -171,12 +173,12 @@ def test_transition_state_search_from_a_line_between_minima(system, candidates, 
             assert end.success
             assert end.energy < result.energy
             flow = follow_gradient(system, result.coords + 0.01 * side * result.eigenvec)
-            assert system.symmetry.are_same(flow[1], end.coords)
+            assert system.identity.are_same(flow[1], end.coords)
 
 
 def test_zero_modes_are_not_followed(iris, matrix_free):
     system = NNSystem(MLP([4, 4, 3]), iris, regularization=1e-3, regularize_bias=False)
-    pot, zero = system.potential, system.symmetry.zero_modes
+    pot, zero = system.potential, system.identity.zero_modes()
     rng = np.random.default_rng(0)
     found = []
     for _ in range(6):
@@ -192,10 +194,10 @@ def test_zero_modes_are_not_followed(iris, matrix_free):
 
 def test_too_few_steps_are_no_success(system, matrix_free):
     x = system.get_random_configuration()
-    result = find_transition_state(x, system.potential, system.symmetry.zero_modes, nsteps=1)
+    result = find_transition_state(x, system.potential, system.identity.zero_modes(), nsteps=1)
     assert not result.success
     assert result.message == "too many steps"
-    assert not newton(x, system.potential, system.symmetry.zero_modes, nsteps=1).success
+    assert not newton(x, system.potential, system.identity.zero_modes(), nsteps=1).success
 
 
 @pytest.mark.parametrize("above", [True, False])
@@ -220,8 +222,8 @@ def test_the_size_decides(system, monkeypatch, above):
     data = system.data
     pot = Watched(system.net, data.X_train, data.y_train, regularization=1e-3)
     x = system.net.random_parameters(np.random.default_rng(0))
-    quench(x, pot, system.symmetry.zero_modes)
-    find_transition_state(x, pot, system.symmetry.zero_modes, nsteps=3)
+    quench(x, pot, system.identity.zero_modes())
+    find_transition_state(x, pot, system.identity.zero_modes(), nsteps=3)
     assert asked == {"products" if above else "matrix"}
 
 
@@ -230,7 +232,7 @@ def test_the_size_decides(system, monkeypatch, above):
 
 def test_the_whole_space_is_the_spectrum(system):
     x = system.net.random_parameters(np.random.default_rng(0))
-    zero = system.symmetry.zero_modes
+    zero = system.identity.zero_modes()
     dense = spectrum(system.potential, x, zero)
     here = KrylovSpectrum(system.potential, x, zero)
     while here.refine(np.ones(here.eigenvalues.size), np.inf):
@@ -327,7 +329,7 @@ def test_lowest_mode_is_found_or_excluded():
 
 @pytest.mark.parametrize("k", [1, 4])
 def test_softest_modes(system, quenched, k):
-    left_out = system.symmetry.penalty_modes
+    left_out = system.identity.barren_modes()
     assert left_out.shape[1] > 0
     for minimum in quenched[:3]:
         exact = spectrum(system.potential, minimum.coords, left_out)
@@ -431,7 +433,9 @@ def test_verification_accepts_and_rejects(system, quenched, saddle_point, monkey
     assert verify_point(system, point, index=0) == "loss differs"
 
     ends = [
-        descend(saddle_point.coords, side * saddle_point.eigenvec, pot, system.symmetry.zero_modes)
+        descend(
+            saddle_point.coords, side * saddle_point.eigenvec, pot, system.identity.zero_modes()
+        )
         for side in (1, -1)
     ]
     m1, m2 = (SimpleNamespace(coords=e.coords, energy=e.energy) for e in ends)

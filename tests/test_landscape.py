@@ -17,7 +17,8 @@ from pele.storage import Database
 
 import nnpotential as nnp
 from nnpotential import InputError, Landscape
-from nnpotential.analysis import barriers_to_lowest, coverage, generalisation, landscape_graph
+from nnpotential.analysis import barriers_to_lowest, coverage, landscape_graph
+from nnpotential.generalisation import generalisation
 from nnpotential.jobs import JOBS
 from nnpotential.journal import Journal
 from nnpotential.storage import is_verified
@@ -324,7 +325,7 @@ def test_damaged_settings(tmp_path, explored):
     with pytest.raises(InputError, match="cannot be read"):
         Landscape.open(path)
     (path / "settings.toml").write_text("seed = 1\n")
-    with pytest.raises(InputError, match="lacks 'dataset'"):
+    with pytest.raises(InputError, match="lacks 'search'"):
         Landscape.open(path)
 
 
@@ -365,7 +366,7 @@ def replace(land, point, coords):
 def twin(land, minimum):
     from pele.storage import Minimum
 
-    symmetry = land.system.symmetry
+    symmetry = land.system.identity
     image = symmetry.apply(symmetry.random_operation(np.random.default_rng(0)), minimum.coords)
     other = Minimum(land.system.potential.getEnergy(image), image)
     other.user_data = {"verified": "ok"}
@@ -431,7 +432,7 @@ def test_a_name_pele_cannot_open_is_refused(tmp_path, net, ljat):
 @pytest.mark.parametrize(
     ("old", "new", "message"),
     [
-        ("layer_sizes", "sizes_of_layers", "is damaged: KeyError"),
+        ("layer_sizes", "sizes_of_layers", "is damaged: TypeError"),
         ("sha256", "sha", "is damaged: KeyError"),
         ("bias = true", 'bias = "no"', "bias must be True or False"),
         ("regularize_bias = true", "regularise = true", "is damaged: TypeError"),

@@ -11,7 +11,7 @@ from nnpotential.stationary import Scales, spectrum, trust_region_step
 def assert_stationary(system, x, index):
     """The definition of a stationary point, evaluated without the package's code for it."""
     _, g, H = system.potential.getEnergyGradientHessian(x)
-    Z = system.symmetry.zero_modes
+    Z = system.identity.zero_modes()
     values, vectors = np.linalg.eigh(H)
     # the known zero modes are the eigenvalues that vanish, and no others do
     physical = np.abs(values) > 1e-9 * np.abs(values).max()
@@ -46,7 +46,7 @@ def test_quenches_converge(ljat, sizes, activation, regularize_bias):
         result = minimize(system.net.random_parameters(rng))
         assert result.success, result.message
         assert result.energy == system.potential.getEnergy(result.coords)
-        here = spectrum(system.potential, result.coords, system.symmetry.zero_modes)
+        here = spectrum(system.potential, result.coords, system.identity.zero_modes())
         if here.n_degenerate == 0:
             assert_stationary(system, result.coords, index=0)
         else:
@@ -110,9 +110,9 @@ def test_trust_region_step_minimises_the_model(case):
 
 
 def test_spectrum_counts(system, quenched):
-    here = spectrum(system.potential, quenched[0].coords, system.symmetry.zero_modes)
+    here = spectrum(system.potential, quenched[0].coords, system.identity.zero_modes())
     assert here.is_stationary(Scales())
     assert here.index == 0
     assert here.n_degenerate == 0
-    away = spectrum(system.potential, quenched[0].coords + 0.1, system.symmetry.zero_modes)
+    away = spectrum(system.potential, quenched[0].coords + 0.1, system.identity.zero_modes())
     assert not away.is_stationary(Scales())

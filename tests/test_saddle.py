@@ -37,7 +37,7 @@ def test_every_transition_state_meets_the_definition(system, triples):
 def test_descents_agree_with_the_gradient_flow(system, triples):
     for (_, x, _, eigenvec), *ends in triples:
         reached = [follow_gradient(system, x + side * 0.01 * eigenvec)[1] for side in (1, -1)]
-        same = system.symmetry.are_same
+        same = system.identity.are_same
         straight = same(reached[0], ends[0][1]) and same(reached[1], ends[1][1])
         crossed = same(reached[0], ends[1][1]) and same(reached[1], ends[0][1])
         assert straight or crossed
@@ -47,15 +47,15 @@ def test_images_of_a_candidate_give_images_of_the_transition_state(system, tripl
     (_, x, _, _), *_ = triples[0]
     rng = np.random.default_rng(0)
     start = x + 0.05 * rng.normal(size=x.size)
-    operation = system.symmetry.random_operation(rng)
-    one = find_transition_state(start, system.potential, system.symmetry.zero_modes)
+    operation = system.identity.random_operation(rng)
+    one = find_transition_state(start, system.potential, system.identity.zero_modes())
     two = find_transition_state(
-        system.symmetry.apply(operation, start), system.potential, system.symmetry.zero_modes
+        system.identity.apply(operation, start), system.potential, system.identity.zero_modes()
     )
     assert one.success == two.success
     assert one.success
     assert one.energy == pytest.approx(two.energy, abs=1e-12)
-    assert system.symmetry.are_same(one.coords, two.coords)
+    assert system.identity.are_same(one.coords, two.coords)
 
 
 def test_zero_modes_are_not_followed(ljat):
@@ -69,20 +69,20 @@ def test_zero_modes_are_not_followed(ljat):
     assert triples
     for (_, x, _, eigenvec), *_ in triples:
         assert_stationary(system, x, index=1)
-        assert np.abs(system.symmetry.zero_modes.T @ eigenvec).max() < 1e-8
+        assert np.abs(system.identity.zero_modes().T @ eigenvec).max() < 1e-8
 
 
 def test_a_convex_landscape_has_no_transition_state(ljat):
     system = NNSystem(MLP([3, 4]), ljat, regularization=1e-2)
     result = find_transition_state(
-        system.get_random_configuration(), system.potential, system.symmetry.zero_modes
+        system.get_random_configuration(), system.potential, system.identity.zero_modes()
     )
     assert not result.success
 
 
 def test_too_few_steps_are_no_success(system):
     result = find_transition_state(
-        system.get_random_configuration(), system.potential, system.symmetry.zero_modes, nsteps=1
+        system.get_random_configuration(), system.potential, system.identity.zero_modes(), nsteps=1
     )
     assert not result.success
     assert result.message == "too many steps"
@@ -91,6 +91,6 @@ def test_too_few_steps_are_no_success(system):
 def test_descent_goes_down_on_both_sides(system, triples):
     (energy, x, _, eigenvec), *_ = triples[0]
     for side in (1, -1):
-        end = descend(x, side * eigenvec, system.potential, system.symmetry.zero_modes)
+        end = descend(x, side * eigenvec, system.potential, system.identity.zero_modes())
         assert end.success
         assert end.energy < energy

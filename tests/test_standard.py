@@ -27,7 +27,7 @@ def different(system, points, tolerance=1e-5):
     """How many of these points no symmetry operation maps on an earlier one."""
     kept = []
     for x in points:
-        if not any(system.symmetry.are_same(x, other) for other in kept):
+        if not any(system.identity.are_same(x, other) for other in kept):
             kept.append(x)
     return len(kept)
 
@@ -76,12 +76,12 @@ def test_a_point_whose_coordinates_are_open_is_unresolved():
     data = nnp.load_dataset("wine", seed=0)
     system = nnp.NNSystem(nnp.MLP([13, 3, 3]), data, regularization=5e-8)
     x = system.get_minimizer()(system.get_random_configuration()).coords
-    here = spectrum(system.potential, x, system.symmetry.zero_modes)
+    here = spectrum(system.potential, x, system.identity.zero_modes())
     assert here.is_stationary(system.scales)
     softest = here.vector(0)
     point = Minimum(0.0, x + 1e-4 * softest / np.abs(softest).max())
     point.energy = system.potential.getEnergy(point.coords)
-    there = spectrum(system.potential, point.coords, system.symmetry.zero_modes)
+    there = spectrum(system.potential, point.coords, system.identity.zero_modes())
     energy_error, step = there.errors()
     assert there.rms <= 1e-9 and energy_error <= 1e-12 and 0.5e-4 < step < 2e-4
     assert not there.is_stationary(system.scales)
@@ -126,7 +126,7 @@ def test_what_rounding_leaves_open_is_unresolved():
 def test_verification_is_not_fooled_by_a_step_that_is_small_by_accident():
     class System:
         potential, scales = Rough(1e-8, 1e-12), Scales()
-        symmetry = type("None", (), {"zero_modes": np.empty((2, 0))})
+        identity = type("None", (), {"zero_modes": staticmethod(lambda x: np.empty((2, 0)))})
 
     # of many points in the noise pick the one whose Newton step happens to vanish
     rng = np.random.default_rng(0)
@@ -227,7 +227,7 @@ def test_flat_valleys_are_explained(tmp_path):
     small, pot, zero = (
         two.net.split(minimum.coords),
         land.system.potential,
-        land.system.symmetry.zero_modes,
+        land.system.identity.zero_modes(),
     )
     valley = []
     for bias in np.linspace(-20, 20, 41):
@@ -235,7 +235,7 @@ def test_flat_valleys_are_explained(tmp_path):
         layers = net.split(x)
         layers[0][0][:2], layers[0][1][:2], layers[0][1][2] = *small[0], bias
         layers[1][0][:, :2], layers[1][1][:] = small[1]
-        modes = land.system.symmetry.free_modes(x)
+        modes = land.system.identity.free_modes(x)
         assert list(modes) == [IDLE_UNIT] and modes[IDLE_UNIT].shape == (net.n_parameters, 1)
         if spectrum(pot, x, zero).index == 0:
             valley.append(x)
@@ -259,7 +259,7 @@ def test_flat_valleys_are_explained(tmp_path):
 
 def test_nothing_is_explained_where_other_modes_vanish_as_well(separable):
     system = nnp.NNSystem(nnp.MLP([4, 3, 2]), separable, regularization=1e-3)
-    assert system.symmetry.free_modes(np.zeros(system.net.n_parameters)) == {}
+    assert system.identity.free_modes(np.zeros(system.net.n_parameters)) == {}
 
 
 # Orders of point groups
@@ -274,7 +274,7 @@ def test_orders_of_point_groups_beyond_64_bits(iris, n_dead):
     exact = 1
     for k in range(1, n_dead + 1):
         exact *= 2 * k
-    order = system.symmetry.n_self_images(x)
+    order = system.identity.n_self_images(x)
     assert order == exact and isinstance(order, int)
     assert system.get_pgorder(x) == pytest.approx(exact, rel=1e-15)
     database = system.create_database()
@@ -305,7 +305,7 @@ def land(tmp_path, ljat):
 
 
 def image(land, x, seed):
-    symmetry = land.system.symmetry
+    symmetry = land.system.identity
     return symmetry.apply(symmetry.random_operation(np.random.default_rng(seed)), x)
 
 
@@ -356,7 +356,7 @@ def test_transition_states_from_outside_get_the_minima_that_they_lead_to(land):
     figures = land.explore()
     assert set(figures["verified"]) == {"ok"}
     [found] = [
-        t for t in database.transition_states() if land.system.symmetry.are_same(t.coords, x - 1e-4)
+        t for t in database.transition_states() if land.system.identity.are_same(t.coords, x - 1e-4)
     ]
     assert found.id() != number
     assert {found.minimum1.id(), found.minimum2.id()} == ends

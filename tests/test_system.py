@@ -45,7 +45,7 @@ def test_no_minimum_is_stored_twice(script):
     minima = database.minima()
     for i, a in enumerate(minima):
         for b in minima[:i]:
-            assert not system.symmetry.are_same(a.coords, b.coords)
+            assert not system.identity.are_same(a.coords, b.coords)
 
 
 def test_disconnectivity_graph_of_a_plain_script(script):
@@ -103,7 +103,7 @@ def test_zero_modes_are_projected_out(ljat):
     system = NNSystem(MLP([3, 4, 4]), ljat, regularize_bias=False)
     project = system.get_orthogonalize_to_zero_eigenvectors()
     v = project(np.random.default_rng(0).normal(size=system.net.n_parameters), None)
-    assert np.abs(system.symmetry.zero_modes.T @ v).max() < 1e-12
+    assert np.abs(system.identity.zero_modes().T @ v).max() < 1e-12
     assert system.get_nzero_modes() == 1
 
 
