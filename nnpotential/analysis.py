@@ -20,6 +20,7 @@ __all__ = [
     "summarise",
 ]
 
+_UNKNOWN = "unknown"  # why a minimum is degenerate
 _QUANTILES = (0.0, 0.25, 0.5, 0.75, 1.0)
 
 
@@ -175,7 +176,7 @@ def _summarise(database):
         "degenerate_minima": {
             "n": len(flat),
             "lowest_loss": min((m.energy for m in flat), default=None),
-            "causes": dict(Counter(notes(m).get("why", "unknown") for m in flat)),
+            "causes": dict(Counter(notes(m).get("why", _UNKNOWN) for m in flat)),
         },
         "n_from_outside": sum(map(len, outside)),
         "verified_by_older_definition": journal.outdated,
@@ -205,15 +206,19 @@ def remarks(system, figures):
     if figures["n_minima"] == 0:
         said.append(system.why_no_minimum(quenches))
     if flat["n"]:
-        which = (
-            "below all that count"
-            if lowest is None or flat["lowest_loss"] < lowest
-            else ("above the lowest that counts")
+        which = ""
+        if lowest is not None:
+            below = flat["lowest_loss"] < lowest
+            which = ", below all that count" if below else ", above the lowest that counts"
+        causes = "; ".join(
+            f"{n} with a curvature below 1e-9 of the largest, where they are flat or lead far away"
+            if why == _UNKNOWN
+            else f"{n} because {why}"
+            for why, n in flat["causes"].items()
         )
-        causes = ", ".join(f"{n} because {why}" for why, n in flat["causes"].items())
         said.append(
-            f"{flat['n']} stored minima lie in flat valleys and count nowhere ({causes}); the "
-            f"lowest of them has a loss of {flat['lowest_loss']:.9g}, {which}"
+            f"degenerate minima count nowhere: {causes}; the lowest of them has a loss of "
+            f"{flat['lowest_loss']:.9g}{which}"
         )
     for reason, meaning in (
         (UNRESOLVED, "double precision leaves their coordinates open"),

@@ -165,6 +165,11 @@ def check_labels(y, n_samples, n_classes=None):
     if (y != np.round(y)).any():
         at = int(np.flatnonzero(y != np.round(y))[0])
         raise InputError(f"labels must be integers: label {at} is {y[at]} ({REAL_TARGETS})")
+    if np.abs(y).max() >= 2**53:
+        raise InputError(
+            f"label {y[np.abs(y).argmax()]:g} is too large to be told from its neighbours: number "
+            "the classes 0, 1, ..."
+        )
     if y.min() < 0:
         raise InputError(f"labels must start at 0, not at {y.min():g}{label_hint(y)}")
     if n_classes is None and y.max() >= n_samples:

@@ -312,7 +312,7 @@ def _numbered_classes(path, y):
         whole = np.array_equal(classes, np.round(classes))
         if not whole or not (contiguous or n == 2) or classes[0] == 0 == n - 1 - classes[-1]:
             return y, {}, []
-        if n > few:
+        if n > few or np.abs(y).max() >= 2**53:
             return y, {}, []
         classes, hint = classes.astype(np.int64), f" ({REAL_TARGETS})"
     classes = classes.tolist()

@@ -35,7 +35,14 @@ from .storage import (
     store_minimum,
     store_transition_state,
 )
-from .verify import NOT_CHECKED, UNVERIFIED, is_duplicate, record_outcome
+from .verify import (
+    MALFORMED,
+    NOT_CHECKED,
+    UNVERIFIED,
+    is_duplicate,
+    is_well_formed,
+    record_outcome,
+)
 from .workers import Crew, JobFailed
 
 __all__ = ["STAGES", "Exploration", "SearchSettings", "outcomes", "recheck", "repair"]
@@ -172,8 +179,20 @@ class Exploration:
         self._committed = perf_counter()
         self._whole = True  # nothing is half merged or half written
         self._uncommitted = False  # something is merged that others do not see yet
+        if self.journal.outdated:
+            self._renew()
         self._pending = self.journal.pending()
         self._restore()
+
+    def _renew(self):
+        """Have all points polished and verified anew, by the definition of today."""
+        for kind in (Minimum, TransitionState):
+            for point in self.database.session.query(kind):
+                _forget_verification(point)
+        for job in self.journal.pending():
+            if job.kind.startswith("check_"):
+                self.journal.close(job, 0)
+        self.journal.update()
 
     def _restore(self):
         """All that the choice of the next job depends on, from the database."""
@@ -293,18 +312,21 @@ class Exploration:
     # What to do next
 
     def _invite(self):
-        """Have the points polished that others stored, or that an older definition let pass."""
-        if self.journal.outdated:
-            for kind in (Minimum, TransitionState):
-                for point in self.database.session.query(kind):
-                    _forget_verification(point)
-            self.journal.update()
+        """Have the points polished that others stored."""
         minima, states = points_from_outside(self.database, self._pending)
         for number in minima:
-            self._add("polish_minimum", number)
+            if self._is_well_formed(self._minimum(number)):
+                self._add("polish_minimum", number)
         self._unpolished.update(states)
         for number in states:
-            self._add("polish_transition_state", number)
+            if self._is_well_formed(self._transition_state(number)):
+                self._add("polish_transition_state", number)
+
+    def _is_well_formed(self, point):
+        whole = is_well_formed(self.system, point)
+        if not whole:
+            record_outcome(point, MALFORMED)
+        return whole
 
     def _fill(self, stages):
         """Hand out jobs until enough are under way, or none follows from what is known."""
@@ -626,7 +648,7 @@ def recheck(system, database, crew, report):
         (kind, number)
         for kind, left_out in zip((Minimum, TransitionState), outside, strict=True)
         for (number,) in session.query(kind._id).order_by(kind._id)
-        if number not in left_out
+        if number not in left_out and notes(session.get(kind, number)).get("verified") != MALFORMED
     ]
     todo, underway = iter(enumerate(points)), deque()
 
@@ -710,7 +732,7 @@ def repair(system, database, crew=None, on_progress=None):
     """
     for kind in (Minimum, TransitionState):
         for point in database.session.query(kind):
-            if notes(point).get("verified") not in ("ok", "degenerate"):
+            if notes(point).get("verified") not in ("ok", "degenerate", MALFORMED):
                 _forget_verification(point)
     Exploration(system, database, SearchSettings(), 0, on_progress).run(crew, stages=())
     return outcomes(database)

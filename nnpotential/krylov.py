@@ -345,6 +345,7 @@ class KrylovSpectrum:
         return self.errors()[1]
 
     is_stationary = Spectrum.is_stationary
+    flat_gradient = Spectrum.flat_gradient
     is_flat = Spectrum.is_flat
 
     def refine(self, step, radius, followed=None):

@@ -360,7 +360,7 @@ class Landscape:
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
                 lock.seek(0)
-                holder = lock.read().strip()
+                holder = lock.read().strip() or "that has just begun"
                 mine = " (this one)" if holder == _me() else ""
                 raise InputError(
                     f"{self.path} is being worked on by process {holder}{mine}"

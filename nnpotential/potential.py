@@ -280,6 +280,8 @@ class NNPotential(_kernel.KernelPotential):
             )
 
     def _check(self, name, x, several=False):
+        if isinstance(x, np.ma.MaskedArray):
+            raise InputError(f"{name} must not be a masked array: give its data")
         x = np.asarray(x)
         if x.shape != self._shape and not (
             several and x.ndim == 2 and x.shape[1:] == self._shape and len(x)

@@ -27,8 +27,10 @@ __all__ = ["newton", "quench"]
 _SLICE = 0.1  # seconds of L-BFGS at a time
 _PATIENCE = 20  # Newton steps' worth of gradients that L-BFGS may spend instead
 _LINGER = 300  # Newton steps at a point whose loss has converged, but not its coordinates
-_DOUBT = 3  # so many of them may mean a flat valley that rounding tilts
+_DOUBT = 3, 10, 30, 100  # so many of them may mean a flat valley that rounding tilts
 _FALL = 30, 1e-6  # so many that lower the loss so far lead to infinity
+_FAR = 1.0, 10.0, 100.0  # how far a flat valley is looked along whether it leads downhill
+_WALKS = 3  # so many walks along it
 _SHIFTS = 10  # Cholesky factorisations before the eigenvectors decide
 
 
@@ -156,7 +158,8 @@ def newton(x, potential, zero_modes, *, scales=NATS, max_radius=1.0, nsteps=3000
     here = look(potential, x, zero_modes)
     nfev, nhev = 1, 0
     steps = 0
-    lingering, energy_then = 0, here.energy
+    lingering, walks = 0, 0
+    x_then, energy_then = x, here.energy
     success, message = False, "too many steps"
     while steps < nsteps:
         tell("Newton", nfev, rms(here.gradient))
@@ -165,19 +168,32 @@ def newton(x, potential, zero_modes, *, scales=NATS, max_radius=1.0, nsteps=3000
             settled = -predicted <= scales.energy_error
             arrived = settled and longest <= scales.step
             lingering += settled
-            if lingering == 1:
-                energy_then = here.energy
+            if lingering == 1 and walks == 0:
+                x_then, energy_then = x, here.energy
             if arrived and here.is_definite():
                 success, message = True, "converged"
-            elif arrived or lingering == _DOUBT or not here.looks_definite():
+            elif arrived or lingering in _DOUBT or not here.looks_definite():
                 modes = here.spectrum()
                 modes.complete()
                 if modes.is_flat(scales):
                     message = TRAVELLING
                     break
-                if modes.index == 0 and modes.n_degenerate and modes.is_stationary(scales, True):
-                    success, message = True, DEGENERATE
-                    break
+                still = -predicted <= scales.rounding(here.energy)
+                flat = modes.index == 0 and modes.n_degenerate > 0
+                if still and flat and modes.is_stationary(scales, firm=True):
+                    lower = _downhill(potential, x, here.energy, modes.flat_gradient(), scales)
+                    moved = np.linalg.norm(x - x_then) > _FAR[1]
+                    if moved or (lower is not None and walks == _WALKS):
+                        message = TRAVELLING
+                        break
+                    if lower is None:
+                        success, message = True, DEGENERATE
+                        break
+                    walks, lingering = walks + 1, 0
+                    nhev += here.n_curvatures
+                    x, here = lower, look(potential, lower, zero_modes)
+                    nfev += 1
+                    continue
                 step, predicted, longest = here.step(radius)  # now that all modes are known
             if not success and lingering >= _FALL[0]:
                 fell = here.energy <= _FALL[1] * energy_then
@@ -222,6 +238,18 @@ def newton(x, potential, zero_modes, *, scales=NATS, max_radius=1.0, nsteps=3000
         success=success,
         message=message,
     )
+
+
+def _downhill(potential, x, energy, gradient, scales):
+    """A point far along a flat valley where the loss is lower than rounding explains, or None."""
+    length = np.linalg.norm(gradient)
+    if length == 0:
+        return None
+    for far in _FAR:
+        there = x - far / length * gradient
+        if potential.getEnergy(there) < energy - scales.rounding(energy):
+            return there
+    return None
 
 
 class _Matrix:

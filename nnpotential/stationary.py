@@ -123,6 +123,14 @@ class Spectrum:
         energy_error, step = self.errors(modes)
         return energy_error <= scales.energy_error and step <= scales.step
 
+    def flat_gradient(self):
+        """The part of the gradient along the modes whose eigenvalue vanishes."""
+        n = self.physical.size
+        parts = np.zeros_like(self.components)
+        flat = np.abs(self.physical) <= self._threshold
+        parts[:n][flat] = self.components[:n][flat]
+        return self.expand(parts)
+
     def is_flat(self, scales):
         """Whether there is no curvature to speak of."""
         return np.abs(self.physical).max(initial=0.0) <= scales.flat

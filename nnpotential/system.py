@@ -135,14 +135,20 @@ class NNSystem(LandscapeSystem):
             By what became of the quenches: how many (``n``), and ``lowest_loss``.
         """
         deviation = self.scales.energy**0.5
-        if failures and not 1e-6 < deviation < 1e6:
+        if failures and not 0.03 < deviation < 30:
             return (
                 f"the targets deviate by {deviation:.1g}, where weights begin near one: "
                 "standardise them"
             )
-        if TRAVELLING not in failures:
-            return None
         weight = f"{self.settings.regularization:g}"
+        if failures and TRAVELLING not in failures:
+            ended = ", ".join(f"{entry['n']} {reason}" for reason, entry in failures.items())
+            return (
+                f"no quench converged at regularization {weight} ({ended}); with a weak penalty or "
+                "none there may be no minimum: give a larger --regularization"
+            )
+        if not failures:
+            return None
         lowest = failures[TRAVELLING]["lowest_loss"]
         vanishes = lowest <= 1e-6 * self.scales.energy
         remedy = "give --regularization" if weight == "0" else "give a larger --regularization"

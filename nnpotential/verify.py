@@ -17,16 +17,19 @@ from .inertia import Curvature, NegativeCurvatureError, conjugate_gradients
 from .storage import notes
 
 __all__ = [
+    "MALFORMED",
     "NOT_CHECKED",
     "OUTCOMES",
     "UNVERIFIED",
     "is_duplicate",
+    "is_well_formed",
     "record_outcome",
     "verify_point",
     "verify_transition_state",
     "why_degenerate",
 ]
 
+MALFORMED = "malformed"
 NOT_CHECKED = "not checked"
 UNVERIFIED = "unverified"
 OUTCOMES = {
@@ -40,6 +43,7 @@ OUTCOMES = {
     "not above": "not above both its minima",
     "descends elsewhere": "steepest descent leads to other minima than those stored",
     "undecided": "steepest descent ends in no minimum, or the index could not be certified",
+    MALFORMED: "not as many finite coordinates as the system has",
     NOT_CHECKED: "the check itself failed three times",
     UNVERIFIED: "not yet looked at: explore, connect or verify --repair does it",
 }
@@ -242,6 +246,13 @@ def why_degenerate(system, x):
         if Curvature(system.potential, x, modes).judge(0)[0] == "ok":
             return why
     return None
+
+
+def is_well_formed(system, point):
+    """Whether a stored point has as many finite coordinates as the system."""
+    x = np.asarray(point.coords)
+    whole = x.shape == (system.n_dof,) and x.dtype.kind in "iuf"
+    return whole and bool(np.isfinite(x).all())
 
 
 def record_outcome(point, outcome, why=None):

@@ -14,7 +14,7 @@ import threading
 from concurrent.futures import BrokenExecutor, CancelledError, Executor, Future, wait
 from contextlib import nullcontext, suppress
 from functools import partial
-from multiprocessing import forkserver
+from multiprocessing import forkserver, resource_tracker
 from multiprocessing.connection import wait as wait_for_any
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -176,6 +176,8 @@ class Crew:
         context = multiprocessing.get_context("forkserver")
         context.set_forkserver_preload([__name__])
         # Ctrl-C is for this process: workers inherit that it is blocked
+        # the tracker of resources starts first, as its start lifts the block again
+        resource_tracker.ensure_running()
         before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
         try:
             forkserver.ensure_running()
@@ -300,7 +302,11 @@ class Crew:
                 if self._pool is not None:
                     self._replace(error)
                     continue
-                hint = "" if isinstance(error, _Refused) else f"; its workers need memory; {_GUARD}"
+                hint = (
+                    ""
+                    if isinstance(error, _Refused)
+                    else f"; its workers need memory, and an initializer that succeeds; {_GUARD}"
+                )
                 raise InputError(
                     f"the executor no longer works ({error or type(error).__name__}): take a new "
                     f"one{hint}; {_KEPT}"

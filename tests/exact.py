@@ -41,9 +41,16 @@ def converge(system, x, digits=25, steps=60):
     """The stationary point next to `x`, float64 rounded from a solution of so many digits.
 
     Newton's method with the gradient in 50 digits and a Hessian in double
-    precision: each step gains some digits.
+    precision: each step gains some digits. Along zero modes, and along the free
+    mode of a unit without effect, nothing is to be gained and `x` stays as it is.
+
+    Raises
+    ------
+    ArithmeticError
+        Where it does not get there; the caller judges how far it went.
     """
-    zero = system.identity.zero_modes()
+    fixed = [system.identity.zero_modes(), *system.identity.free_modes(x).values()]
+    zero = np.column_stack(fixed)
     with mpmath.workdps(50):
         exact = _number(x)
         for _ in range(steps):
@@ -52,7 +59,10 @@ def converge(system, x, digits=25, steps=60):
             H += np.linalg.norm(H) * zero @ zero.T
             g = gradient(system, exact)
             size = max(abs(value) for value in g)
-            step = np.linalg.solve(H, np.array([float(value / size) for value in g]))
+            try:
+                step = np.linalg.solve(H, np.array([float(value / size) for value in g]))
+            except np.linalg.LinAlgError as error:
+                raise ArithmeticError("the Hessian is singular on the way") from error
             exact = exact - size * _number(step)
             if size * np.abs(step).max() < mpf(10) ** -digits:
                 return np.array([float(value) for value in exact])

@@ -494,3 +494,18 @@ def test_inputs_stored_in_single_precision_keep_their_digest(tmp_path):
         digest.update(f"{name} {part.dtype.str} {part.shape};".encode() + part.tobytes())
     assert data.sha256 == digest.hexdigest()
     assert Dataset(X, y, X[:5], y[:5]).sha256 != data.sha256
+
+
+@pytest.mark.parametrize("first", [2**53, 10**19])
+def test_labels_that_floats_cannot_tell_apart_are_refused(tmp_path, first):
+    path = tmp_path / "ids.csv"
+    path.write_text("".join(f"{i}.5,{first + i % 2}\n" for i in range(20)))
+    with pytest.raises(InputError, match="too large to be told from its neighbours"):
+        load_dataset(path)
+    with pytest.raises(InputError, match="too large to be told from its neighbours"):
+        load_dataset(
+            (
+                np.arange(20.0)[:, None],
+                np.array([first + i % 2 for i in range(20)], dtype=np.uint64),
+            )
+        )

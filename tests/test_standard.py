@@ -190,6 +190,25 @@ def regression(unit):
     return data, unit * truth
 
 
+@pytest.mark.parametrize("bias", [True, False])
+def test_there_is_no_minimum_on_the_way_to_a_plateau(tmp_path, bias):
+    """Data that nothing separates: the loss falls on and on towards a value above 0."""
+    rng = np.random.default_rng(0)
+    X, y = rng.normal(size=(40, 2)), rng.integers(0, 2, 40)
+    data = nnp.Dataset(X, y, X, y)
+    net = nnp.MLP([2, 1, 2], bias=bias)
+    land = nnp.Landscape.create(tmp_path / "a", net, data, regularization=0, **SHORT)
+    figures = land.explore()
+    assert figures["degenerate_minima"]["n"] == 0
+    if figures["n_minima"] == 0:
+        [said] = figures["remarks"]
+        assert "no minimum" in said and "give --regularization" in said
+    truth = [m.coords for m in land.database.minima()]
+    for x in truth:  # what is kept is no valley that leads on downhill
+        for far in (2.0, 10.0):
+            assert land.system.potential.getEnergy(far * x) > land.system.potential.getEnergy(x)
+
+
 @pytest.mark.parametrize("unit", [1e-6, 1e-3, 1.0, 1e3])
 def test_the_unit_of_the_targets_does_not_matter(unit):
     data, truth = regression(unit)
@@ -368,14 +387,21 @@ def test_what_is_no_stationary_point_is_left_out(land):
     x = rng.normal(size=land.system.net.n_parameters)
     lost = Minimum(land.system.potential.getEnergy(x), x)
     lost.user_data = "a note of another program"
-    short = Minimum(0.0, np.zeros(3))
-    database.session.add_all([lost, short])
+    malformed = [
+        Minimum(0.0, coords) for coords in (np.zeros(3), x[:, np.newaxis], np.full_like(x, np.nan))
+    ]
+    malformed.append(TransitionState(0.0, np.zeros(3), *database.minima()[:2]))
+    database.session.add_all([lost, *malformed])
     database.session.commit()
     figures = land.explore()
-    # the first leads to some minimum; the second is none of this network's
+    # the first leads to some minimum; the others are none of this network's
     assert figures["n_minima"] - known["n_minima"] in (0, 1)
-    assert figures["verified"]["not converged"] == 1
+    assert figures["verified"]["malformed"] == 4
     assert figures["n_from_outside"] == 0
+    assert figures["jobs_set_aside"] == []
+    for repair in (False, True, False):
+        outcomes = [outcome for *_, outcome in land.verify(repair=repair)]
+        assert outcomes.count("malformed") == 4 and set(outcomes) == {"ok", "malformed"}
 
 
 def test_repair_mends_what_verification_finds(land):
@@ -398,6 +424,7 @@ def test_points_of_an_older_definition_are_verified_anew(land):
     assert not journal.outdated
     journal.tally["definition"] = 1
     journal.save()
+    journal.add("check_minimum", (1,))  # it was stopped before this
     land.database.session.commit()
     figures = land.summary()
     assert figures["verified_by_older_definition"]
