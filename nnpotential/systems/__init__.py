@@ -1,1 +1,1 @@
-"""Systems beside the network."""
+"""Systems beside the network, each behind the contract."""
