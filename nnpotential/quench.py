@@ -205,7 +205,7 @@ def newton(x, potential, zero_modes, *, scales=NATS, max_radius=1.0, nsteps=3000
         there = look(potential, x + step, zero_modes)
         nfev += 1
         if success:
-            if rms(there.gradient) > 0.5 * rms(here.gradient):
+            if rms(there.gradient) >= 0.5 * rms(here.gradient):
                 nhev += there.n_curvatures
                 break
             x, here, nhev = x + step, there, nhev + here.n_curvatures

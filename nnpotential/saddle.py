@@ -100,7 +100,7 @@ def find_transition_state(
         move = here.expand(step)
         there = look(x + move, [here.vector(i) for i in {0, followed}] if matrix_free else ())
         nfev += 1
-        if settled and there.rms > 0.5 * here.rms:
+        if settled and there.rms >= 0.5 * here.rms:
             message = "converged"
             nhev += there.n_curvatures
             break

@@ -154,6 +154,7 @@ class Crew:
         self._system, self._futures = system, {}
         self._replaced = self._given_up = 0
         self._answered = False  # by any worker
+        self._slow = False  # whether one call of compiled code may take a second
         if executor is not None or self.workers > 1:
             try:
                 self._payload = pickle.dumps(system)
@@ -162,8 +163,11 @@ class Crew:
             self._key = hashlib.sha256(self._payload).hexdigest()
 
     def __enter__(self):
-        if self._executor is None and self.workers > 1:
-            self._start()
+        if self._executor is None:
+            if self.workers > 1:
+                self._start()
+            else:
+                self._slow = _is_slow(self._system)
         return self
 
     def __exit__(self, *_):
@@ -259,7 +263,8 @@ class Crew:
     def submit(self, job_id, kind, args):
         """Hand out a job under an id of the caller's choice; whatever fails, `result` says."""
         if self._executor is None and self._pool is None:
-            self._futures[job_id] = (_Deferred(self._system, kind, args), kind, args)
+            job = _Deferred(self._system, kind, args, self._slow)
+            self._futures[job_id] = (job, kind, args)
         else:
             self._futures[job_id] = (self._send(job_id, None, kind, args), kind, args)
 
@@ -357,7 +362,7 @@ class Crew:
         """The result of a future; a pool that died or got stuck is found out."""
         began = monotonic()
         last = began, 0
-        while not self._is_done(future):
+        while not self._is_done(future, on_wait):
             now = monotonic()
             if on_wait is not None:
                 on_wait(now - began, self._told(job_id, future))
@@ -374,9 +379,9 @@ class Crew:
                 raise BrokenExecutor(f"no job ended within {self.timeout + _GRACE:g} s")
         return future.result()
 
-    def _is_done(self, future):
+    def _is_done(self, future, on_wait):
         if isinstance(future, _Deferred):
-            return future.wait(_POLL)
+            return future.wait(_POLL, on_wait)
         return bool(wait([future], _POLL).done)
 
     def _told(self, job_id, future):
@@ -402,6 +407,14 @@ class Crew:
             return refused
 
 
+def _is_slow(system):
+    x = system.with_seed(0).get_random_configuration()
+    began = monotonic()
+    system.potential.getEnergyGradient(x)
+    # a band of thirty images, or a Hessian
+    return (monotonic() - began) * (30 + x.size / 8) > 0.3
+
+
 def _cannot_travel(why):
     return InputError(
         f"the system cannot be sent to a worker ({why}): define what it is made of in a module "
@@ -423,17 +436,26 @@ class _Cancelled(BaseException):
 class _Deferred:
     """A job that runs in this process when its result is waited for.
 
-    In a thread of its own, so that Ctrl-C need not wait for the end of a long
-    call of compiled code.
+    Where one call of compiled code may take a second it runs in a thread of its
+    own, so that Ctrl-C need not wait for the end of that call.
     """
 
-    def __init__(self, system, kind, args):
+    def __init__(self, system, kind, args, slow):
         self._call = system, kind, args
+        self._slow, self._cancelled = slow, False
         self._thread = self._outcome = self._error = self.told = None
-        self._cancelled = False
 
-    def wait(self, seconds):
-        """Run on for so long; whether it is done."""
+    def wait(self, seconds, on_wait):
+        """Run on, for so long if there is a thread; whether it is done."""
+        if not self._slow:
+            began = monotonic()
+            with (
+                nullcontext()
+                if on_wait is None
+                else listening(lambda text: on_wait(monotonic() - began, text))
+            ):
+                self._outcome = _timed(*self._call)
+            return True
         if self._thread is None:
             self._thread = threading.Thread(target=self._work, daemon=True)
             self._thread.start()
