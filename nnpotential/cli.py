@@ -148,7 +148,9 @@ def explore(
         typer.Argument(
             metavar="DATASET",
             help=f"One of {', '.join(DATASETS)}, or a CSV or npz file. The last column of a CSV "
-            "file is the target; classes may be words. A landscape that exists needs none.",
+            "file is the target; classes may be words. In place of a network's data: ljN for N "
+            "Lennard-Jones atoms, bljN for a binary glass, egg_box or linear_autoencoder. A "
+            "landscape that exists needs none.",
             show_default=False,
         ),
     ] = None,
@@ -323,6 +325,7 @@ def _continued(output, dataset, sizes, asked):
     if system is not None:
         asked |= {"system": {"kind": system.kind}, **system.describe()}
     elif dataset is not None:
+        asked = {"system": {"kind": "network"}} | asked
         asked["dataset"]["name"] = printable(Path(dataset).name)
     if sizes is not None:
         ends = found.get("network", {}).get("layer_sizes", ())
@@ -438,6 +441,27 @@ def summary(
         _show(json.dumps(figures, indent=2))
     else:
         _print_summary(figures)
+
+
+@app.command()
+def selftest(
+    output: Annotated[
+        Path | None,
+        typer.Option("--output", "-o", metavar="DIR", help="Keep the landscapes there."),
+    ] = None,
+    verbose: Annotated[bool, typer.Option("--verbose", help="A line for every check.")] = False,
+):
+    """Map landscapes that are known exactly and compare; a bug report should hold the result.
+
+    The exit code is 1 if anything differs.
+    """
+    from .selftest import run
+
+    def report(line):
+        if verbose or not line.startswith("ok "):
+            _show(line)
+
+    raise typer.Exit(0 if run(output, report) else 1)
 
 
 @app.command()

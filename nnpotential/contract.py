@@ -433,6 +433,15 @@ class LandscapeSystem(BaseSystem, ABC):
         options = {**self.params.double_ended_connect.local_connect_params.NEBparams, **kwargs}
         return BandDriver(self.potential, coords1, coords2, **options)
 
+    def __str__(self):
+        """What `describe` says, in one line."""
+        values = [
+            f"{name} {value}"
+            for section in self.describe().values()
+            for name, value in section.items()
+        ]
+        return ", ".join([self.kind.replace("_", " "), *values])
+
     # What the engine asks besides.
 
     def why_no_minimum(self, failures):

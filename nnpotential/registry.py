@@ -17,6 +17,8 @@ _HOMES = {
 # names as in 'nnpotential explore lj13': the kind, made with the number of atoms
 _ATOMS = {"lj": "lennard_jones", "blj": "binary_lennard_jones"}
 
+_FUNCTIONS = ("linear_autoencoder", "egg_box")
+
 _registered = {}
 
 
@@ -68,13 +70,15 @@ def system_class(kind):
 
 
 def named_system(name, seed=0):
-    """The system that a name such as ``lj13`` or ``blj60`` means, or None for other names.
+    """The system that a name means, or None: ``lj13``, ``blj60``, ``egg_box`` and the like.
 
     Raises
     ------
     InputError
         If there is no such system of that many atoms.
     """
+    if name in _FUNCTIONS:
+        return system_class(name)(seed=seed)
     match = re.fullmatch(r"(lj|blj)(\w*)", name)
     # what only begins alike, such as ljat, is a data set
     if match is None or not (match[2].isdigit() or (match[2] and len(match[2]) == 1)):
