@@ -9,6 +9,7 @@ from scipy.optimize import approx_fprime, root
 
 from nnpotential.contract import check_system
 from nnpotential.errors import InputError
+from nnpotential.saddle import find_transition_state
 from nnpotential.systems.functions import EggBox, LinearAutoencoder
 
 SYSTEMS = [
@@ -274,3 +275,17 @@ def test_bad_input_is_named(make, named):
     with pytest.raises(InputError, match=named) as refused:
         make()
     assert "\n" not in str(refused.value)
+
+
+def test_a_gradient_of_exactly_zero_ends_a_search():
+    """No Newton step halves it, and none is needed."""
+    system = EggBox()
+    end = system.get_minimizer()(np.full(3, 0.1))
+    assert end.success and end.rms == 0
+    assert end.nfev < 100
+    system = LinearAutoencoder((1.0, 0.1), 0.3)  # the origin is the transition state
+    ts = find_transition_state(
+        np.array([0.1, 0.02, 0.05, 0.03]), system.potential, system.identity.zero_modes
+    )
+    assert ts.success and ts.rms == 0
+    assert ts.nfev < 50
