@@ -95,22 +95,17 @@ class AtomicSystem(LandscapeSystem):
     energy_label = "energy (epsilon)"
 
     def __init__(self, n_atoms, identity, seed):
-        super().__init__()
+        super().__init__(seed)
         self.n_atoms, self.n_dof = n_atoms, 3 * n_atoms
         self.potential = adapt(self._pele_potential())
         self.identity = identity
         self.scales = Scales(energy=1.0, tolerance=identity.tolerance)
-        self.rng = np.random.default_rng(seed)
         p = self.params
-        p.database.accuracy = self.scales.energy_window
         # L-BFGS as pele uses it on atoms: a fraction of their distance at a time.
-        p.structural_quench_params.update(lbfgs_tol=1e-5, memory=10, maxstep=0.1)
-        connect = p.double_ended_connect
-        connect.niter = 20
-        local = connect.local_connect_params
-        local.tsSearchParams.clear()
-        local.tsSearchParams.nsteps = 200
-        local.pushoff_params.pushoff = 0.02
+        p.structural_quench_params.update(memory=10, maxstep=0.1)
+        local = p.double_ended_connect.local_connect_params
+        # Of steps up to 0.05, 0.1, 0.3 and 1 these found most of the twelve of seven atoms.
+        local.tsSearchParams.update(radius=0.1, max_radius=0.1)
         # pele's own band for atoms (springs, images), but quiet and not unending.
         local.NEBparams.update(k=100.0, image_density=10.0, max_images=30, iter_density=10.0)
         local.NEBparams.update(dneb=True, verbose=-1)
