@@ -10,30 +10,12 @@ import numpy as np
 import pytest
 from landscapes import FEW, contents
 from pele.optimize import lbfgs_cpp
+from slow import SlowSystem
 
 import nnpotential as nnp
 from nnpotential import pulse
 from nnpotential.quench import _lbfgs
 from nnpotential.workers import Crew
-
-
-class SlowSystem(nnp.NNSystem):
-    """Every quench takes some seconds, and says so."""
-
-    seconds = 4.0
-
-    def get_minimizer(self, **kwargs):
-        minimizer = super().get_minimizer(**kwargs)
-
-        def quench(coords):
-            until, n = time.monotonic() + self.seconds, 0
-            while time.monotonic() < until:
-                n += 1
-                pulse.tell("walking", n, 0.5)
-                time.sleep(0.01)
-            return minimizer(coords)
-
-        return quench
 
 
 @pytest.fixture
