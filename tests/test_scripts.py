@@ -4,6 +4,10 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
+import nnpotential as nnp
+
 SCRIPTS = Path(__file__).parents[1] / "scripts"
 
 
@@ -15,3 +19,16 @@ def test_plain_pele(tmp_path):
     assert int(minima.split()[0]) > 3 and int(states.split()[0]) > 3
     assert failed == "0 points failed"
     assert (tmp_path / "plain_pele.png").stat().st_size > 10_000
+
+
+def test_a_system_of_ones_own(tmp_path):
+    command = [sys.executable, SCRIPTS / "morse_cluster.py"]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=300)
+    assert done.returncode == 0, done.stderr
+    counts, lowest = done.stdout.splitlines()
+    assert int(counts.split()[0]) >= 3 and int(counts.split()[2]) >= 3
+    # J. P. K. Doye and D. J. Wales, J. Chem. Soc., Faraday Trans. 93, 4233 (1997)
+    assert abs(float(lowest.split()[-1]) + 16.207580) < 1e-6
+    # the directory names a kind that this process has not met
+    with pytest.raises(nnp.InputError, match="unknown kind of system 'morse'"):
+        nnp.Landscape.open(tmp_path / "runs" / "morse-7")

@@ -159,7 +159,7 @@ class BinaryLennardJones(AtomicSystem):
         symmetry = PeriodicSymmetry([self._large, self._small], self.length)
         super().__init__(n_atoms, symmetry, seed)
         self.starts = {"box": self._in_the_box}
-        # Bands between two minima of a glass find other minima than these; more of them take minutes.
+        # Bands between two minima of a glass find others than these; more bands take minutes.
         self.params.double_ended_connect.niter = 3
         self.params.basinhopping.temperature = 1.0
         self.params.takestep.stepsize = 0.3
