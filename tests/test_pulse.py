@@ -61,7 +61,7 @@ def test_what_a_long_job_does_reaches_whoever_waits(slow, workers):
 
 
 def test_progress_says_what_a_long_job_does(tmp_path, slow, ljat, monkeypatch):
-    monkeypatch.setattr("nnpotential.landscape.NNSystem", SlowSystem)
+    monkeypatch.setattr("nnpotential.system.NNSystem", SlowSystem)
     few = {"quenches": 1, "basin_hopping_runs": 0}
     land = nnp.Landscape.create(tmp_path / "a", slow.net, ljat, regularization=1e-2, **few)
     heard = []
