@@ -155,7 +155,7 @@ class PlainSystem(BaseSystem):
         with redirect_stdout(None):
             super().__init__()
         theirs = case.system()
-        self.potential, self.symmetry = theirs.potential, theirs.symmetry
+        self.potential, self.symmetry = theirs.potential, theirs.identity
         self.start = case.start
         p = self.params
         p.database.accuracy = 1e-8
@@ -328,7 +328,7 @@ def connection_success(cases):
     rows = []
     for case in cases:
         done = case.attempts
-        symmetry = case.system().symmetry
+        symmetry = case.system().identity
         row = {"case": case.label, "attempts": len(done)}
         row["found_a_transition_state"] = sum(bool(triples) for _, triples in done)
         row["joined"] = sum(is_joined(symmetry, pair, triples) for pair, triples in done)

@@ -159,7 +159,7 @@ class Witness:
     """Looks on as a quench is done: stands for the system and keeps the result."""
 
     def __init__(self, system):
-        self.net, self._minimize = system.net, system.get_minimizer()
+        self.starts, self._minimize = system.starts, system.get_minimizer()
 
     def get_minimizer(self):
         return self._keep
