@@ -636,7 +636,7 @@ def _print_summary(figures):
         if figures["share_connected"] is None
         else f"{100 * figures['share_connected']:.1f} %, {figures['n_unconnected']} are not",
         f"lowest {figures['energy_label']}": number(figures["lowest_loss"]),
-        "median": number(figures["losses"].get("0.5")),
+        "its median over the minima": number(figures["losses"].get("0.5")),
         "median barrier to the lowest": number(figures["barriers"].get("0.5")),
         "degenerate minima, counted nowhere": figures["degenerate_minima"]["n"],
         "failed quenches": _by_reason(figures["failed_quenches"], figures["failures"]),
