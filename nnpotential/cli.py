@@ -297,10 +297,7 @@ def _named(dataset, seed, sizes, asked):
     """The system that DATASET and the options of networks mean, and the name of its directory."""
     system = named_system(dataset, seed)
     if system is not None:
-        for name, given in {"hidden": sizes, **asked["dataset"], **asked["network"]}.items():
-            if given is not None:
-                option = f"--{name.replace('_', '-')}"
-                raise InputError(f"{option} is for networks; {dataset} is none")
+        _refuse_options_of_networks(dataset, sizes, asked)
         return system, dataset
     with _heard():
         data = load_dataset(
@@ -317,12 +314,21 @@ def _named(dataset, seed, sizes, asked):
     return system, f"{Path(data.name).stem}-{shape}-{len(data.X_train)}"
 
 
+def _refuse_options_of_networks(dataset, sizes, asked):
+    options = {"hidden": sizes, **asked["dataset"], **asked["network"], **asked["potential"]}
+    for name, given in options.items():
+        if given is not None:
+            option = f"--{'no-' * (given is False)}{name.replace('_', '-')}"
+            raise InputError(f"{option} is for networks; {dataset} is none")
+
+
 def _continued(output, dataset, sizes, asked):
     """Open a landscape to go on with, having compared what was asked for."""
     land = Landscape.open(output)
     found = land.settings
     system = None if dataset is None else named_system(dataset)
     if system is not None:
+        _refuse_options_of_networks(dataset, sizes, asked)
         asked |= {"system": {"kind": system.kind}, **system.describe()}
     elif dataset is not None:
         asked = {"system": {"kind": "network"}} | asked

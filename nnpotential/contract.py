@@ -14,6 +14,7 @@ from pele.systems import BaseSystem
 from pele.systems.basesystem import BaseParameters
 from pele.takestep import TakestepInterface
 
+from .checks import check_integer, check_number
 from .errors import InputError
 from .files import absolute
 from .quiet import quiet
@@ -53,6 +54,13 @@ class Scales:
 
     energy: float = 1.0
     tolerance: float = 1e-5
+
+    def __post_init__(self):
+        for name in ("energy", "tolerance"):
+            value = check_number(
+                f"scales.{name}", getattr(self, name), "above 0", lambda x: 0 < x < np.inf
+            )
+            object.__setattr__(self, name, value)
 
     @property
     def rms(self):
@@ -262,6 +270,9 @@ class LandscapeSystem(BaseSystem, ABC):
     def _set_defaults(self):
         """Parameters that hold for smooth landscapes in general; a system sets its own scales."""
         p = self.params
+        # In lengths and energies of order one.
+        p.takestep.stepsize = 0.5
+        p.basinhopping.temperature = 1.0
         # Condition numbers of 1e5 and more: a long memory pays for itself.
         p.structural_quench_params.memory = 30
         # Below this rms gradient Newton needs some five steps.
@@ -480,7 +491,7 @@ class _Displacement(TakestepInterface):
 
 _PARTS = {
     "potential": ("getEnergyGradient", "getEnergyGradientHessian", "hessian_vector_product"),
-    "identity": ("are_same", "align", "zero_modes", "barren_modes", "n_self_images"),
+    "identity": ("tolerance", "are_same", "align", "zero_modes", "barren_modes", "n_self_images"),
     "scales": ("energy", "tolerance"),
     "n_dof": (),
     "starts": ("items",),
@@ -500,6 +511,8 @@ def check_system(system):
     InputError
         That names every part that is missing.
     """
+    if isinstance(system, type):
+        raise InputError(f"{system.__name__} is a class: give an instance of it")
     missing = []
     for part, members in _PARTS.items():
         found = getattr(system, part, None)
@@ -513,3 +526,16 @@ def check_system(system):
         raise InputError(
             f"{type(system).__name__} is no system to search: it lacks {', '.join(missing)}"
         )
+    check_number("identity.tolerance", system.identity.tolerance, "above 0", lambda x: x > 0)
+    n = check_integer("n_dof", system.n_dof, 1)
+    for name, start in system.starts.items():
+        if not callable(start):
+            raise InputError(f"the start {name!r} must be a function of a generator, not {start!r}")
+        x = np.asarray(start(np.random.default_rng(0)))
+        if x.shape != (n,) or x.dtype != np.float64 or not np.isfinite(x).all():
+            raise InputError(
+                f"the start {name!r} must give {n} finite float64 (n_dof), not {x.dtype} of shape "
+                f"{x.shape}" + ("" if x.shape != (n,) else ", some of them not finite")
+            )
+    if not isinstance(system.describe(), dict):
+        raise InputError(f"{type(system).__name__}.describe must give sections, a dict of dicts")

@@ -116,6 +116,8 @@ class Landscape:
             Must not exist, or be an empty directory.
         system : LandscapeSystem, or MLP
             What to map; a network with its data is short for their `NNSystem`.
+            Its `params` hold for this object; they are not recorded, and a
+            landscape that is opened again has those of its kind.
         data : Dataset, optional
             Of a network.
         seed : int
@@ -157,6 +159,12 @@ class Landscape:
         elif data is not None:
             raise InputError("data go with a network; a system has its own")
         check_system(system)
+        kind = system_class(system.kind)
+        if not (isinstance(system, kind) or issubclass(kind, type(system))):
+            raise InputError(
+                f"the kind {system.kind!r} is {kind.__name__}, not {type(system).__name__}: give "
+                "it a kind of its own and nnpotential.register it"
+            )
         settings = _settings(system, seed, _search_settings(options).of(system))
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
@@ -171,6 +179,14 @@ class Landscape:
             database.connection.close()
             database.engine.dispose()
             _write_settings(unfinished, settings)
+            try:
+                again = kind.load(unfinished, _read_settings(unfinished))
+                SearchSettings(**settings["search"]).of(again)
+            except (KeyError, TypeError, ValueError) as error:
+                raise InputError(
+                    f"{kind.__name__}.load does not make the system from what describe gives "
+                    f"({type(error).__name__}: {error})"
+                ) from error
             os.rename(unfinished, path)
         except BaseException as error:
             shutil.rmtree(unfinished, ignore_errors=True)
@@ -180,7 +196,9 @@ class Landscape:
                 why = database_fault(error.orig)
                 raise InputError(f"{path} cannot be made: {_DATABASE} {why}") from error
             raise
-        return cls(path)
+        land = cls(path)
+        land.system = system  # with parameters that its description does not hold
+        return land
 
     @classmethod
     def open(cls, path):

@@ -79,11 +79,11 @@ def named_system(name, seed=0):
     """
     if name in _FUNCTIONS:
         return system_class(name)(seed=seed)
-    match = re.fullmatch(r"(lj|blj)(\w*)", name)
-    # what only begins alike, such as ljat, is a data set
-    if match is None or not (match[2].isdigit() or (match[2] and len(match[2]) == 1)):
+    match = re.fullmatch(r"(lj|blj)([0-9]+|\w)", name)
+    if match is None:  # what only begins alike, such as ljat, is a data set
         return None
     letters, number = match.groups()
-    if not number.isdigit():
-        raise InputError(f"{name!r} is no cluster: give the number of atoms, as in {letters}13")
+    if re.fullmatch("[0-9]+", number) is None:
+        example = {"lj": "lj13", "blj": "blj60"}[letters]
+        raise InputError(f"{name!r} is no cluster: give the number of atoms, as in {example}")
     return system_class(_ATOMS[letters])(int(number), seed=seed)

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from pele.potentials import LJ
+from pele.potentials import LJ, BasePotential
 
 import nnpotential as nnp
 from nnpotential import InputError, Landscape
@@ -45,6 +45,129 @@ def test_members_that_are_missing_are_named(tmp_path, cluster):
         LandscapeSystem()
     with pytest.raises(TypeError, match="abstract"):
         Identity()
+
+
+class MuellerBrown(LandscapeSystem):
+    """With no more than the contract asks for (Theor. Chim. Acta 53, 75 (1979))."""
+
+    kind = "mueller_brown"
+
+    def __init__(self, seed=0):
+        super().__init__(seed)
+        self.potential, self.identity = adapt(MuellerBrownEnergy()), Equality()
+        self.scales, self.n_dof = Scales(10.0), 2
+        self.starts = {"box": box}
+
+    def describe(self):
+        return {}
+
+    @classmethod
+    def load(cls, directory, settings):
+        return cls(settings["seed"])
+
+
+def box(rng):
+    return rng.uniform([-1.5, -0.2], [1.0, 1.8])
+
+
+class Equality(Identity):
+    tolerance = 1e-5
+
+    def are_same(self, x1, x2):
+        return np.abs(x1 - x2).max() <= self.tolerance
+
+    def align(self, x1, x2, quick=False):
+        return float(np.linalg.norm(x1 - x2)), x2
+
+    def zero_modes(self, x):
+        return np.empty((2, 0))
+
+    def n_self_images(self, x):
+        return 1
+
+
+class MuellerBrownEnergy(BasePotential):
+    A, a, b, c, x0, y0 = np.array(
+        [
+            [-200, -1, 0, -10, 1, 0],
+            [-100, -1, 0, -10, 0, 0.5],
+            [-170, -6.5, 11, -6.5, -0.5, 1.5],
+            [15, 0.7, 0.6, 0.7, -1, 1],
+        ]
+    ).T
+
+    def getEnergy(self, x):
+        return self.getEnergyGradientHessian(x)[0]
+
+    def getEnergyGradient(self, x):
+        return self.getEnergyGradientHessian(x)[:2]
+
+    def getEnergyGradientHessian(self, x):
+        u, v = x[0] - self.x0, x[1] - self.y0
+        e = self.A * np.exp(np.minimum(self.a * u * u + self.b * u * v + self.c * v * v, 50))
+        p, q = 2 * self.a * u + self.b * v, self.b * u + 2 * self.c * v
+        H = np.array(
+            [
+                [(e * (p * p + 2 * self.a)).sum(), (e * (p * q + self.b)).sum()],
+                [(e * (p * q + self.b)).sum(), (e * (q * q + 2 * self.c)).sum()],
+            ]
+        )
+        return float(e.sum()), np.array([(e * p).sum(), (e * q).sum()]), H
+
+
+@pytest.fixture
+def registered(monkeypatch):
+    monkeypatch.setattr("nnpotential.registry._registered", {})
+    return register(MuellerBrown)
+
+
+def test_a_system_with_no_more_than_the_contract_asks(tmp_path, registered):
+    land = Landscape.create(tmp_path / "a", registered(), quenches=20)
+    figures = land.explore()
+    assert set(figures["verified"]) == {"ok"}
+    minima = [m.energy for m in land.database.minima()]
+    assert minima == pytest.approx([-146.6995, -108.1667, -80.7678], abs=1e-4)
+    states = sorted(t.energy for t in land.database.transition_states())
+    assert states == pytest.approx([-72.2489, -40.6648], abs=1e-4)
+
+
+def test_parameters_of_the_given_system_hold(tmp_path, cluster):
+    cluster.params.takestep.stepsize = 0.123
+    land = Landscape.create(tmp_path / "a", cluster)
+    assert land.system is cluster
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "message"),
+    [
+        ("n_dof", 3, "must give 3 finite float64"),
+        ("n_dof", "2", "n_dof must be an integer"),
+        ("starts", {"box": lambda rng: np.zeros(3)}, "must give 2 finite float64"),
+        ("starts", {"box": lambda rng: np.full(2, np.nan)}, "some of them not finite"),
+        ("starts", {"box": 5}, "must be a function of a generator"),
+        ("starts", {"other": box}, "unknown initialization 'other'"),
+        ("describe", lambda: None, "describe must give sections"),
+        ("kind", "network", "give it a kind of its own"),
+        ("kind", "unheard", "unknown kind of system 'unheard'"),
+    ],
+)
+def test_parts_that_are_wrong_leave_nothing(tmp_path, registered, name, value, message):
+    system = registered()
+    setattr(system, name, value)
+    with pytest.raises(InputError, match=message):
+        Landscape.create(tmp_path / "a", system)
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("values", [{"energy": 0}, {"energy": -1.0}, {"tolerance": float("nan")}])
+def test_scales_must_be_above_zero(values):
+    with pytest.raises(InputError, match="must be above 0"):
+        Scales(**values)
+
+
+def test_a_class_is_no_system(tmp_path):
+    with pytest.raises(InputError, match="LennardJonesCluster is a class: give an instance"):
+        Landscape.create(tmp_path / "a", LennardJonesCluster)
 
 
 def test_a_system_without_a_start_is_refused(cluster):
@@ -121,7 +244,9 @@ def test_a_kind_cannot_be_taken_twice():
         register(Other)
 
 
-@pytest.mark.parametrize("name", ["ljat", "iris", "lj13.csv", "ljoint.npz", "blj"])
+@pytest.mark.parametrize(
+    "name", ["ljat", "iris", "lj13.csv", "ljoint.npz", "blj", "lj\u00b2\u00b2"]
+)
 def test_names_of_data_are_no_clusters(name):
     assert named_system(name) is None
 

@@ -60,10 +60,8 @@ def test_what_a_long_job_does_reaches_whoever_waits(slow, workers):
     assert "walking, rms gradient 5.0e-01, " in texts[-1]
 
 
-def test_progress_says_what_a_long_job_does(tmp_path, slow, ljat, monkeypatch):
-    monkeypatch.setattr("nnpotential.system.NNSystem", SlowSystem)
-    few = {"quenches": 1, "basin_hopping_runs": 0}
-    land = nnp.Landscape.create(tmp_path / "a", slow.net, ljat, regularization=1e-2, **few)
+def test_progress_says_what_a_long_job_does(tmp_path, slow):
+    land = nnp.Landscape.create(tmp_path / "a", slow, quenches=1, basin_hopping_runs=0)
     heard = []
     land.explore(lambda *progress: heard.append(progress))
     assert any(
