@@ -34,10 +34,7 @@ def quench(system, seed, index, initialization):
     """
     rng = np.random.default_rng(_seed(seed, _QUENCH, index))
     start = system.starts[initialization](rng)
-    result = system.get_minimizer()(start)
-    if not result.success:
-        return [], [(result.message, result.energy)]
-    return [(result.energy, result.coords)], []
+    return _found(system.get_minimizer()(start))
 
 
 def hop(system, seed, index, steps):
@@ -87,6 +84,11 @@ def polish_minimum(system, energy, coords):
         scales=system.scales,
         max_radius=_SHORT,
     )
+    return _found(result)
+
+
+def _found(result):
+    """The minimum that a pele `Result` holds, or why it holds none; as `quench` returns it."""
     if not result.success:
         return [], [(result.message, result.energy)]
     return [(result.energy, result.coords)], []

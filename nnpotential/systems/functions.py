@@ -46,7 +46,6 @@ class ExactSystem(LandscapeSystem):
         self.scales = Scales(energy, identity.tolerance)
         self.starts = starts
         p = self.params
-        p.database.accuracy = self.scales.energy_window
         p.basinhopping.temperature = 0.5 * energy
         p.structural_quench_params.maxstep = 0.5
         neb = p.double_ended_connect.local_connect_params.NEBparams
