@@ -345,7 +345,8 @@ class LandscapeSystem(BaseSystem, ABC):
             args = (str(absolute(args[0])), *args[1:])
         elif kwargs.get("db", _IN_MEMORY) != _IN_MEMORY:
             kwargs["db"] = str(absolute(kwargs["db"]))
-        kwargs.setdefault("accuracy", self.scales.energy_window)
+        if "accuracy" not in self.params.database:
+            kwargs.setdefault("accuracy", self.scales.energy_window)
         return super().create_database(*args, **kwargs)
 
     def get_mindist(self):

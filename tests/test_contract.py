@@ -131,6 +131,13 @@ def test_a_system_with_no_more_than_the_contract_asks(tmp_path, registered):
     assert states == pytest.approx([-72.2489, -40.6648], abs=1e-4)
 
 
+def test_the_window_of_a_database_is_the_users_to_change(cluster):
+    assert cluster.create_database().accuracy == cluster.scales.energy_window
+    cluster.params.database.accuracy = 1e-3
+    assert cluster.create_database().accuracy == 1e-3
+    assert cluster.create_database(accuracy=1e-4).accuracy == 1e-4
+
+
 def test_parameters_of_the_given_system_hold(tmp_path, cluster):
     cluster.params.takestep.stepsize = 0.123
     land = Landscape.create(tmp_path / "a", cluster)
