@@ -20,8 +20,8 @@ import time
 from pathlib import Path
 
 import nnpotential as nnp
-from nnpotential.jobs import JOBS
-from nnpotential.journal import Journal
+from nnpotential.search.jobs import JOBS
+from nnpotential.search.journal import Journal
 
 SEARCH = {"quenches": 20, "basin_hopping_runs": 4, "basin_hopping_steps": 10, "untrap_attempts": 4}
 

@@ -44,8 +44,8 @@ from pele.systems import BaseSystem
 from pele.takestep import RandomDisplacement
 
 import nnpotential as nnp
-from nnpotential.connect import connect_pair
-from nnpotential.verify import record_outcome
+from nnpotential.points.connect import connect_pair
+from nnpotential.verification.verify import record_outcome
 
 CASES = [
     ((3, 10, 4), 100),

@@ -33,8 +33,8 @@ from common import label, machine
 import numpy as np
 
 import nnpotential as nnp
-from nnpotential.jobs import quench
-from nnpotential.stationary import spectrum
+from nnpotential.points.stationary import spectrum
+from nnpotential.search.jobs import quench
 
 sys.path.append(str(Path(__file__).resolve().parents[1] / "tests"))  # for `exact`
 

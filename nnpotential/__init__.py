@@ -3,25 +3,25 @@
 from importlib import import_module
 
 _HOMES = {
-    "DATASETS": "datasets",
-    "MLP": "network",
-    "Dataset": "datasets",
+    "DATASETS": "networks.datasets",
+    "MLP": "networks.mlp",
+    "Dataset": "networks.datasets",
     "InputError": "errors",
     "Landscape": "landscape",
-    "NNPotential": "potential",
-    "NNSystem": "system",
-    "Symmetry": "symmetry",
+    "NNPotential": "networks.potential",
+    "NNSystem": "networks.system",
+    "Symmetry": "networks.symmetry",
     "LandscapeSystem": "contract",
     "Identity": "contract",
     "Scales": "contract",
     "Measure": "contract",
     "adapt": "contract",
-    "register": "registry",
+    "register": "systems.registry",
     "LennardJonesCluster": "systems.clusters",
     "BinaryLennardJones": "systems.glass",
     "LinearAutoencoder": "systems.functions",
     "EggBox": "systems.functions",
-    "load_dataset": "datasets",
+    "load_dataset": "networks.datasets",
 }
 
 __all__ = list(_HOMES)

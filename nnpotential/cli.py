@@ -23,18 +23,18 @@ from sqlalchemy.exc import DatabaseError
 from threadpoolctl import threadpool_limits
 
 from . import __version__
-from .datasets import DATASETS, load_dataset
 from .errors import InputError
-from .explore import SearchSettings
 from .files import printable
-from .generalisation import MEASURES
 from .landscape import Landscape, check_same_settings, database_fault
-from .network import INITIALIZATIONS, MLP
-from .plots import check_colour
+from .networks.datasets import DATASETS, load_dataset
+from .networks.generalisation import MEASURES
+from .networks.mlp import INITIALIZATIONS, MLP
+from .networks.system import NNSystem
 from .pulse import listening
-from .registry import named_system
-from .system import NNSystem
-from .verify import OUTCOMES
+from .search.explore import SearchSettings
+from .storage import OUTCOMES
+from .systems.registry import named_system
+from .view.disconnectivity import check_colour
 
 __all__ = ["main"]
 

@@ -4,6 +4,7 @@ import logging
 from abc import ABC, abstractmethod
 from copy import copy
 from dataclasses import dataclass
+from importlib import import_module
 from math import log10
 from typing import Protocol
 
@@ -20,7 +21,12 @@ from .files import absolute
 from .quiet import quiet
 
 __all__ = [
+    "DEGENERATE",
     "KRYLOV_LIMIT",
+    "NATS",
+    "TRAVELLING",
+    "UNRESOLVED",
+    "ZERO",
     "Adapted",
     "Identity",
     "LandscapePotential",
@@ -29,12 +35,19 @@ __all__ = [
     "Scales",
     "adapt",
     "check_system",
+    "rms",
 ]
 
 # pele sends everything down to DEBUG to standard output
 logging.getLogger("pele").setLevel(logging.ERROR)
 
+ZERO = 1e-9  # an eigenvalue this far below the largest counts as zero
 KRYLOV_LIMIT = 400  # coordinates above which products with vectors are cheaper than eigenvectors
+
+# How a search for a stationary point can end besides well or out of steps.
+DEGENERATE = "converged to a degenerate minimum"
+TRAVELLING = "travelling"  # towards infinity: the Newton step does not become small
+UNRESOLVED = "unresolved"  # converged, but for coordinates that rounding leaves open
 
 _IN_MEMORY = ":memory:"
 
@@ -94,6 +107,14 @@ class Scales:
     def rounding(self, energy):
         """Changes of an energy of this size that may be rounding."""
         return 1e-14 * (abs(energy) + self.energy)
+
+
+NATS = Scales()  # of cross-entropy
+
+
+def rms(vector):
+    """Root mean square of a vector."""
+    return float(np.linalg.norm(vector) / np.sqrt(vector.size))
 
 
 class LandscapePotential(Protocol):
@@ -293,7 +314,7 @@ class LandscapeSystem(BaseSystem, ABC):
         neb.dneb = False
         neb.verbose = -1
 
-    # What pele asks of a system. The engine is below this module, and imported when asked for.
+    # What pele asks of a system.
 
     def with_seed(self, seed):
         """The same system, parameters included, with a random generator of its own."""
@@ -318,10 +339,9 @@ class LandscapeSystem(BaseSystem, ABC):
             Override ``params.structural_quench_params``; see `quench`. pele's
             ``tol`` is accepted and ignored: convergence is always complete.
         """
-        from .quench import quench
-
         kwargs.pop("tol", None)
         options = {"scales": self.scales, **self.params.structural_quench_params, **kwargs}
+        quench = _engine("quench.quench")
         return lambda coords: quench(coords, self.potential, self.identity.zero_modes, **options)
 
     def get_takestep(self, **kwargs):
@@ -416,17 +436,15 @@ class LandscapeSystem(BaseSystem, ABC):
         InputError
             If the point has not `nnegative` negative eigenvalues.
         """
-        from .stationary import spectrum
-
-        here = spectrum(self.potential, np.asarray(coords, dtype=float), self.identity.zero_modes)
+        here = _engine("stationary.spectrum")(
+            self.potential, np.asarray(coords, dtype=float), self.identity.zero_modes
+        )
         if here.index != nnegative:
             raise InputError(f"the point has index {here.index}, not {nnegative}")
         return float(np.log(np.abs(here.physical)).sum())
 
     def get_double_ended_connect(self, min1, min2, database, **kwargs):
         """pele's `DoubleEndedConnect` with exact refinement; see `ExactDoubleEndedConnect`."""
-        from .connect import ExactDoubleEndedConnect
-
         options = {
             "band_mindist": self.get_mindist(),
             "scales": self.scales,
@@ -434,16 +452,14 @@ class LandscapeSystem(BaseSystem, ABC):
             **kwargs,
         }
         # a quick alignment ranks pairs well enough; only the ends of a band need the nearest image
-        return ExactDoubleEndedConnect(
+        return _engine("connect.ExactDoubleEndedConnect")(
             min1, min2, self.potential, self._mindist(True), database, self.identity, **options
         )
 
     def createNEB(self, coords1, coords2, **kwargs):
         """A `BandDriver` between two points, with pele's arguments."""
-        from .band import BandDriver
-
         options = {**self.params.double_ended_connect.local_connect_params.NEBparams, **kwargs}
-        return BandDriver(self.potential, coords1, coords2, **options)
+        return _engine("band.BandDriver")(self.potential, coords1, coords2, **options)
 
     def __str__(self):
         """What `describe` says, in one line."""
@@ -477,6 +493,12 @@ class LandscapeSystem(BaseSystem, ABC):
     @abstractmethod
     def load(cls, directory, settings):
         """The system that `save` and `describe` left."""
+
+
+def _engine(name):
+    """What pele's methods are made of: it stands below this module, which imports nothing there."""
+    module, name = name.split(".")
+    return getattr(import_module(f"{__package__}.points.{module}"), name)
 
 
 class _Displacement(TakestepInterface):

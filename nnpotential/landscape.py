@@ -18,21 +18,21 @@ import numpy as np
 import tomli_w
 from sqlalchemy.exc import DatabaseError, OperationalError
 
-from .analysis import landscape_graph, remarks, summarise
+from .analysis.figures import landscape_graph, remarks, summarise
 from .checks import check_choice, check_integer, check_number
 from .contract import check_system
-from .datasets import Dataset
 from .errors import InputError
-from .explore import STAGES, Exploration, SearchSettings, outcomes, recheck
-from .explore import repair as repair_points
 from .files import absolute, atomic_write, place_check, printable
 from .interrupts import uninterrupted
-from .network import MLP
-from .plots import draw_disconnectivity_graph
-from .registry import system_class
+from .networks.datasets import Dataset
+from .networks.mlp import MLP
+from .networks.system import NNSystem
+from .search.explore import STAGES, Exploration, SearchSettings, outcomes, recheck
+from .search.explore import repair as repair_points
+from .search.workers import Crew
 from .sessions import close_sessions, share
-from .system import NNSystem
-from .workers import Crew
+from .systems.registry import system_class
+from .view.disconnectivity import draw_disconnectivity_graph
 
 __all__ = ["Landscape"]
 

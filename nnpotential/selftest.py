@@ -10,14 +10,14 @@ from time import perf_counter
 import numpy as np
 from scipy.special import log_softmax
 
-from .analysis import barriers_to_lowest
-from .datasets import Dataset
+from .analysis.figures import barriers_to_lowest
 from .errors import InputError
 from .files import absolute
 from .landscape import Landscape
-from .network import MLP
-from .potential import NNPotential
-from .system import NNSystem
+from .networks.datasets import Dataset
+from .networks.mlp import MLP
+from .networks.potential import NNPotential
+from .networks.system import NNSystem
 from .systems.functions import EggBox, LinearAutoencoder
 
 __all__ = ["run"]

@@ -5,19 +5,44 @@ from pele.storage import Minimum, TransitionState
 from sqlalchemy.orm import undefer
 
 __all__ = [
+    "MALFORMED",
+    "NOT_CHECKED",
+    "OUTCOMES",
     "OUTSIDE",
+    "UNVERIFIED",
     "add_hit",
     "find_point",
     "is_verified",
+    "is_well_formed",
     "merge_minima",
     "notes",
     "points_from_outside",
     "quench_hits",
+    "record_outcome",
     "store_minimum",
     "store_transition_state",
 ]
 
 OUTSIDE = "outside"  # the source of minima that the searches here did not find
+MALFORMED = "malformed"
+NOT_CHECKED = "not checked"
+UNVERIFIED = "unverified"
+OUTCOMES = {
+    "ok": "meets the definition",
+    "not converged": "rms gradient above 1e-9, energy error above 1e-12, or on a plateau",
+    "unresolved": "coordinates uncertain by more than a tenth of the identity tolerance",
+    "loss differs": "the stored loss is not that of the stored point",
+    "wrong index": "not zero negative eigenvalues (minimum) or one (transition state)",
+    "degenerate": "a vanishing eigenvalue beyond the known zero modes",
+    "duplicate": "an image of a minimum stored before",
+    "not above": "not above both its minima",
+    "descends elsewhere": "steepest descent leads to other minima than those stored",
+    "undecided": "steepest descent ends in no minimum, or the index could not be certified",
+    MALFORMED: "not as many finite coordinates as the system has",
+    NOT_CHECKED: "the check itself failed three times",
+    UNVERIFIED: "not yet looked at: explore, connect or verify --repair does it",
+}
+
 # what else may lead to a minimum; the others are the names of the starts of quenches
 _OTHER_SOURCES = (OUTSIDE, "basin_hopping", "connections")
 
@@ -83,6 +108,20 @@ def notes(point):
 def is_verified(point):
     """Whether a minimum or transition state has passed its verification."""
     return not point.invalid and notes(point).get("verified") == "ok"
+
+
+def is_well_formed(system, point):
+    """Whether a stored point has as many finite coordinates as the system."""
+    x = np.asarray(point.coords)
+    whole = x.shape == (system.n_dof,) and x.dtype.kind in "iuf"
+    return whole and bool(np.isfinite(x).all())
+
+
+def record_outcome(point, outcome, why=None):
+    """Note the outcome of verification on a minimum or transition state."""
+    noted = {k: v for k, v in notes(point).items() if k != "why"}
+    point.user_data = noted | {"verified": outcome} | ({"why": why} if why else {})
+    point.invalid = int(outcome != "ok")
 
 
 def quench_hits(minimum):

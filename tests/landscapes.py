@@ -1,7 +1,7 @@
 """What the tests of landscapes share."""
 
-from nnpotential.jobs import JOBS
-from nnpotential.journal import Journal
+from nnpotential.search.jobs import JOBS
+from nnpotential.search.journal import Journal
 
 SEARCH = {
     "quenches": 8,

@@ -1,6 +1,7 @@
-"""The loss written out in NumPy for HIPS autograd: shares nothing with the kernel."""
+"""The loss for HIPS autograd, and the definition of a stationary point: independent readings."""
 
 import autograd.numpy as anp
+import numpy as np
 from autograd.scipy.special import logsumexp
 
 ACTIVATIONS = {
@@ -34,3 +35,17 @@ def loss(x, sizes, activation, bias, kind, regularization, regularize_bias, X, y
     else:
         data = anp.mean(anp.mean((a - y) ** 2, axis=1))
     return data + regularization * penalty
+
+
+def assert_stationary(system, x, index):
+    """The definition of a stationary point, evaluated without the package's code for it."""
+    _, g, H = system.potential.getEnergyGradientHessian(x)
+    Z = system.identity.zero_modes()
+    values, vectors = np.linalg.eigh(H)
+    # the known zero modes are the eigenvalues that vanish, and no others do
+    physical = np.abs(values) > 1e-9 * np.abs(values).max()
+    assert (~physical).sum() == Z.shape[1]
+    assert np.sqrt(np.mean(g**2)) <= 1e-9
+    parts = vectors.T @ g
+    assert 0.5 * (parts[physical] ** 2 / np.abs(values[physical])).sum() <= 1e-12
+    assert (values[physical] < 0).sum() == index

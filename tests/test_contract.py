@@ -10,8 +10,8 @@ from pele.potentials import LJ, BasePotential
 import nnpotential as nnp
 from nnpotential import InputError, Landscape
 from nnpotential.contract import Adapted, Identity, LandscapeSystem, Scales, adapt, check_system
-from nnpotential.registry import named_system, register, system_class
 from nnpotential.systems.clusters import LennardJonesCluster
+from nnpotential.systems.registry import named_system, register, system_class
 
 PACKAGE = Path(nnp.__file__).parent
 
@@ -117,7 +117,7 @@ class MuellerBrownEnergy(BasePotential):
 
 @pytest.fixture
 def registered(monkeypatch):
-    monkeypatch.setattr("nnpotential.registry._registered", {})
+    monkeypatch.setattr("nnpotential.systems.registry._registered", {})
     return register(MuellerBrown)
 
 

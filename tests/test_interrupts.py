@@ -87,7 +87,7 @@ def test_other_threads_may_use_it():
 
 def test_ctrl_c_within_a_merge(tmp_path, ljat, alone, monkeypatch):
     """Every so often while the database is written, and nothing is lost or half done."""
-    import nnpotential.explore as explore
+    import nnpotential.search.explore as explore
 
     net = nnp.MLP([3, 5, 4])
     land = Landscape.create(tmp_path / "a", net, ljat, regularization=1e-3, seed=5, **FEW)

@@ -17,12 +17,11 @@ from pele.storage import Database
 
 import nnpotential as nnp
 from nnpotential import InputError, Landscape
-from nnpotential.analysis import barriers_to_lowest, coverage, landscape_graph
-from nnpotential.generalisation import generalisation
-from nnpotential.jobs import JOBS
-from nnpotential.journal import Journal
-from nnpotential.storage import is_verified
-from nnpotential.verify import record_outcome
+from nnpotential.analysis.figures import barriers_to_lowest, coverage, landscape_graph
+from nnpotential.networks.generalisation import generalisation
+from nnpotential.search.jobs import JOBS
+from nnpotential.search.journal import Journal
+from nnpotential.storage import is_verified, record_outcome
 
 
 @pytest.fixture(scope="module")
@@ -476,7 +475,7 @@ def test_without_regularization_success_means_a_minimum():
     """Separable data have their minimum at infinity; no saddle may pass for one."""
     from types import SimpleNamespace
 
-    from nnpotential.verify import verify_point
+    from nnpotential.verification.verify import verify_point
 
     rng = np.random.default_rng(0)
     X = rng.normal(size=(20, 2))
@@ -492,7 +491,7 @@ def test_without_regularization_success_means_a_minimum():
 
 def test_corrected_connections(tmp_path, net, ljat, monkeypatch):
     """Search descents that lead elsewhere are overruled by the gradient."""
-    import nnpotential.connect as connect
+    import nnpotential.points.connect as connect
 
     land = Landscape.create(tmp_path / "a", net, ljat, regularization=1e-3, seed=3, **SEARCH)
     true_descend, ends = connect.descend, []

@@ -14,8 +14,8 @@ from slow import SlowSystem
 
 import nnpotential as nnp
 from nnpotential import pulse
-from nnpotential.quench import _lbfgs
-from nnpotential.workers import Crew
+from nnpotential.points.quench import _lbfgs
+from nnpotential.search.workers import Crew
 
 
 @pytest.fixture

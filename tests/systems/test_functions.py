@@ -9,7 +9,7 @@ from scipy.optimize import approx_fprime, root
 
 from nnpotential.contract import check_system
 from nnpotential.errors import InputError
-from nnpotential.saddle import find_transition_state
+from nnpotential.points.saddle import find_transition_state
 from nnpotential.systems.functions import EggBox, LinearAutoencoder
 
 SYSTEMS = [

@@ -1,0 +1,1 @@
+"""Figures of a landscape: graph, barriers, coverage."""

@@ -1,0 +1,249 @@
+"""Figures of a landscape: graph, barriers, coverage, generalisation."""
+
+from collections import Counter
+
+import networkx as nx
+import numpy as np
+from pele.storage import Minimum, TransitionState
+
+from ..contract import TRAVELLING, UNRESOLVED
+from ..search.journal import Journal
+from ..sessions import snapshot
+from ..storage import UNVERIFIED, is_verified, notes, points_from_outside, quench_hits
+
+__all__ = [
+    "barriers_to_lowest",
+    "coverage",
+    "landscape_graph",
+    "remarks",
+    "summarise",
+]
+
+_UNKNOWN = "unknown"  # why a minimum is degenerate
+_QUANTILES = (0.0, 0.25, 0.5, 0.75, 1.0)
+
+
+def landscape_graph(database):
+    """Minima joined by the lowest transition state of each pair.
+
+    Points that have not passed verification and degenerate rearrangements are
+    left out.
+
+    Parameters
+    ----------
+    database : pele.storage.Database
+
+    Returns
+    -------
+    networkx.Graph
+        Nodes are pele `Minimum` objects; every edge has the pele
+        `TransitionState` as ``ts`` and its loss as ``energy``.
+    """
+    session = database.session
+    graph = nx.Graph()
+    with snapshot(database):
+        graph.add_nodes_from(filter(is_verified, session.query(Minimum).order_by(Minimum._id)))
+        states = session.query(TransitionState)
+        for ts in states.order_by(TransitionState.energy.desc(), TransitionState._id.desc()):
+            ends = ts.minimum1, ts.minimum2
+            if is_verified(ts) and ends[0] != ends[1] and all(end in graph for end in ends):
+                graph.add_edge(*ends, ts=ts, energy=ts.energy)
+    return graph
+
+
+def lowest_minimum(graph):
+    """The minimum of lowest loss; ties go to the one found first."""
+    return min(graph, key=lambda m: (m.energy, m.id()))
+
+
+def barriers_to_lowest(graph):
+    """Barrier from each connected minimum to the lowest one.
+
+    The barrier is the height, above the minimum, of the highest transition
+    state on the path for which that is lowest, found on the minimum spanning
+    tree.
+
+    Parameters
+    ----------
+    graph : networkx.Graph
+        From `landscape_graph`.
+
+    Returns
+    -------
+    dict
+        Barrier in nats per sample by minimum, without the lowest itself and
+        without minima that are not connected to it.
+    """
+    if not graph:
+        return {}
+    tree = nx.minimum_spanning_tree(graph, weight="energy")
+    root = lowest_minimum(graph)
+    highest = {root: -np.inf}
+    for parent, child in nx.bfs_edges(tree, root):
+        highest[child] = max(highest[parent], tree.edges[parent, child]["energy"])
+    return {m: top - m.energy for m, top in highest.items() if m != root}
+
+
+def coverage(hits):
+    """How much of the landscape the independent quenches have seen.
+
+    Parameters
+    ----------
+    hits : sequence of int
+        Number of independent quenches that ended in each minimum found by them.
+
+    Returns
+    -------
+    dict
+        ``good_turing``, the probability that a further quench ends in a known
+        minimum, and ``chao1``, an estimated lower bound on the number of minima
+        that quenches can reach; None without quenches.
+
+    References
+    ----------
+    I. J. Good, Biometrika 40, 237 (1953); A. Chao, Scand. J. Statist. 11, 265
+    (1984), here in the bias-corrected form.
+    """
+    n = int(np.sum(hits, initial=0))
+    if n == 0:
+        return {"good_turing": None, "chao1": None}
+    count = Counter(hits)
+    once, twice = count[1], count[2]
+    return {
+        "good_turing": 1 - once / n,
+        "chao1": len(hits) + once * (once - 1) / (2 * (twice + 1)),
+    }
+
+
+def summarise(database):
+    """The figures of a landscape, all plain numbers.
+
+    Parameters
+    ----------
+    database : pele.storage.Database
+
+    Returns
+    -------
+    dict
+        Counts, components, quantiles of losses and barriers (nats per sample),
+        coverage, outcomes of verification, seconds by stage. Points that have not
+        passed verification count under ``verified`` only.
+    """
+    with snapshot(database):
+        return _summarise(database)
+
+
+def _summarise(database):
+    session = database.session
+    graph = landscape_graph(database)
+    journal = Journal(database)
+    stored = [session.query(kind).order_by(kind._id).all() for kind in (Minimum, TransitionState)]
+    minima, states = (list(filter(is_verified, points)) for points in stored)
+    states = [ts for ts in states if is_verified(ts.minimum1) and is_verified(ts.minimum2)]
+    n_degenerate = sum(ts.minimum1 == ts.minimum2 for ts in states)
+    components = [len(c) for c in nx.connected_components(graph)]
+    barriers = barriers_to_lowest(graph)
+    hits = [h for m in minima if (h := quench_hits(m))]
+    n_quenches = sum(found is not None for _, found in journal.jobs("quench"))
+    attempts, followed = (
+        [found for _, found in journal.jobs(kind) if found is not None]
+        for kind in ("connect", "single_ended")
+    )
+    outcomes = Counter(
+        notes(point).get("verified", UNVERIFIED) for points in stored for point in points
+    )
+    outside = points_from_outside(database, journal.pending())
+    flat = [m for m in stored[0] if notes(m).get("verified") == "degenerate"]
+    return {
+        "n_minima": len(minima),
+        "n_transition_states": len(states) - n_degenerate,
+        "n_degenerate_rearrangements": n_degenerate,
+        "n_components": len(components),
+        "largest_component": max(components, default=0),
+        "share_connected": (len(barriers) + 1) / len(graph) if graph else None,
+        "lowest_loss": min((m.energy for m in minima), default=None),
+        "losses": _quantiles([m.energy for m in minima]),
+        "barriers": _quantiles(list(barriers.values())),
+        "coverage": {"n_quenches": n_quenches, "n_minima": len(hits), **coverage(hits)},
+        "n_unconnected": len(graph) - len(barriers) - 1 if graph else 0,
+        "connection_attempts": len(attempts),
+        "connection_attempts_with_transition_state": sum(found > 0 for found in attempts),
+        "soft_modes_followed": len(followed),
+        "soft_modes_with_transition_state": sum(found > 0 for found in followed),
+        "failed_quenches": journal.tally["failed_quenches"],
+        "failures": journal.tally["failures"],
+        "degenerate_minima": {
+            "n": len(flat),
+            "lowest_loss": min((m.energy for m in flat), default=None),
+            "causes": dict(Counter(notes(m).get("why", _UNKNOWN) for m in flat)),
+        },
+        "n_from_outside": sum(map(len, outside)),
+        "verified_by_older_definition": journal.outdated,
+        "corrected_connections": journal.tally["corrected"],
+        "jobs_pending": len(journal.pending()),
+        "jobs_set_aside": [f"{job.kind} {job.args}: {why}" for job, why in journal.set_aside()],
+        "verified": dict(sorted(outcomes.items())),
+        "seconds": {stage: round(s, 3) for stage, s in journal.tally["seconds"].items()},
+    }
+
+
+def remarks(system, figures):
+    """What a reader of the figures has to know besides, one sentence each.
+
+    Parameters
+    ----------
+    system : LandscapeSystem
+    figures : dict
+        From `summarise`.
+
+    Returns
+    -------
+    list of str
+    """
+    said, flat = [], figures["degenerate_minima"]
+    lowest, quenches = figures["lowest_loss"], figures["failures"].get("quenches", {})
+    if figures["n_minima"] == 0:
+        said.append(system.why_no_minimum(quenches))
+    if flat["n"]:
+        which = ""
+        if lowest is not None:
+            below = flat["lowest_loss"] < lowest
+            which = ", below all that count" if below else ", above the lowest that counts"
+        causes = "; ".join(
+            f"{n} with a curvature below 1e-9 of the largest, where they are flat or lead far away"
+            if why == _UNKNOWN
+            else f"{n} because {why}"
+            for why, n in flat["causes"].items()
+        )
+        said.append(
+            f"degenerate minima count nowhere: {causes}; the lowest of them has a loss of "
+            f"{flat['lowest_loss']:.9g}{which}"
+        )
+    for reason, meaning in (
+        (UNRESOLVED, "double precision leaves their coordinates open"),
+        (TRAVELLING, "they were still on their way to infinity"),
+    ):
+        if reason in quenches and figures["n_minima"]:
+            said.append(
+                f"{quenches[reason]['n']} quenches count nowhere, as {meaning}; the lowest reached "
+                f"a loss of {quenches[reason]['lowest_loss']:.9g}"
+            )
+    if figures["verified_by_older_definition"]:
+        said.append(
+            "these points were verified before coordinates had to be converged, so some minima may "
+            "be stored twice: 'explore', 'connect' or 'verify --repair' verifies all of them anew"
+        )
+    elif figures["n_from_outside"]:
+        said.append(
+            f"{figures['n_from_outside']} points come from outside (plain pele, its GUI or another "
+            "program) and count nowhere until 'explore', 'connect' or 'verify --repair' has "
+            "polished and verified them"
+        )
+    return [sentence for sentence in said if sentence]
+
+
+def _quantiles(values):
+    if not values:
+        return {}
+    found = np.quantile(values, _QUANTILES)
+    return {f"{q:g}": float(v) for q, v in zip(_QUANTILES, found, strict=True)}

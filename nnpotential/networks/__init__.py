@@ -1,0 +1,1 @@
+"""Fully connected networks on data: layers, loss, symmetry, data sets, measures."""

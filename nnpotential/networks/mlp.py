@@ -1,0 +1,166 @@
+"""The shape of a network and the layout of its parameter vector."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.special import expit
+
+from ..checks import check_choice, check_flag, check_integer
+from ..errors import InputError
+
+__all__ = ["INITIALIZATIONS", "MLP"]
+
+INITIALIZATIONS = ("glorot_uniform", "glorot_normal", "he_uniform", "he_normal", "gaussian")
+
+_FUNCTIONS = {
+    "tanh": np.tanh,
+    "sigmoid": expit,
+    "softplus": lambda z: np.logaddexp(0, z),
+    "silu": lambda z: z * expit(z),
+    "relu": lambda z: np.maximum(z, 0),
+}
+
+
+@dataclass(frozen=True)
+class MLP:
+    """A fully connected network with a linear output layer.
+
+    The parameter vector holds, layer by layer, the weight matrix of shape
+    ``(n_out, n_in)`` in C order and then the bias ``(n_out,)``: exactly what
+    ``torch.nn.utils.parameters_to_vector`` gives for a stack of
+    ``torch.nn.Linear``.
+
+    Parameters
+    ----------
+    layer_sizes : sequence of int
+        ``[n_in, hidden..., n_out]``, at least two sizes.
+    activation : {"tanh", "sigmoid", "softplus", "silu", "relu"}
+        Applied to every hidden layer. ``relu`` has no second derivative where
+        it matters and serves where no curvature is asked for.
+    bias : bool
+        Whether every layer has a bias.
+
+    Raises
+    ------
+    InputError
+        For sizes below 1, fewer than two sizes or an unknown activation.
+
+    Examples
+    --------
+    >>> MLP([3, 10, 4]).n_parameters
+    84
+    """
+
+    layer_sizes: tuple
+    activation: str = "tanh"
+    bias: bool = True
+
+    def __post_init__(self):
+        try:
+            sizes = tuple(self.layer_sizes)
+        except TypeError:
+            raise InputError(
+                f"layer_sizes must be a list [n_in, hidden..., n_out], not {self.layer_sizes!r}"
+            ) from None
+        if len(sizes) < 2:
+            raise InputError(f"layer_sizes needs at least an input and an output, not {sizes}")
+        sizes = tuple(check_integer("a layer size", size, 1) for size in sizes)
+        object.__setattr__(self, "layer_sizes", sizes)
+        object.__setattr__(self, "bias", check_flag("bias", self.bias))
+        activation = check_choice("activation", self.activation, tuple(_FUNCTIONS))
+        object.__setattr__(self, "activation", activation)
+
+    @property
+    def hidden_sizes(self):
+        """Sizes of the hidden layers, a tuple."""
+        return self.layer_sizes[1:-1]
+
+    @property
+    def n_parameters(self):
+        """Length of the parameter vector."""
+        return sum((n_in + self.bias) * n_out for n_in, n_out in self._shapes())
+
+    def _shapes(self):
+        return zip(self.layer_sizes[:-1], self.layer_sizes[1:], strict=True)
+
+    def split(self, x):
+        """Views of the weights and biases in a parameter vector.
+
+        Parameters
+        ----------
+        x : ndarray, shape (n_parameters,)
+
+        Returns
+        -------
+        list of (ndarray, ndarray)
+            For each layer the weights ``(n_out, n_in)`` and the bias
+            ``(n_out,)``, of length 0 in a network without biases.
+        """
+        layers, at = [], 0
+        for n_in, n_out in self._shapes():
+            weights = x[at : at + n_in * n_out].reshape(n_out, n_in)
+            at += n_in * n_out
+            end = at + n_out * self.bias
+            layers.append((weights, x[at:end]))
+            at = end
+        return layers
+
+    def join(self, layers):
+        """The parameter vector of weights and biases, the inverse of `split`."""
+        return np.concatenate([part.ravel() for layer in layers for part in layer])
+
+    def outputs(self, x, X):
+        """Outputs of the network before any softmax.
+
+        Parameters
+        ----------
+        x : ndarray, shape (n_parameters,)
+        X : ndarray, shape (n_samples, n_in)
+
+        Returns
+        -------
+        ndarray, shape (n_samples, n_out)
+        """
+        layers = self.split(x)
+        a = X
+        for depth, (weights, bias) in enumerate(layers):
+            z = a @ weights.T + (bias if self.bias else 0.0)
+            a = _FUNCTIONS[self.activation](z) if depth + 1 < len(layers) else z
+        return a
+
+    def random_parameters(self, rng, initialization="glorot_uniform"):
+        """A random start as practitioners draw it.
+
+        Parameters
+        ----------
+        rng : numpy.random.Generator
+        initialization : {"glorot_uniform", "glorot_normal", "he_uniform", "he_normal", "gaussian"}
+            Variance ``2 / (n_in + n_out)`` in each layer (Glorot), ``2 / n_in``
+            (He), or 1 (gaussian); weights and biases alike.
+
+        Returns
+        -------
+        ndarray, shape (n_parameters,)
+
+        Raises
+        ------
+        InputError
+            For another name.
+
+        References
+        ----------
+        X. Glorot and Y. Bengio, AISTATS 9, 249 (2010); K. He, X. Zhang, S. Ren
+        and J. Sun, ICCV (2015), 1026.
+        """
+        check_choice("initialization", initialization, INITIALIZATIONS)
+        scheme, _, shape = initialization.partition("_")
+        parts = []
+        for n_in, n_out in self._shapes():
+            variance = {"glorot": 2 / (n_in + n_out), "he": 2 / n_in, "gaussian": 1.0}[scheme]
+            n = (n_in + self.bias) * n_out
+            if shape == "uniform":
+                bound = np.sqrt(3 * variance)
+                parts.append(rng.uniform(-bound, bound, n))
+            else:
+                parts.append(rng.normal(0.0, np.sqrt(variance), n))
+        return np.concatenate(parts)

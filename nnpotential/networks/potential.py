@@ -1,0 +1,315 @@
+"""The loss of a network on data, as a pele potential."""
+
+import os
+from dataclasses import dataclass
+from importlib.metadata import version
+
+import numpy as np
+
+from .. import _kernel
+from ..checks import (
+    check_choice,
+    check_flag,
+    check_inputs,
+    check_integer,
+    check_labels,
+    check_number,
+    check_targets,
+    frozen,
+)
+from ..errors import InputError
+
+__all__ = ["NNPotential"]
+
+
+def check_pele_version(built, installed):
+    """Refuse a pele whose class layout may not be the one compiled against.
+
+    Raises
+    ------
+    ImportError
+        If the two versions differ.
+    """
+    if built != installed:
+        raise ImportError(
+            f"nnpotential was built against pele {built}, but pele {installed} is installed and "
+            f"its class layout may differ: install pele=={built}, or rebuild nnpotential with "
+            "'pip install --force-reinstall --no-deps --no-build-isolation .'"
+        )
+
+
+check_pele_version(_kernel.PELE_VERSION, version("pele"))
+
+
+@dataclass(frozen=True)
+class LossSettings:
+    """What defines the loss apart from network and data, checked.
+
+    Parameters
+    ----------
+    loss : {"cross_entropy", "squared_error"}
+    regularization : float
+        Weight of the sum of squared parameters, not negative.
+    regularize_bias : bool
+        Whether the biases are in that sum.
+    """
+
+    loss: str = "cross_entropy"
+    regularization: float = 1e-4
+    regularize_bias: bool = True
+
+    def __post_init__(self):
+        loss = check_choice("loss", self.loss, _kernel.LOSSES)
+        object.__setattr__(self, "loss", loss)
+        weight = check_number(
+            "regularization",
+            self.regularization,
+            "a number not below 0",
+            lambda weight: 0 <= weight < np.inf,
+        )
+        object.__setattr__(self, "regularization", weight)
+        flag = check_flag("regularize_bias", self.regularize_bias)
+        object.__setattr__(self, "regularize_bias", flag)
+
+
+class NNPotential(_kernel.KernelPotential):
+    """The regularised loss of a network as a potential energy.
+
+    ``L(x) = (1/N) sum_n l(f(x, X_n), y_n) + regularization * sum_i x_i**2``,
+    in nats per sample for cross-entropy. It is derived from pele's compiled
+    `BasePotential`, so pele's C++ optimisers walk on it with no Python per
+    step.
+
+    Parameters
+    ----------
+    net : MLP
+    X : array_like, shape (n_samples, n_in)
+    y : array_like
+        Class labels ``0 .. n_out - 1``, shape ``(n_samples,)``, for
+        cross-entropy; targets ``(n_samples, n_out)`` for squared error.
+    loss : {"cross_entropy", "squared_error"}
+        Softmax cross-entropy, or ``(1/n_out) sum_k (f_k - y_k)**2``.
+    regularization : float
+        Weight of the L2 term, not negative.
+    regularize_bias : bool
+        Whether the L2 term contains the biases.
+    threads : int
+        Threads of one evaluation. The result is the same to the last bit for
+        any number.
+
+    Attributes
+    ----------
+    n_samples : int
+        In the training set.
+    engine : str
+        The instruction set in use, the best of this machine; the environment
+        variable ``NNPOTENTIAL_ENGINE`` chooses another.
+
+    Raises
+    ------
+    InputError
+        For data that do not fit the network or are not finite, an unknown
+        loss, or a negative regularization.
+
+    Examples
+    --------
+    >>> import nnpotential as nnp
+    >>> data = nnp.load_dataset("iris", seed=0)
+    >>> pot = nnp.NNPotential(nnp.MLP([4, 5, 3]), data.X_train, data.y_train)
+    >>> x = pot.net.random_parameters(np.random.default_rng(0))
+    >>> energy, gradient = pot.getEnergyGradient(x)
+    """
+
+    def __new__(
+        cls,
+        net,
+        X,
+        y,
+        *,
+        loss="cross_entropy",
+        regularization=1e-4,
+        regularize_bias=True,
+        threads=1,
+    ):
+        settings = LossSettings(loss, regularization, regularize_bias)
+        X = check_inputs(X, net.layer_sizes[0], keep_float32=True)
+        labels = targets = None
+        if settings.loss == "cross_entropy":
+            labels = check_labels(y, len(X), net.layer_sizes[-1])
+        else:
+            targets = check_targets(y, len(X), net.layer_sizes[-1])
+        self = super().__new__(
+            cls,
+            net.layer_sizes,
+            net.bias,
+            _kernel.ACTIVATIONS.index(net.activation),
+            _kernel.LOSSES.index(settings.loss),
+            settings.regularization,
+            settings.regularize_bias,
+            X,
+            labels,
+            targets,
+            check_integer("threads", threads, 1),
+            _engine(),
+        )
+        self.net = net
+        self.threads = threads
+        self.settings = settings
+        self._shape = (net.n_parameters,)
+        # the kernel has a copy of its own, and what rebuilds it must stay the same
+        self._data = (frozen(X), frozen(labels if targets is None else targets))
+        self.n_samples = len(X)
+        return self
+
+    def __init__(self, *args, **kwargs):
+        pass  # all is done in __new__, where the compiled part is made
+
+    def __reduce__(self):
+        s = self.settings
+        options = (s.loss, s.regularization, s.regularize_bias, self.threads)
+        return _rebuild, (self.net, *self._data, *options)
+
+    def getEnergy(self, x):
+        """The loss at `x`, an ndarray of float64, shape (n_parameters,)."""
+        return self._energy(self._check("x", x))
+
+    def getEnergyGradient(self, x):
+        """Loss and gradient.
+
+        Parameters
+        ----------
+        x : ndarray of float64, shape (n_parameters,)
+
+        Returns
+        -------
+        energy : float
+        gradient : ndarray, shape (n_parameters,)
+
+        Raises
+        ------
+        InputError
+            If `x` has the wrong length or type or is not finite. So do all
+            methods here.
+        """
+        return self._energy_gradient(self._check("x", x))
+
+    def getGradient(self, x):
+        """The gradient at `x`, shape (n_parameters,)."""
+        return self.getEnergyGradient(x)[1]
+
+    def getEnergyGradientHessian(self, x):
+        """Loss, gradient and exact Hessian, shape (n_parameters, n_parameters)."""
+        self._require_curvature()
+        return self._energy_gradient_hessian(self._check("x", x))
+
+    def getHessian(self, x):
+        """The exact Hessian at `x`, shape (n_parameters, n_parameters)."""
+        return self.getEnergyGradientHessian(x)[2]
+
+    def getGaussNewton(self, x):
+        """The Gauss-Newton part of the Hessian, shape (n_parameters, n_parameters).
+
+        ``J^T H_l J / N`` with the Jacobian of the outputs and the Hessian of
+        the loss in the outputs, plus the penalty; never with a negative
+        eigenvalue.
+        """
+        return self._energy_gradient_hessian(self._check("x", x), True)[2]
+
+    def hessian_vector_product(self, x, v):
+        """The exact product of the Hessian at `x` with one vector or several.
+
+        Parameters
+        ----------
+        x : ndarray of float64, shape (n_parameters,)
+        v : ndarray of float64, shape (n_parameters,) or (n_vectors, n_parameters)
+            Several vectors at once share the work on `x`.
+
+        Returns
+        -------
+        ndarray, of the shape of `v`
+        """
+        self._require_curvature()
+        x, v = self._check("x", x), self._check("v", v, several=True)
+        return self._products(x, v.reshape(-1, v.shape[-1])).reshape(v.shape)
+
+    def energies_gradients(self, x):
+        """Losses and gradients at several points in one call.
+
+        Parameters
+        ----------
+        x : ndarray of float64, shape (n_points, n_parameters)
+
+        Returns
+        -------
+        energies : ndarray, shape (n_points,)
+        gradients : ndarray, shape (n_points, n_parameters)
+        """
+        x = self._check("x", x, several=True)
+        return self._many(x.reshape(-1, x.shape[-1]))
+
+    def subset_energy_gradient(self, x, indices):
+        """Loss and gradient on some of the samples, such as a minibatch.
+
+        Parameters
+        ----------
+        x : ndarray of float64, shape (n_parameters,)
+        indices : array_like of int, shape (n_indices,)
+            Which samples the mean runs over, each from 0 up to but not
+            including the number of samples; one that repeats counts again.
+
+        Returns
+        -------
+        energy : float
+            With the whole penalty.
+        gradient : ndarray, shape (n_parameters,)
+        """
+        indices = np.asarray(indices)
+        if indices.ndim != 1 or indices.size == 0 or indices.dtype.kind not in "iu":
+            raise InputError("indices must be a list of at least one integer")
+        n = len(self._data[0])
+        if indices.min() < 0 or indices.max() >= n:
+            raise InputError(f"indices must be from 0 to {n - 1}")
+        indices = np.ascontiguousarray(indices, dtype=np.int64)
+        return self._subset(self._check("x", x), indices)
+
+    def _require_curvature(self):
+        if self.net.activation == "relu":
+            raise InputError(
+                "relu has no second derivative: use tanh, sigmoid, softplus or silu where a "
+                "Hessian is needed"
+            )
+
+    def _check(self, name, x, several=False):
+        if isinstance(x, np.ma.MaskedArray):
+            raise InputError(f"{name} must not be a masked array: give its data")
+        x = np.asarray(x)
+        if x.shape != self._shape and not (
+            several and x.ndim == 2 and x.shape[1:] == self._shape and len(x)
+        ):
+            raise InputError(f"{name} must have shape {self._shape}, not {x.shape}")
+        if x.dtype != np.float64:
+            raise InputError(f"{name} must be float64, not {x.dtype}")
+        x = np.ascontiguousarray(x)
+        if not _kernel.is_finite(x.reshape(-1)):
+            at = tuple(int(i) for i in np.argwhere(~np.isfinite(x))[0])
+            index = at[0] if len(at) == 1 else at
+            raise InputError(f"{name} must be finite: {name}[{index}] is {x[at]}")
+        return x
+
+
+def _rebuild(net, X, y, loss, regularization, regularize_bias, threads):
+    return NNPotential(
+        net,
+        X,
+        y,
+        loss=loss,
+        regularization=regularization,
+        regularize_bias=regularize_bias,
+        threads=threads,
+    )
+
+
+def _engine():
+    """The instruction set asked for in the environment, or empty for the best."""
+    name = os.environ.get("NNPOTENTIAL_ENGINE", "")
+    return check_choice("NNPOTENTIAL_ENGINE", name, _kernel.ENGINES) if name else name

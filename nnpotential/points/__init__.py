@@ -1,0 +1,1 @@
+"""One point or pair: quench, transition state, band, connection."""

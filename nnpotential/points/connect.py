@@ -1,0 +1,417 @@
+"""Connections: pele's double-ended search, and walks uphill from one minimum."""
+
+from itertools import pairwise
+
+import numpy as np
+from pele.landscape import DoubleEndedConnect, LocalConnect
+from pele.storage import Database
+
+from ..checks import check_choice, check_integer
+from ..contract import NATS
+from ..errors import InputError
+from ..storage import store_minimum, store_transition_state
+from .band import BandDriver
+from .krylov import KRYLOV_LIMIT, softest_modes
+from .saddle import descend, find_transition_state
+from .stationary import spectrum
+
+__all__ = [
+    "STRATEGIES",
+    "ExactDoubleEndedConnect",
+    "ExactLocalConnect",
+    "connect_pair",
+    "polish_transition_state",
+    "single_ended",
+]
+
+STRATEGIES = ("standard", "alignment", "images", "midpoint")
+
+# Of first steps from 0.1 to 2 this one found most transition states on the
+# minimum's own rim; from any of them nearly every walk converged.
+_UPHILL = 0.2
+_POLISH = 0.1  # longest step of the refinement of a transition state that is nearly one
+
+
+class ExactLocalConnect(LocalConnect):
+    """One band between two minima, its maxima refined by eigenvector following.
+
+    pele's refinement screens for a second unstable mode with an absolute
+    tolerance as large as the curvatures of a loss; this one diagonalises the
+    exact Hessian. A triple is handed on only if the transition state has
+    converged with index one and both descents have converged to minima below.
+
+    Parameters
+    ----------
+    pot : NNPotential
+    mindist : callable
+    identity : Identity
+    scales : Scales
+    known : list, optional
+        Triples found before; new ones are added. A transition state among
+        them is not descended from again.
+    failures : list, optional
+        Is given what became of each search that failed, and at what loss.
+    **kwargs
+        As for pele's `LocalConnect`; ``tsSearchParams`` go to
+        `find_transition_state`, ``pushoff_params`` to `descend`.
+    """
+
+    def __init__(
+        self,
+        pot,
+        mindist,
+        identity,
+        *,
+        scales=NATS,
+        known=None,
+        failures=None,
+        create_neb=BandDriver,
+        **kwargs,
+    ):
+        super().__init__(pot, mindist, create_neb=create_neb, **kwargs)
+        self.identity = identity
+        self._refine = Refinement(
+            pot, identity, scales, self.tsSearchParams, self.pushoff_params, known, failures
+        )
+
+    def connect(self, min1, min2):
+        distance, _, _ = self.mindist(min1.coords, min2.coords)
+        if distance <= self.identity.tolerance:
+            self.res.success = False
+            return self.res
+        return super().connect(min1, min2)
+
+    def _refineTransitionStates(self, neb, climbing_images):
+        for _, i in climbing_images[: self.nrefine_max]:
+            tangent = neb.tangent(
+                neb.energies[i],
+                neb.energies[i - 1],
+                neb.energies[i + 1],
+                neb.coords[i] - neb.coords[i - 1],
+                neb.coords[i] - neb.coords[i + 1],
+            )
+            triple = self._refine(neb.coords[i], tangent)
+            found = self.res.new_transition_states
+            if triple is not None and not any(triple is other for other in found):
+                found.append(triple)
+        return bool(self.res.new_transition_states)
+
+
+class ExactDoubleEndedConnect(DoubleEndedConnect):
+    """pele's `DoubleEndedConnect` with exact identity of points.
+
+    Degenerate rearrangements, which pele drops, are stored as transition
+    states whose two minima are one.
+
+    Parameters
+    ----------
+    min1, min2, pot, mindist, database
+        As for pele's class.
+    identity : Identity
+    scales : Scales
+    band_mindist : callable, optional
+        Aligns the ends of a band in place of `mindist`.
+    failures : list, optional
+        As for `ExactLocalConnect`.
+    **kwargs
+        As for pele's class.
+    """
+
+    def __init__(
+        self,
+        min1,
+        min2,
+        pot,
+        mindist,
+        database,
+        identity,
+        *,
+        scales=NATS,
+        band_mindist=None,
+        failures=None,
+        **kwargs,
+    ):
+        self.identity = identity
+        self.band_mindist = band_mindist or mindist
+        self._shared = {"scales": scales, "known": [], "failures": failures}
+        super().__init__(min1, min2, pot, mindist, database, **kwargs)
+
+    def _getLocalConnectObject(self):
+        return ExactLocalConnect(
+            self.pot,
+            self.band_mindist,
+            self.identity,
+            **self._shared,
+            **self.local_connect_params,
+        )
+
+    def _addTransitionState(self, ts_ret, min_ret1, min_ret2):
+        found = (ts_ret, min_ret1, min_ret2)
+        if not all(c(energy=r.energy, coords=r.coords) for c in self.conf_checks for r in found):
+            return False
+        minima = []
+        for ret in (min_ret1, min_ret2):
+            minimum, _ = store_minimum(self.database, self.identity, ret.energy, ret.coords)
+            minima.append(minimum)
+        ts, _ = store_transition_state(
+            self.database,
+            self.identity,
+            ts_ret.energy,
+            ts_ret.coords,
+            *minima,
+            ts_ret.eigenval,
+            ts_ret.eigenvec,
+        )
+        self.database.session.commit()
+        for minimum in minima:
+            self.graph.addMinimum(minimum)
+        if ts.minimum1 == ts.minimum2:
+            return False  # kept in the database, but it connects nothing
+        self.graph.addTransitionState(ts)
+        for minimum in minima:
+            self.dist_graph.addMinimum(minimum)
+        self.dist_graph.setTransitionStateConnection(ts.minimum1, ts.minimum2)
+        return True
+
+
+def connect_pair(system, x1, x2, strategy="standard", failures=None):
+    """One double-ended connection between two minima.
+
+    What it finds depends on its arguments alone.
+
+    Parameters
+    ----------
+    system : LandscapeSystem
+    x1, x2 : ndarray, shape (n_parameters,)
+    strategy : str
+        One of `STRATEGIES`: "standard"; for pairs that this does not connect
+        "alignment", bands to the second nearest image of a minimum; "images",
+        bands of twice as many images, optimised for twice as long; "midpoint",
+        the minimum below the middle of the two, if it is a third one, connected
+        to both.
+    failures : list, optional
+        Is given what became of each search that failed, and at what loss.
+
+    Returns
+    -------
+    list of tuple
+        For each transition state ``(energy, coords, eigenval, eigenvec)`` and
+        its two minima ``(energy, coords)``.
+
+    Raises
+    ------
+    InputError
+        For an unknown strategy.
+    """
+    check_choice("strategy", strategy, STRATEGIES)
+    same = system.identity.are_same
+    if same(x1, x2):
+        return []
+    stops = [x1, x2]
+    if strategy == "midpoint":
+        _, image = system.identity.align(x1, x2)
+        middle = system.get_minimizer()(0.5 * (x1 + image))
+        if not middle.success or any(same(middle.coords, x) for x in stops):
+            return []
+        stops.insert(1, middle.coords)
+    # in memory: nothing need be read again after a commit
+    scratch = Database(accuracy=system.scales.energy_window)
+    scratch.session.expire_on_commit = False
+    minima = [
+        store_minimum(scratch, system.identity, system.potential.getEnergy(x), x)[0] for x in stops
+    ]
+    scratch.session.commit()
+    options = _options(system, strategy)
+    for one, two in pairwise(minima):
+        system.get_double_ended_connect(
+            one, two, scratch, verbosity=0, failures=failures, **options
+        ).connect()
+    triples = [
+        (
+            (ts.energy, ts.coords, ts.eigenval, ts.eigenvec),
+            (ts.minimum1.energy, ts.minimum1.coords),
+            (ts.minimum2.energy, ts.minimum2.coords),
+        )
+        for ts in scratch.transition_states()
+    ]
+    scratch.session.close()
+    scratch.connection.close()
+    scratch.engine.dispose()
+    return triples
+
+
+def _options(system, strategy):
+    """What a strategy changes in the parameters of the double-ended search."""
+    if strategy == "alignment":
+        identity = system.identity
+
+        def mindist(x1, x2):
+            distance, image = identity.align_second(x1, x2) or identity.align(x1, x2)
+            return distance, x1, image
+
+        return {"band_mindist": mindist}
+    if strategy == "images":
+        local = system.params.double_ended_connect.local_connect_params
+        band = local.NEBparams
+        doubled = {k: 2 * band[k] for k in ("image_density", "max_images")}
+        return {"local_connect_params": {**local, "NEBparams": {**band, **doubled}}}
+    return {}
+
+
+def single_ended(system, x, mode, side, failures=None):
+    """Walk from a minimum up one of its soft modes to a transition state.
+
+    Parameters
+    ----------
+    system : LandscapeSystem
+    x : ndarray, shape (n_parameters,)
+        A minimum.
+    mode : int
+        Which eigenvector of the Hessian to follow: 0 is the softest. Those
+        along which only the penalty changes are not counted; they lead nowhere.
+    side : {1, -1}
+        Its sign; the largest component of the eigenvector counts as positive.
+    failures : list, optional
+        As for `connect_pair`.
+
+    Returns
+    -------
+    list of tuple
+        As `connect_pair` returns it: one triple, or none if the walk failed.
+        `x` need not be one of its minima.
+
+    Raises
+    ------
+    InputError
+        If there is no such mode or side.
+    """
+    x = np.asarray(x, dtype=float)
+    left_out = system.identity.barren_modes(x)
+    n = x.size - left_out.shape[1]
+    if check_integer("mode", mode, 0) >= n:
+        raise InputError(f"mode must be below {n}, not {mode}")
+    if side not in (1, -1):
+        raise InputError(f"side must be 1 or -1, not {side!r}")
+    local = system.params.double_ended_connect.local_connect_params
+    search = dict(local.tsSearchParams)
+    if x.size > KRYLOV_LIMIT and mode < n // 2:
+        _, modes = softest_modes(system.potential, x, left_out, mode + 1)
+        # In a Krylov space other modes are lost sight of: of 12 walks on a 64-32-32-10
+        # network 10 kept their minimum this way, 8 the other, at three quarters of the cost.
+        search["lowest"] = True
+    else:
+        modes = spectrum(system.potential, x, left_out).eigenvectors
+    uphill = modes[:, mode]
+    uphill = uphill * side * np.sign(uphill[np.argmax(np.abs(uphill))])
+    return _refined(system, x + _UPHILL * uphill, uphill, search, failures)
+
+
+def polish_transition_state(system, x, direction, failures=None):
+    """Refine a transition state found elsewhere, and descend from it.
+
+    Parameters
+    ----------
+    system : LandscapeSystem
+    x : ndarray, shape (n_parameters,)
+    direction : ndarray, shape (n_parameters,), or None
+        Its unstable mode, where that is known.
+    failures : list, optional
+        As for `connect_pair`.
+
+    Returns
+    -------
+    list of tuple
+        As `connect_pair` returns it: one triple, or none.
+    """
+    local = system.params.double_ended_connect.local_connect_params
+    search = {
+        **local.tsSearchParams,
+        "radius": _POLISH,
+        "max_radius": _POLISH,
+        "lowest": True,  # the direction may be wrong, or be that of an image
+    }
+    return _refined(system, x, direction, search, failures)
+
+
+def _refined(system, x, direction, search, failures):
+    """The triple of `Refinement` in plain numbers, in a list; an empty one if it failed."""
+    local = system.params.double_ended_connect.local_connect_params
+    refine = Refinement(
+        system.potential,
+        system.identity,
+        system.scales,
+        search,
+        local.pushoff_params,
+        failures=failures,
+    )
+    triple = refine(x, direction)
+    if triple is None:
+        return []
+    ts, *ends = triple
+    return [
+        ((ts.energy, ts.coords, ts.eigenval, ts.eigenvec), *((e.energy, e.coords) for e in ends))
+    ]
+
+
+class Refinement:
+    """From a candidate to a transition state and the two minima below it.
+
+    Parameters
+    ----------
+    potential : LandscapePotential
+    identity : Identity
+    scales : Scales
+    search, pushoff : dict
+        Options of `find_transition_state` and of `descend`.
+    known, failures
+        As for `ExactLocalConnect`.
+    """
+
+    def __init__(self, potential, identity, scales, search, pushoff, known=None, failures=None):
+        self._potential, self._identity, self._scales = potential, identity, scales
+        self._search, self._pushoff = search, pushoff
+        self._known = [] if known is None else known
+        self._failures = [] if failures is None else failures
+
+    def __call__(self, candidate, direction):
+        """The triple, or None.
+
+        Parameters
+        ----------
+        candidate, direction : ndarray, shape (n_parameters,)
+            Where to begin, and which direction to follow at first.
+        """
+        identity, own = self._identity, self._identity.barren_modes(candidate)
+        candidate = candidate - own @ (own.T @ candidate)
+        found = find_transition_state(
+            candidate,
+            self._potential,
+            identity.barren_modes,
+            scales=self._scales,
+            direction=direction,
+            **self._search,
+        )
+        if not found.success:
+            self._failures.append((found.message, found.energy))
+            return None
+        for triple in self._known:
+            near = abs(triple[0].energy - found.energy) <= self._scales.energy_window
+            if near and identity.are_same(triple[0].coords, found.coords):
+                return triple
+        ends = [
+            descend(
+                found.coords,
+                side * found.eigenvec,
+                self._potential,
+                identity.zero_modes,
+                scales=self._scales,
+                **self._pushoff,
+            )
+            for side in (1, -1)
+        ]
+        if not all(end.success and end.energy < found.energy for end in ends):
+            lost = next((end.message for end in ends if not end.success), "went up")
+            self._failures.append((f"descent: {lost}", found.energy))
+            return None
+        self._known.append((found, *ends))
+        return self._known[-1]

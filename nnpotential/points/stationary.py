@@ -1,0 +1,212 @@
+"""What a stationary point is: convergence, index, and the step that leads to one."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import scipy.linalg
+from scipy.optimize import brentq
+
+from ..contract import ZERO, rms
+
+__all__ = [
+    "Spectrum",
+    "modes_at",
+    "spectrum",
+    "trust_region_step",
+]
+
+
+@dataclass(frozen=True)
+class Spectrum:
+    """Loss, gradient and eigen-decomposed Hessian of one point.
+
+    The known zero modes are lifted out of the way: they appear with a large
+    positive eigenvalue and take part in nothing below.
+    """
+
+    energy: float
+    gradient: np.ndarray
+    eigenvalues: np.ndarray
+    eigenvectors: np.ndarray
+    n_zero_modes: int
+    n_curvatures = 1  # Hessians that were evaluated
+
+    @property
+    def components(self):
+        """The gradient in the eigenbasis."""
+        return self.eigenvectors.T @ self.gradient
+
+    def project(self, vector):
+        """A vector in the eigenbasis."""
+        return self.eigenvectors.T @ vector
+
+    def expand(self, parts):
+        """The reverse of `project`."""
+        return self.eigenvectors @ parts
+
+    def vector(self, i):
+        """Eigenvector `i`."""
+        return self.eigenvectors[:, i].copy()
+
+    def refine(self, step, radius, followed=None):
+        """False: these are all eigenvectors, no step is resolved any better."""
+        return False
+
+    def complete(self):
+        """True: these are all eigenvalues."""
+        return True
+
+    def polish(self, i):
+        """Eigenvalue and -vector `i`."""
+        return float(self.eigenvalues[i]), self.vector(i)
+
+    @property
+    def rms(self):
+        """Root mean square of the gradient."""
+        return rms(self.gradient)
+
+    @property
+    def physical(self):
+        """The eigenvalues without the lifted zero modes, ascending."""
+        return self.eigenvalues[: self.eigenvalues.size - self.n_zero_modes]
+
+    @property
+    def index(self):
+        """Number of eigenvalues below zero."""
+        return int((self.physical < -self._threshold).sum())
+
+    @property
+    def n_degenerate(self):
+        """Number of vanishing eigenvalues beyond the known zero modes."""
+        return int((np.abs(self.physical) <= self._threshold).sum())
+
+    @property
+    def _threshold(self):
+        return ZERO * np.abs(self.physical).max(initial=0.0)
+
+    def errors(self, modes=slice(None)):
+        """Energy error along some modes, and the largest component of the step along them."""
+        parts, size = self.components[modes], np.abs(self.eigenvalues[modes])
+        size = np.maximum(size, np.finfo(float).tiny)
+        step = self.eigenvectors[:, modes] @ (parts / size)
+        return 0.5 * float((parts**2 / size).sum()), float(np.abs(step).max(initial=0.0))
+
+    def is_stationary(self, scales, firm=False):
+        """Whether energy and coordinates have converged to the standard of this project.
+
+        Parameters
+        ----------
+        scales : Scales
+        firm : bool
+            Ask it only along the modes whose eigenvalue does not vanish.
+        """
+        if self.rms > scales.rms:
+            return False
+        modes = slice(None)
+        if firm:
+            modes = np.flatnonzero(np.abs(self.physical) > self._threshold)
+        energy_error, step = self.errors(modes)
+        return energy_error <= scales.energy_error and step <= scales.step
+
+    def flat_gradient(self):
+        """The part of the gradient along the modes whose eigenvalue vanishes."""
+        n = self.physical.size
+        parts = np.zeros_like(self.components)
+        flat = np.abs(self.physical) <= self._threshold
+        parts[:n][flat] = self.components[:n][flat]
+        return self.expand(parts)
+
+    def is_flat(self, scales):
+        """Whether there is no curvature to speak of."""
+        return np.abs(self.physical).max(initial=0.0) <= scales.flat
+
+
+def modes_at(modes, x):
+    """Directions at `x`: a matrix that holds everywhere, or a function of `x`."""
+    return modes(x) if callable(modes) else modes
+
+
+def lift_zero_modes(hessian, zero_modes):
+    """`hessian` with a large eigenvalue on the known zero modes.
+
+    Parameters
+    ----------
+    hessian : ndarray, shape (n, n)
+    zero_modes : ndarray, shape (n, k)
+        Orthonormal columns.
+
+    Returns
+    -------
+    ndarray, shape (n, n)
+    """
+    if zero_modes.shape[1] == 0:
+        return hessian
+    # no larger than the curvatures call for: rounding is relative to it
+    large = 2 * np.linalg.norm(hessian) or 1.0
+    return hessian + large * (zero_modes @ zero_modes.T)
+
+
+def spectrum(potential, x, zero_modes):
+    """Evaluate loss, gradient and Hessian at `x` and diagonalise.
+
+    Parameters
+    ----------
+    potential : LandscapePotential
+    x : ndarray, shape (n,)
+    zero_modes : ndarray, shape (n, k), or a function of `x`
+
+    Returns
+    -------
+    Spectrum
+    """
+    zero_modes = modes_at(zero_modes, x)
+    energy, gradient, hessian = potential.getEnergyGradientHessian(x)
+    values, vectors = scipy.linalg.eigh(
+        lift_zero_modes(hessian, zero_modes), driver="evd", check_finite=False
+    )
+    return Spectrum(energy, gradient, values, vectors, zero_modes.shape[1])
+
+
+def trust_region_step(eigenvalues, components, radius):
+    """Minimise a quadratic model within a sphere, in the Hessian's eigenbasis.
+
+    Parameters
+    ----------
+    eigenvalues, components : ndarray, shape (n,)
+        Of the Hessian, and the gradient in its eigenbasis.
+    radius : float
+
+    Returns
+    -------
+    ndarray, shape (n,)
+        The step in the eigenbasis, of length at most `radius`.
+
+    References
+    ----------
+    J. J. More and D. C. Sorensen, SIAM J. Sci. Stat. Comput. 4, 553 (1983).
+    """
+    lowest = float(eigenvalues.min())
+    if lowest > 0:
+        newton = -components / eigenvalues
+        if np.linalg.norm(newton) <= radius:
+            return newton
+    scale = max(float(np.abs(eigenvalues).max()), np.finfo(float).tiny)
+    smallest = max(0.0, -lowest) + 1e-12 * scale
+    width = np.linalg.norm(components) / radius + 1e-12 * scale
+
+    def excess(shift):
+        length = np.linalg.norm(components / (eigenvalues + shift))
+        return 1 / max(length, np.finfo(float).tiny) - 1 / radius
+
+    if excess(smallest) >= 0:
+        # the hard case: no gradient along the lowest mode, so walk along it
+        step = -components / (eigenvalues + smallest)
+        lacking = max(radius**2 - float(step @ step), 0.0)
+        at = int(np.argmin(eigenvalues))
+        step[at] += np.copysign(np.sqrt(lacking), -components[at])
+        return step * min(1.0, radius / np.linalg.norm(step))
+    while excess(smallest + width) < 0:  # rounding can fall short of the bound
+        width *= 2
+    shift = brentq(excess, smallest, smallest + width, rtol=1e-3, xtol=1e-300)
+    step = -components / (eigenvalues + shift)
+    return step * min(1.0, radius / np.linalg.norm(step))

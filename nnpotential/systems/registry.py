@@ -1,0 +1,89 @@
+"""Kinds of system by name, so that a landscape's directory says what it holds."""
+
+import re
+from importlib import import_module
+
+from ..errors import InputError
+
+__all__ = ["named_system", "register", "system_class"]
+
+_HOMES = {
+    "network": ("networks.system", "NNSystem"),
+    "lennard_jones": ("systems.clusters", "LennardJonesCluster"),
+    "binary_lennard_jones": ("systems.glass", "BinaryLennardJones"),
+    "linear_autoencoder": ("systems.functions", "LinearAutoencoder"),
+    "egg_box": ("systems.functions", "EggBox"),
+}
+# names as in 'nnpotential explore lj13': the kind, made with the number of atoms
+_ATOMS = {"lj": "lennard_jones", "blj": "binary_lennard_jones"}
+
+_FUNCTIONS = ("linear_autoencoder", "egg_box")
+
+_registered = {}
+
+
+def register(system):
+    """Make a kind of system known, so that its landscapes can be opened. A class decorator.
+
+    Parameters
+    ----------
+    system : type
+        A `LandscapeSystem` with a `kind` of its own.
+
+    Raises
+    ------
+    InputError
+        If the kind is taken by another class.
+    """
+    kind = getattr(system, "kind", None)
+    if not isinstance(kind, str) or not kind:
+        raise InputError(f"{system.__name__} needs a kind, the name that its landscapes carry")
+    known = _registered.get(kind)
+    same = known is not None and (known.__module__, known.__qualname__) == (
+        system.__module__,
+        system.__qualname__,
+    )
+    if kind in _HOMES or (known is not None and not same):
+        raise InputError(f"the kind {kind!r} is taken: choose another for {system.__name__}")
+    _registered[kind] = system
+    return system
+
+
+def system_class(kind):
+    """The class of a kind of system.
+
+    Raises
+    ------
+    InputError
+        If the kind is unknown, or needs what is not installed.
+    """
+    if kind in _registered:
+        return _registered[kind]
+    if kind not in _HOMES:
+        known = ", ".join([*_HOMES, *_registered])
+        raise InputError(
+            f"unknown kind of system {kind!r} (known: {known}): first import the module that "
+            "defines it and registers it by nnpotential.register"
+        )
+    module, name = _HOMES[kind]
+    return getattr(import_module(f"nnpotential.{module}"), name)
+
+
+def named_system(name, seed=0):
+    """The system that a name means, or None: ``lj13``, ``blj60``, ``egg_box`` and the like.
+
+    Raises
+    ------
+    InputError
+        If there is no such system of that many atoms.
+    """
+    if name in _FUNCTIONS:
+        return system_class(name)(seed=seed)
+    match = re.fullmatch(r"(lj|blj)([0-9]+|\w)", name)
+    if match is None:  # what only begins alike, such as ljat, is a data set
+        return None
+    letters, number = match.groups()
+    if re.fullmatch("[0-9]+", number) is None:
+        example = {"lj": "lj13", "blj": "blj60"}[letters]
+        raise InputError(f"{name!r} is no cluster: give the number of atoms, as in {example}")
+    return system_class(_ATOMS[letters])(int(number), seed=seed)

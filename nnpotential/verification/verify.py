@@ -1,0 +1,222 @@
+"""Verification of stored points: convergence, index, connections, uniqueness.
+
+Nothing here comes from the search but the potential itself and the matching of
+symmetry images: spectra are recomputed, and the minima that a transition state
+joins are found by following the gradient flow, not by the search's own steps.
+Index and convergence are proved by factorising the Hessian where that is
+affordable (`inertia.PROOF_LIMIT`), and beyond certified from products with
+vectors at a risk of 1e-6 per point (`inertia.RISK`).
+"""
+
+import numpy as np
+from pele.storage import Minimum
+from sqlalchemy.orm import undefer
+
+from .flow import GradientFlow
+from .inertia import Curvature, NegativeCurvatureError, conjugate_gradients
+
+__all__ = [
+    "is_duplicate",
+    "verify_point",
+    "verify_transition_state",
+    "why_degenerate",
+]
+
+_PUSHOFF = 0.01
+_NEAR = 0.05  # length of a Newton step that counts as having arrived
+_APPROACH = 20  # such steps, each solved to a thousandth
+
+
+def is_duplicate(system, database, minimum):
+    """Whether a minimum is an image of one that was stored before it.
+
+    Parameters
+    ----------
+    system : LandscapeSystem
+    database : pele.storage.Database
+    minimum : pele.storage.Minimum
+
+    Returns
+    -------
+    bool
+    """
+    others = (
+        database.session.query(Minimum)
+        .options(undefer(Minimum.coords))
+        .filter(Minimum.invalid == 0)
+        .filter(Minimum._id < minimum.id())  # of two images the first one stays
+        .filter(
+            Minimum.energy.between(
+                minimum.energy - database.accuracy, minimum.energy + database.accuracy
+            )
+        )
+    )
+    return any(system.identity.are_same(minimum.coords, other.coords) for other in others)
+
+
+def verify_transition_state(system, ts):
+    """Check one stored transition state and follow the gradient down both its sides.
+
+    Parameters
+    ----------
+    system : LandscapeSystem
+    ts : pele.storage.TransitionState
+
+    Returns
+    -------
+    outcome : str
+        A key of `OUTCOMES`.
+    ends : list of (float, ndarray)
+        Loss and coordinates of the minima that the two sides lead to; empty
+        where the check ended before.
+    """
+    outcome, mode = _examine(system, ts, index=1)
+    if outcome != "ok":
+        return outcome, []
+    ends = [follow_gradient(system, ts.coords + side * _PUSHOFF * mode) for side in (1, -1)]
+    if any(end is None for end in ends):
+        return "undecided", []
+    same = system.identity.are_same
+    (_, x1), (_, x2) = ends
+    m1, m2 = ts.minimum1.coords, ts.minimum2.coords
+    if not ((same(x1, m1) and same(x2, m2)) or (same(x1, m2) and same(x2, m1))):
+        return "descends elsewhere", ends
+    if not (ts.energy > ts.minimum1.energy and ts.energy > ts.minimum2.energy):
+        return "not above", ends
+    return "ok", ends
+
+
+def verify_point(system, point, index):
+    """Check one stored point by itself: loss, convergence, index.
+
+    Parameters
+    ----------
+    system : LandscapeSystem
+    point : pele.storage.Minimum or pele.storage.TransitionState
+        Or any object with ``energy`` and ``coords``.
+    index : int
+        Number of negative eigenvalues that it should have.
+
+    Returns
+    -------
+    str
+        A key of `OUTCOMES`.
+    """
+    return _examine(system, point, index)[0]
+
+
+def _examine(system, point, index):
+    """Outcome for one stored point, and its direction of negative curvature or None."""
+    x, scales = np.asarray(point.coords), system.scales
+    energy, gradient = system.potential.getEnergyGradient(x)
+    if abs(energy - point.energy) > scales.energy_error * max(1.0, abs(energy) / scales.energy):
+        return "loss differs", None
+    if np.sqrt(np.mean(gradient**2)) > scales.rms:
+        return "not converged", None
+    curvature = Curvature(system.potential, x, system.identity.zero_modes(x))
+    if curvature.largest <= scales.flat:
+        return "not converged", None
+    outcome, solve, mode = curvature.judge(index)
+    if outcome != "ok":
+        return outcome, None
+    step = solve(gradient)
+    if step is None or 0.5 * gradient @ step > scales.energy_error:
+        return "not converged", None
+    steps = [step, *_moved_by_rounding(system.potential, x, gradient, solve)]
+    if any(s is None or np.abs(s).max() > scales.step for s in steps):
+        return "unresolved", None
+    return "ok", mode
+
+
+def _moved_by_rounding(potential, x, gradient, solve, samples=2):
+    """Newton steps that answer to nothing but the rounding of the gradient.
+
+    A step computed at one point can be small by accident. The gradient some
+    units in the last place away differs by the Hessian times the way there,
+    and by rounding.
+    """
+    rng = np.random.default_rng(0)
+    for _ in range(samples):
+        nearby = x * (1 + 2.0**-50 * rng.uniform(-1, 1, x.size))
+        way = potential.hessian_vector_product(x, nearby - x)
+        yield solve(potential.getGradient(nearby) - gradient - way)
+
+
+def follow_gradient(system, x, tolerance=1e-4, max_time=1e11, max_steps=100_000):
+    """Integrate ``dx/dt = -g`` from `x` to a minimum.
+
+    Parameters
+    ----------
+    system : LandscapeSystem
+    x : ndarray, shape (n_parameters,)
+    tolerance : float
+        Local error of a step of the integrator, see `GradientFlow`.
+    max_time : float
+        In units of squared parameters per ``system.scales.energy``.
+    max_steps : int
+
+    Returns
+    -------
+    (float, ndarray) or None
+        Loss and coordinates of the minimum, or None if there is none in reach.
+    """
+    flow = GradientFlow(system.potential, x, tolerance, system.scales)
+    attempt = 0
+    for step in range(max_steps):
+        if step >= attempt:
+            attempt = step + 10 + step // 5  # each attempt can cost as much as many steps
+            arrived = _nearby_minimum(system, flow.x, flow.gradient)
+            if arrived is not None:
+                return arrived
+        if flow.time * system.scales.energy > max_time or not flow.step():
+            break
+    return _nearby_minimum(system, flow.x, flow.gradient)
+
+
+def _nearby_minimum(system, start, gradient):
+    """The minimum a few short Newton steps away, or None."""
+    if np.sqrt(np.mean(gradient**2)) > 1e-3 * system.scales.energy:
+        return None
+    potential, x = system.potential, start
+    for _ in range(_APPROACH):
+        energy, gradient = potential.getEnergyGradient(x)
+        zero_modes = system.identity.zero_modes(x)
+
+        def outside(v, zero_modes=zero_modes):
+            return v - zero_modes @ (zero_modes.T @ v)
+
+        try:
+            step = conjugate_gradients(
+                lambda v, x=x: outside(potential.hessian_vector_product(x, outside(v))),
+                -outside(gradient),
+                longest=_NEAR,
+            )
+        except NegativeCurvatureError:
+            return None
+        if step is None or np.linalg.norm(x + step - start) > _NEAR:
+            return None
+        if np.linalg.norm(step) <= 1e-8:
+            # the steps may not feel a mode along which there is no gradient
+            outcome, _, _ = Curvature(potential, x, zero_modes).judge(0)
+            return (float(energy), x) if outcome == "ok" else None
+        x = x + step
+    return None
+
+
+def why_degenerate(system, x):
+    """What leaves a degenerate minimum without curvature, where that is known.
+
+    Parameters
+    ----------
+    system : LandscapeSystem
+    x : ndarray, shape (n_parameters,)
+
+    Returns
+    -------
+    str or None
+    """
+    for why, modes in system.identity.free_modes(x).items():
+        modes = np.column_stack([system.identity.zero_modes(x), modes])
+        if Curvature(system.potential, x, modes).judge(0)[0] == "ok":
+            return why
+    return None

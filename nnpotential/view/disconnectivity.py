@@ -1,0 +1,189 @@
+"""The disconnectivity graph, drawn to be printed."""
+
+import os
+import sys
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+import networkx as nx
+import numpy as np
+from pele.utils.disconnectivity_graph import DisconnectivityGraph
+
+from ..analysis.figures import landscape_graph, lowest_minimum
+from ..checks import check_choice
+from ..errors import InputError
+from ..files import atomic_write, printable
+from ..quiet import quiet
+
+__all__ = ["check_colour", "draw_disconnectivity_graph"]
+
+_STYLE = {
+    "font.family": "sans-serif",
+    "font.size": 8,
+    "axes.linewidth": 0.6,
+    "ytick.major.width": 0.6,
+    "svg.fonttype": "none",
+}
+
+
+def check_colour(colour, system):
+    """Refuse a colour that is no measure of a system, or not defined for it.
+
+    Raises
+    ------
+    InputError
+        That says what is lacking.
+    """
+    check_choice("colour", colour, tuple(system.measures))
+    lacking = system.measures[colour].lacking
+    if lacking:
+        raise InputError(f"{colour} {lacking}")
+
+
+def draw_disconnectivity_graph(system, database, paths, *, colour=None, levels=100, title=None):
+    """Draw the minima connected to the lowest one as a disconnectivity graph.
+
+    Every branch ends at the loss of a minimum; branches join at the level
+    above which their minima are connected.
+
+    Parameters
+    ----------
+    system : LandscapeSystem
+    database : pele.storage.Database
+    paths : sequence of path
+        Files to write; the suffix says the format (``.png``, ``.svg``, ``.pdf``).
+    colour : str, optional
+        What to colour the branches by, one of the `measures` of the system.
+    levels : int
+        Number of levels between the lowest and the highest transition state.
+    title : str, optional
+
+    Returns
+    -------
+    n_drawn, n_minima : int
+
+    Raises
+    ------
+    InputError
+        If there is no minimum to draw, or the colour is not defined for it.
+
+    References
+    ----------
+    O. M. Becker and M. Karplus, J. Chem. Phys. 106, 1495 (1997); D. J. Wales,
+    M. A. Miller and T. R. Walsh, Nature 394, 758 (1998).
+    """
+    graph = landscape_graph(database)
+    if not graph:
+        raise InputError("there is no verified minimum to draw: run 'nnpotential explore' first")
+    lowest = lowest_minimum(graph)
+    drawn = graph.subgraph(nx.node_connected_component(graph, lowest)).copy()
+    values = None
+    if colour is not None:
+        check_colour(colour, system)
+        measure = system.measures[colour]
+        values = {m: measure.function(m.coords) for m in drawn}
+    with _figure(len(drawn)) as figure:
+        axes = figure.add_subplot()
+        scale = None if values is None else _colour_scale(values.values())
+        if drawn.number_of_edges():
+            _draw_tree(axes, drawn, values, scale, levels)
+        else:
+            axes.plot([0], [lowest.energy], "_", color="black", markersize=20)
+        axes.set_xticks([])
+        axes.spines[["top", "right", "bottom"]].set_visible(False)
+        axes.set_ylabel(system.energy_label)
+        axes.ticklabel_format(axis="y", useOffset=False)
+        axes.set_xlabel(f"{len(drawn)} of {len(graph)} minima")
+        if title:
+            axes.set_title(printable(title), fontsize=8)
+        if scale is not None:
+            figure.colorbar(scale, ax=axes, label=measure.axis, fraction=0.05, pad=0.02)
+        for path in map(Path, paths):
+            with atomic_write(path, "wb") as file:
+                figure.savefig(file, format=path.suffix.lstrip("."), dpi=300)
+    return len(drawn), len(graph)
+
+
+@contextmanager
+def _figure(n_branches):
+    """A figure in a style of our own; whatever goes wrong with it is one line.
+
+    Neither pyplot nor a style of the user's takes part: a drawing looks the same
+    everywhere, and must not cost the result that it shows.
+    """
+    try:
+        matplotlib = _import_matplotlib()
+        from matplotlib.figure import Figure
+
+        default = {k: v for k, v in matplotlib.rcParamsDefault.items() if k != "backend"}
+        with matplotlib.rc_context(default | _STYLE):
+            # one column of a journal, or two where the branches need the room
+            width = 3.4 if n_branches < 60 else 7.0
+            yield Figure(figsize=(width, 4.5), layout="constrained")
+    except InputError:
+        raise
+    except Exception as error:
+        why = " ".join(str(error).split()) or type(error).__name__
+        raise InputError(f"the disconnectivity graph cannot be drawn: {why}") from error
+
+
+def _import_matplotlib():
+    """Here, as a worker that draws nothing starts half a second sooner."""
+    if "matplotlib" not in sys.modules:
+        # a backend that is not there fails the import, though files need none
+        backend = os.environ.pop("MPLBACKEND", None)
+        try:
+            import matplotlib
+        except Exception as error:
+            raise InputError(
+                f"the disconnectivity graph cannot be drawn: matplotlib cannot be imported "
+                f"({' '.join(str(error).split())}); look into its file matplotlibrc and the "
+                "variable MPLCONFIGDIR"
+            ) from error
+        finally:
+            if backend is not None:
+                os.environ["MPLBACKEND"] = backend
+        if backend:
+            with suppress(ValueError):
+                matplotlib.rcParams["backend"] = backend
+    return sys.modules["matplotlib"]
+
+
+def _colour_scale(values):
+    """The scale of some values; None if they are all the same."""
+    from matplotlib.cm import ScalarMappable
+
+    if len(set(values)) < 2:
+        return None
+    scale = ScalarMappable(cmap="viridis")
+    scale.set_clim(min(values), max(values))
+    return scale
+
+
+def _draw_tree(axes, graph, values, scale, levels):
+    from matplotlib.collections import LineCollection
+
+    energies = [ts.energy for _, _, ts in graph.edges(data="ts")]
+    low, high = min(energies), max(energies)
+    # a tree of one level has no height to draw: leave room above
+    span = max(high - low, 1e-3 * (high - min(m.energy for m in graph)))
+    tree = DisconnectivityGraph(graph, nlevels=levels, order_by_energy=True, subgraph_size=1)
+    tree.set_energy_levels(list(np.linspace(low, low + span * (1 + 1 / levels), levels)))
+    with quiet():  # pele remarks on small graphs
+        tree.calculate()
+    if scale is not None:
+        # only the ends: a branch stands for many minima, and for no one value
+        for leaf in tree.tree_graph.leaf_iterator():
+            leaf.data["colour"] = scale.to_rgba(values[leaf.data["minimum"]])
+    # not its plot(): that imports pyplot, and with it the user's style sheets
+    lines, colours = tree._get_line_segments(tree.tree_graph, eoffset=tree.eoffset)
+    width = 0.8 if len(graph) < 150 else 0.5
+    axes.add_collection(
+        LineCollection(
+            [list(zip(*line, strict=True)) for line in lines], linewidths=width, colors=colours
+        )
+    )
+    axes.autoscale_view(tight=False)
+    axes.set_ybound(upper=tree.Emax)
+    left, right = axes.get_xlim()
+    axes.set_xlim(left - 0.5, right + 0.5)

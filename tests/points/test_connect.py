@@ -1,0 +1,244 @@
+"""Bands and connections: the same as pele's, and nothing that is not a transition state."""
+
+import copy
+from itertools import pairwise
+
+import numpy as np
+import pytest
+from pele.transition_states import NEB, NEBDriver
+
+from nnpotential import MLP, InputError, NNSystem
+from nnpotential.points import connect as connect_module
+from nnpotential.points.band import Band, BandDriver
+from nnpotential.points.connect import STRATEGIES, connect_pair, single_ended
+
+QUENCH = {"tol": 1e-12, "maxErise": 100.0, "maxstep": 0.1}
+
+
+@pytest.fixture(scope="module")
+def pair(system, quenched):
+    """The two minima of lowest and of highest loss, aligned."""
+    low, *_, high = sorted(quenched, key=lambda r: r.energy)
+    return low.coords, system.identity.align(low.coords, high.coords)[1]
+
+
+@pytest.fixture(scope="module")
+def path(pair):
+    return [pair[0] + t * (pair[1] - pair[0]) for t in np.linspace(0, 1, 12)]
+
+
+def assert_valid(system, triples):
+    """Every triple meets the definitions, by dense linear algebra alone."""
+    for (energy, x, eigenval, eigenvec), *ends in triples:
+        e, g, H = system.potential.getEnergyGradientHessian(x)
+        assert energy == e
+        assert np.sqrt(np.mean(g**2)) <= 1e-9
+        values = np.linalg.eigvalsh(H)
+        assert values[0] < 0 < values[1]
+        assert eigenval == pytest.approx(values[0])
+        assert np.linalg.norm(H @ eigenvec - values[0] * eigenvec) < 1e-9
+        assert len(ends) == 2
+        for end_energy, end in ends:
+            e, g, H = system.potential.getEnergyGradientHessian(end)
+            assert end_energy == pytest.approx(e, abs=1e-13)
+            assert end_energy < energy
+            assert np.sqrt(np.mean(g**2)) <= 1e-9
+            assert np.linalg.eigvalsh(H)[0] > 0
+
+
+def assert_same(ones, others):
+    """The same to the last bit."""
+    assert len(ones) == len(others)
+    for one, other in zip(ones, others, strict=True):
+        for a, b in zip(one, other, strict=True):
+            assert all(np.array_equal(p, q) for p, q in zip(a, b, strict=True))
+
+
+# The band
+
+
+@pytest.mark.parametrize("k", [0.01, 10.0])
+@pytest.mark.parametrize("dneb", [True, False])
+def test_forces_are_those_of_pele(system, path, k, dneb):
+    ours = Band(path, system.potential, k=k, dneb=dneb)
+    peles = NEB(path, system.potential, k=k, dneb=dneb)
+    rng = np.random.default_rng(0)
+    shapes = set()
+    for scale in (0.0, 0.01, 0.3, 1.0):
+        x = ours.active.ravel() + scale * rng.normal(size=ours.active.size)
+        energy, force = ours.getEnergyGradient(x)
+        energy_of_pele, force_of_pele = peles.getEnergyGradient(x)
+        assert energy == pytest.approx(energy_of_pele, rel=1e-14)
+        assert np.abs(force - force_of_pele).max() < 1e-13 * np.abs(force_of_pele).max()
+        assert np.array_equal(ours.energies, peles.energies)
+        assert np.allclose(ours.distances, peles.distances, rtol=1e-14, atol=0)
+        steps = np.sign(np.diff(ours.energies))
+        shapes |= set(pairwise(steps))
+    # slopes, maxima and minima all occurred: each has its own tangent
+    assert shapes == {(1, 1), (1, -1), (-1, 1), (-1, -1)}
+
+
+def test_climbing_images_go_up(system, path):
+    band = Band(path, system.potential, k=0.01)
+    band.MakeAllMaximaClimbing()
+    assert any(band.isclimbing)
+    _, force = band.getEnergyGradient(band.active.ravel())
+    force = force.reshape(band.active.shape)
+    ends = [(band.energies[i], band.coords[i]) for i in range(band.nimages)]
+    for i in np.flatnonzero(band.isclimbing):
+        gradient = system.potential.getGradient(band.coords[i])
+        expected = NEB.NEBForce(band, True, ends[i], ends[i - 1], ends[i + 1], gradient, i)
+        assert np.abs(force[i - 1] - expected).max() < 1e-14
+
+
+def test_optimised_band_is_that_of_pele(system, pair):
+    options = {"k": 0.01, "image_density": 3.0, "iter_density": 3, "verbose": -1, "dneb": False}
+    ours, peles = (
+        driver(system.potential, *pair, NEBquenchParams=QUENCH, **options).run()
+        for driver in (BandDriver, NEBDriver)
+    )
+    assert isinstance(ours, Band) and not isinstance(peles, Band)
+    assert np.abs(ours.coords - peles.coords).max() < 1e-6
+    assert np.abs(ours.coords - np.linspace(*pair, ours.nimages)).max() > 0.01
+
+
+def test_what_the_batch_cannot_do_is_left_to_pele(system, path):
+    def measure(x1, x2, distance=True, grad=True):
+        return float((x1 - x2) @ (x1 - x2)), x1 - x2
+
+    x = np.ravel(path[1:-1]) + 0.3 * np.random.default_rng(0).normal(size=10 * path[0].size)
+    plain, force = Band(path, system.potential).getEnergyGradient(x)
+    energy, measured = Band(path, system.potential, distance=measure).getEnergyGradient(x)
+    assert energy == pytest.approx(plain)
+    assert np.allclose(measured, force)
+    band, pele = (c(path, system.potential, with_springenergy=True) for c in (Band, NEB))
+    assert band.getEnergyGradient(x)[0] == pele.getEnergyGradient(x)[0] > plain + 1
+
+
+def test_system_gives_this_band(system, pair):
+    band = system.createNEB(*pair, k=0.02).run()
+    assert isinstance(band, Band)
+    assert band.k == 0.02
+
+
+def test_band_reports_to_its_listeners(system, pair):
+    told = []
+    driver = BandDriver(system.potential, *pair, k=0.01, NEBquenchParams=QUENCH, verbose=-1)
+
+    def listen(**news):
+        told.append((news["event"], len(news["energies"])))
+
+    driver.update_event.connect(listen)
+    band = driver.run()
+    assert {event for event, _ in told} == {"initial", "update", "final"}
+    assert {length for _, length in told} == {band.nimages}
+
+
+# Pairs
+
+
+@pytest.fixture(scope="module")
+def found(system, pair):
+    return {strategy: connect_pair(system, *pair, strategy) for strategy in STRATEGIES}
+
+
+@pytest.mark.parametrize("strategy", STRATEGIES)
+def test_every_strategy_gives_transition_states_only(system, found, strategy):
+    triples = found[strategy]
+    assert triples
+    assert_valid(system, triples)
+    for i, ((energy, x, *_), *_) in enumerate(triples):
+        for (other, y, *_), *_ in triples[:i]:
+            assert abs(energy - other) > 1e-9 or not system.identity.are_same(x, y)
+
+
+@pytest.mark.parametrize("strategy", STRATEGIES)
+def test_repetition_gives_the_same_to_the_last_bit(system, pair, found, strategy):
+    before = copy.deepcopy(system.params)
+    state = np.random.get_state()[1].copy()  # noqa: NPY002
+    assert_same(found[strategy], connect_pair(system.with_seed(7), *pair, strategy))
+    assert system.params == before
+    assert np.array_equal(state, np.random.get_state()[1])  # noqa: NPY002
+
+
+def test_strategies_are_different_ways(found):
+    first = [triples[0][0][1] for triples in found.values()]
+    for i, x in enumerate(first):
+        assert not any(np.array_equal(x, other) for other in first[:i])
+
+
+@pytest.mark.parametrize("strategy", STRATEGIES)
+def test_images_of_one_minimum_need_no_connection(system, pair, strategy):
+    operation = system.identity.random_operation(np.random.default_rng(0))
+    assert connect_pair(system, pair[0], system.identity.apply(operation, pair[0]), strategy) == []
+
+
+def test_unknown_strategy(system, pair):
+    with pytest.raises(InputError, match=r"^unknown strategy 'midpoints': did you mean 'midpoint'"):
+        connect_pair(system, *pair, "midpoints")
+
+
+def test_known_transition_states_are_not_descended_from_again(system, pair, monkeypatch):
+    descents = []
+
+    def count(*args, **kwargs):
+        descents.append(1)
+        return original(*args, **kwargs)
+
+    original = connect_module.descend
+    monkeypatch.setattr(connect_module, "descend", count)
+    database = system.create_database()
+    minima = [database.addMinimum(system.potential.getEnergy(x), x) for x in pair]
+    search = system.get_double_ended_connect(*minima, database, verbosity=0)
+    one = search._getLocalConnectObject().connect(*minima).new_transition_states
+    n = len(descents)
+    assert one and n == 2 * len(one)
+    two = search._getLocalConnectObject().connect(*minima).new_transition_states
+    assert len(descents) == n
+    assert [t[0].energy for t in two] == [t[0].energy for t in one]
+
+
+# One minimum
+
+
+def test_walks_uphill_give_transition_states_only(system, pair):
+    found = []
+    for mode in range(3):
+        for side in (1, -1):
+            triples = single_ended(system, pair[1], mode, side)
+            assert len(triples) <= 1
+            assert_same(triples, single_ended(system, pair[1], mode, side))
+            found += triples
+    assert len(found) >= 3
+    assert_valid(system, found)
+    energies = [t[0][0] for t in found]
+    assert len(np.unique(np.round(energies, 9))) >= 2
+
+
+def test_walks_leave_zero_modes_alone(ljat):
+    system = NNSystem(MLP([3, 4, 4]), ljat, regularization=1e-3, regularize_bias=False)
+    minimum = system.get_random_minimized_configuration()
+    assert minimum.success
+    found = [t for mode in range(6) for t in single_ended(system, minimum.coords, mode, 1)]
+    assert found
+    Z = system.identity.zero_modes()
+    for (_, x, _, eigenvec), *_ in found:
+        values = np.linalg.eigvalsh(system.potential.getHessian(x) + 10 * Z @ Z.T)
+        assert values[0] < 0 < values[1]
+        assert np.abs(Z.T @ eigenvec).max() < 1e-8
+    with pytest.raises(InputError, match=f"mode must be below {system.net.n_parameters - 5}"):
+        single_ended(system, minimum.coords, system.net.n_parameters - 5, 1)
+
+
+@pytest.mark.parametrize(
+    ("mode", "side", "message"),
+    [
+        (-1, 1, "mode must be at least 0, not -1"),
+        (31, 1, "mode must be below 31, not 31"),
+        (0.5, 1, "mode must be an integer"),
+        (0, 0, "side must be 1 or -1, not 0"),
+    ],
+)
+def test_bad_walks(system, pair, mode, side, message):
+    with pytest.raises(InputError, match=message):
+        single_ended(system, pair[0], mode, side)

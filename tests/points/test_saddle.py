@@ -1,0 +1,96 @@
+"""Transition states: index, position above both minima, what the descents reach."""
+
+import numpy as np
+import pytest
+from reference import assert_stationary
+
+from nnpotential import MLP, NNSystem
+from nnpotential.points.connect import connect_pair
+from nnpotential.points.saddle import descend, find_transition_state
+from nnpotential.verification.verify import follow_gradient
+
+
+@pytest.fixture(scope="module")
+def triples(system, quenched):
+    """Transition states between the lowest and some other minima."""
+    first, *rest = sorted(quenched, key=lambda r: r.energy)
+    found = []
+    for other in rest[-3:]:
+        found += connect_pair(system, first.coords, other.coords)
+    assert len(found) >= 3
+    return found
+
+
+def test_every_transition_state_meets_the_definition(system, triples):
+    for (energy, x, eigenval, eigenvec), *ends in triples:
+        assert energy == system.potential.getEnergy(x)
+        assert_stationary(system, x, index=1)
+        H = system.potential.getHessian(x)
+        assert eigenval < 0
+        assert np.linalg.norm(H @ eigenvec - eigenval * eigenvec) < 1e-9
+        assert np.linalg.norm(eigenvec) == pytest.approx(1)
+        for end_energy, end in ends:
+            assert end_energy < energy
+            assert_stationary(system, end, index=0)
+
+
+def test_descents_agree_with_the_gradient_flow(system, triples):
+    for (_, x, _, eigenvec), *ends in triples:
+        reached = [follow_gradient(system, x + side * 0.01 * eigenvec)[1] for side in (1, -1)]
+        same = system.identity.are_same
+        straight = same(reached[0], ends[0][1]) and same(reached[1], ends[1][1])
+        crossed = same(reached[0], ends[1][1]) and same(reached[1], ends[0][1])
+        assert straight or crossed
+
+
+def test_images_of_a_candidate_give_images_of_the_transition_state(system, triples):
+    (_, x, _, _), *_ = triples[0]
+    rng = np.random.default_rng(0)
+    start = x + 0.05 * rng.normal(size=x.size)
+    operation = system.identity.random_operation(rng)
+    one = find_transition_state(start, system.potential, system.identity.zero_modes())
+    two = find_transition_state(
+        system.identity.apply(operation, start), system.potential, system.identity.zero_modes()
+    )
+    assert one.success == two.success
+    assert one.success
+    assert one.energy == pytest.approx(two.energy, abs=1e-12)
+    assert system.identity.are_same(one.coords, two.coords)
+
+
+def test_zero_modes_are_not_followed(ljat):
+    system = NNSystem(MLP([3, 4, 4]), ljat, regularization=1e-3, regularize_bias=False)
+    minimize = system.get_minimizer()
+    rng = np.random.default_rng(0)
+    results = sorted(
+        (minimize(system.net.random_parameters(rng)) for _ in range(8)), key=lambda r: r.energy
+    )
+    triples = connect_pair(system, results[0].coords, results[-1].coords)
+    assert triples
+    for (_, x, _, eigenvec), *_ in triples:
+        assert_stationary(system, x, index=1)
+        assert np.abs(system.identity.zero_modes().T @ eigenvec).max() < 1e-8
+
+
+def test_a_convex_landscape_has_no_transition_state(ljat):
+    system = NNSystem(MLP([3, 4]), ljat, regularization=1e-2)
+    result = find_transition_state(
+        system.get_random_configuration(), system.potential, system.identity.zero_modes()
+    )
+    assert not result.success
+
+
+def test_too_few_steps_are_no_success(system):
+    result = find_transition_state(
+        system.get_random_configuration(), system.potential, system.identity.zero_modes(), nsteps=1
+    )
+    assert not result.success
+    assert result.message == "too many steps"
+
+
+def test_descent_goes_down_on_both_sides(system, triples):
+    (energy, x, _, eigenvec), *_ = triples[0]
+    for side in (1, -1):
+        end = descend(x, side * eigenvec, system.potential, system.identity.zero_modes())
+        assert end.success
+        assert end.energy < energy
