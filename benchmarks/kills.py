@@ -20,7 +20,6 @@ import time
 from pathlib import Path
 
 import nnpotential as nnp
-from nnpotential.search.jobs import JOBS
 from nnpotential.search.journal import Journal
 
 SEARCH = {"quenches": 20, "basin_hopping_runs": 4, "basin_hopping_steps": 10, "untrap_attempts": 4}
@@ -46,7 +45,7 @@ def contents(path):
         points["transition state", ts.id()] = (ts.energy, ts.coords.tobytes())
         marks.append((ts.id(), ts.minimum1.id(), ts.minimum2.id(), ts.user_data))
     journal = Journal(database)
-    jobs = [job for kind in JOBS for job in journal.jobs(kind)]
+    jobs = journal.all_jobs()
     land.close()
     return points, (marks, jobs)
 

@@ -220,10 +220,10 @@ def transition_states_ours(case, budget):
     case.attempts = []  # (pair, what came of it), for `connection_success`
     with finds.within(budget):
         for pair in pairs:
-            triples = connect_pair(system, *pair)
-            for transition_state, _, _ in triples:
-                finds.add(transition_state[1])
-            case.attempts.append((pair, triples))
+            found = connect_pair(system, *pair)
+            for connection in found:
+                finds.add(connection.coords)
+            case.attempts.append((pair, found))
             finds.pairs += 1
     return finds
 
@@ -330,13 +330,13 @@ def connection_success(cases):
         done = case.attempts
         symmetry = case.system().identity
         row = {"case": case.label, "attempts": len(done)}
-        row["found_a_transition_state"] = sum(bool(triples) for _, triples in done)
-        row["joined"] = sum(is_joined(symmetry, pair, triples) for pair, triples in done)
+        row["found_a_transition_state"] = sum(bool(found) for _, found in done)
+        row["joined"] = sum(is_joined(symmetry, pair, found) for pair, found in done)
         rows.append(row)
     return rows
 
 
-def is_joined(symmetry, pair, triples):
+def is_joined(symmetry, pair, found):
     """Whether transition states lead from one end of the pair to the other."""
     minima = list(pair)
 
@@ -347,7 +347,7 @@ def is_joined(symmetry, pair, triples):
         minima.append(x)
         return len(minima) - 1
 
-    graph = nx.Graph([(number(m1[1]), number(m2[1])) for _, m1, m2 in triples])
+    graph = nx.Graph([(number(c.minimum1.coords), number(c.minimum2.coords)) for c in found])
     return graph.has_node(0) and graph.has_node(1) and nx.has_path(graph, 0, 1)
 
 

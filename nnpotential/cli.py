@@ -31,7 +31,7 @@ from .networks.generalisation import MEASURES
 from .networks.mlp import INITIALIZATIONS, MLP
 from .networks.system import NNSystem
 from .pulse import listening
-from .search.explore import SearchSettings
+from .search.settings import SearchSettings
 from .storage import OUTCOMES
 from .systems.registry import named_system
 from .view.disconnectivity import check_colour

@@ -10,7 +10,7 @@ import tempfile
 import tomllib
 import warnings
 from contextlib import contextmanager
-from dataclasses import asdict, replace
+from dataclasses import replace
 from importlib.metadata import version
 from pathlib import Path
 
@@ -27,11 +27,14 @@ from .interrupts import uninterrupted
 from .networks.datasets import Dataset
 from .networks.mlp import MLP
 from .networks.system import NNSystem
-from .search.explore import STAGES, Exploration, SearchSettings, outcomes, recheck
-from .search.explore import repair as repair_points
+from .search.exploration import Exploration
+from .search.settings import STAGES, SearchSettings
 from .search.workers import Crew
 from .sessions import close_sessions, share
 from .systems.registry import system_class
+from .verification.kinds import CHECKS
+from .verification.stored import outcomes, recheck
+from .verification.stored import repair as repair_points
 from .view.disconnectivity import draw_disconnectivity_graph
 
 __all__ = ["Landscape"]
@@ -165,7 +168,7 @@ class Landscape:
                 f"the kind {system.kind!r} is {kind.__name__}, not {type(system).__name__}: give "
                 "it a kind of its own and nnpotential.register it"
             )
-        settings = _settings(system, seed, _search_settings(options).of(system))
+        settings = _settings(system, seed, SearchSettings.given(**options).of(system))
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
             unfinished = Path(tempfile.mkdtemp(dir=path.parent, prefix=f".{path.name}."))
@@ -274,7 +277,7 @@ class Landscape:
             max_seconds = check_number(
                 "max_seconds", max_seconds, "at least 0", lambda seconds: seconds >= 0
             )
-        _search_settings({**self.settings["search"], **search}).of(self.system).check_workers(
+        SearchSettings.given(**{**self.settings["search"], **search}).of(self.system).check_workers(
             crew.workers
         )
         with self._working(search):
@@ -303,7 +306,7 @@ class Landscape:
         -------
         list of (str, int, str)
             ``"minimum"`` or ``"transition state"``, its id, and the outcome, a
-            key of `nnpotential.verify.OUTCOMES`.
+            key of `nnpotential.storage.OUTCOMES`.
         """
         _check_progress(on_progress)
         report = on_progress or (lambda stage, done, total, text: None)
@@ -416,10 +419,12 @@ class Landscape:
 
     def _exploration(self, on_progress):
         search = SearchSettings(**self.settings["search"])
-        return Exploration(self.system, self.database, search, self.settings["seed"], on_progress)
+        seed = self.settings["seed"]
+        return Exploration(self.system, self.database, search, seed, CHECKS, on_progress)
 
     def _update_search(self, search):
-        merged = _as_toml(_search_settings({**self.settings["search"], **search}).of(self.system))
+        merged = SearchSettings.given(**{**self.settings["search"], **search})
+        merged = merged.of(self.system).as_toml()
         if merged != self.settings["search"]:
             settings = {**self.settings, "search": merged}
             _write_settings(self.path, settings)
@@ -470,13 +475,6 @@ def database_fault(error):
     return f"is no intact database: {error}"
 
 
-def _search_settings(search):
-    unknown = sorted(set(search) - set(SearchSettings.__dataclass_fields__))
-    if unknown:
-        raise InputError(f"unknown search setting {unknown[0]!r}")
-    return SearchSettings(**search)
-
-
 def _checked_stages(stages):
     if isinstance(stages, str) or not np.iterable(stages):
         raise InputError(f"stages must be a list of {', '.join(STAGES)}, not {stages!r}")
@@ -488,16 +486,12 @@ def _check_progress(on_progress):
         raise InputError(f"on_progress must be a function, not {on_progress!r}")
 
 
-def _as_toml(search):
-    return {**asdict(search), "initializations": list(search.initializations)}
-
-
 def _settings(system, seed, search):
     return {
         "seed": seed,
         "system": {"kind": system.kind},
         **system.describe(),
-        "search": _as_toml(search),
+        "search": search.as_toml(),
         "versions": {
             "python": platform.python_version(),
             **{name: version(name) for name in ("nnpotential", "pele", "numpy", "scipy")},

@@ -12,6 +12,7 @@ __all__ = [
     "UNVERIFIED",
     "add_hit",
     "find_point",
+    "forget_verification",
     "is_verified",
     "is_well_formed",
     "merge_minima",
@@ -122,6 +123,12 @@ def record_outcome(point, outcome, why=None):
     noted = {k: v for k, v in notes(point).items() if k != "why"}
     point.user_data = noted | {"verified": outcome} | ({"why": why} if why else {})
     point.invalid = int(outcome != "ok")
+
+
+def forget_verification(point):
+    """Let a minimum or transition state be as if it had never been verified."""
+    kept = {k: v for k, v in notes(point).items() if k not in ("verified", "why")}
+    point.user_data, point.invalid = kept, 0
 
 
 def quench_hits(minimum):

@@ -10,7 +10,7 @@ from pele.utils.disconnectivity_graph import DisconnectivityGraph
 
 import nnpotential as nnp
 from nnpotential.analysis.figures import landscape_graph
-from nnpotential.search.explore import repair
+from nnpotential.verification.stored import repair
 
 data = nnp.load_dataset("ljat", n_train=100, n_test=1000, seed=0)
 net = nnp.MLP([data.n_inputs, 5, data.n_outputs])

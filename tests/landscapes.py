@@ -1,6 +1,5 @@
 """What the tests of landscapes share."""
 
-from nnpotential.search.jobs import JOBS
 from nnpotential.search.journal import Journal
 
 SEARCH = {
@@ -22,5 +21,4 @@ def contents(land):
     ]
     journal = Journal(land.database)
     del journal.tally["seconds"]
-    kinds = {kind: journal.jobs(kind) for kind in JOBS}
-    return minima, states, journal.tally, kinds
+    return minima, states, journal.tally, journal.all_jobs()

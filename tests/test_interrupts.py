@@ -87,11 +87,11 @@ def test_other_threads_may_use_it():
 
 def test_ctrl_c_within_a_merge(tmp_path, ljat, alone, monkeypatch):
     """Every so often while the database is written, and nothing is lost or half done."""
-    import nnpotential.search.explore as explore
+    import nnpotential.search.known as known
 
     net = nnp.MLP([3, 5, 4])
     land = Landscape.create(tmp_path / "a", net, ljat, regularization=1e-3, seed=5, **FEW)
-    true_store, calls = explore.store_minimum, 0
+    true_store, calls = known.store_minimum, 0
 
     def store(database, *args):
         nonlocal calls
@@ -100,7 +100,7 @@ def test_ctrl_c_within_a_merge(tmp_path, ljat, alone, monkeypatch):
             press_ctrl_c()
         return true_store(database, *args)
 
-    monkeypatch.setattr(explore, "store_minimum", store)
+    monkeypatch.setattr(known, "store_minimum", store)
     interrupts = 0
     for _ in range(50):
         try:

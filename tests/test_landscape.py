@@ -19,8 +19,8 @@ import nnpotential as nnp
 from nnpotential import InputError, Landscape
 from nnpotential.analysis.figures import barriers_to_lowest, coverage, landscape_graph
 from nnpotential.networks.generalisation import generalisation
-from nnpotential.search.jobs import JOBS
 from nnpotential.search.journal import Journal
+from nnpotential.search.kinds import Quench
 from nnpotential.storage import is_verified, record_outcome
 
 
@@ -548,7 +548,7 @@ def test_only_what_is_verified_counts(tmp_path, net, ljat):
 
 
 def test_coverage_that_never_comes(tmp_path, net, ljat, monkeypatch):
-    monkeypatch.setitem(JOBS, "quench", lambda *_: ([], [("too many steps", 1.0)]))
+    monkeypatch.setattr(Quench, "run", lambda *_: ([], [("too many steps", 1.0)]))
     land = Landscape.create(tmp_path / "a", net, ljat, quenches=2, basin_hopping_runs=0)
     figures = land.explore(until_coverage=0.5)
     assert figures["n_minima"] == 0

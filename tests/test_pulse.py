@@ -15,6 +15,7 @@ from slow import SlowSystem
 import nnpotential as nnp
 from nnpotential import pulse
 from nnpotential.points.quench import _lbfgs
+from nnpotential.search.kinds import Quench
 from nnpotential.search.workers import Crew
 
 
@@ -52,7 +53,7 @@ def test_listeners_are_of_their_thread():
 def test_what_a_long_job_does_reaches_whoever_waits(slow, workers):
     heard = []
     with Crew(slow, workers) as crew:
-        crew.submit(1, "quench", (0, 0, "gaussian"))
+        crew.submit(1, Quench(), (0, 0, "gaussian"))
         (minima, _), _ = crew.result(1, lambda seconds, told: heard.append((seconds, told)))
     assert len(minima) == 1
     seconds, texts = zip(*heard, strict=True)

@@ -9,6 +9,7 @@ from pele.storage import Database
 from ..checks import check_choice, check_integer
 from ..contract import NATS
 from ..errors import InputError
+from ..findings import Connection, Failure, Point
 from ..storage import store_minimum, store_transition_state
 from .band import BandDriver
 from .krylov import KRYLOV_LIMIT, softest_modes
@@ -20,7 +21,7 @@ __all__ = [
     "ExactDoubleEndedConnect",
     "ExactLocalConnect",
     "connect_pair",
-    "polish_transition_state",
+    "refined",
     "single_ended",
 ]
 
@@ -29,7 +30,6 @@ STRATEGIES = ("standard", "alignment", "images", "midpoint")
 # Of first steps from 0.1 to 2 this one found most transition states on the
 # minimum's own rim; from any of them nearly every walk converged.
 _UPHILL = 0.2
-_POLISH = 0.1  # longest step of the refinement of a transition state that is nearly one
 
 
 class ExactLocalConnect(LocalConnect):
@@ -50,7 +50,7 @@ class ExactLocalConnect(LocalConnect):
         Triples found before; new ones are added. A transition state among
         them is not descended from again.
     failures : list, optional
-        Is given what became of each search that failed, and at what loss.
+        Is given a `Failure` for each search that failed.
     **kwargs
         As for pele's `LocalConnect`; ``tsSearchParams`` go to
         `find_transition_state`, ``pushoff_params`` to `descend`.
@@ -190,13 +190,11 @@ def connect_pair(system, x1, x2, strategy="standard", failures=None):
         the minimum below the middle of the two, if it is a third one, connected
         to both.
     failures : list, optional
-        Is given what became of each search that failed, and at what loss.
+        Is given a `Failure` for each search that failed.
 
     Returns
     -------
-    list of tuple
-        For each transition state ``(energy, coords, eigenval, eigenvec)`` and
-        its two minima ``(energy, coords)``.
+    list of Connection
 
     Raises
     ------
@@ -226,18 +224,11 @@ def connect_pair(system, x1, x2, strategy="standard", failures=None):
         system.get_double_ended_connect(
             one, two, scratch, verbosity=0, failures=failures, **options
         ).connect()
-    triples = [
-        (
-            (ts.energy, ts.coords, ts.eigenval, ts.eigenvec),
-            (ts.minimum1.energy, ts.minimum1.coords),
-            (ts.minimum2.energy, ts.minimum2.coords),
-        )
-        for ts in scratch.transition_states()
-    ]
+    found = [Connection.of(ts) for ts in scratch.transition_states()]
     scratch.session.close()
     scratch.connection.close()
     scratch.engine.dispose()
-    return triples
+    return found
 
 
 def _options(system, strategy):
@@ -276,9 +267,8 @@ def single_ended(system, x, mode, side, failures=None):
 
     Returns
     -------
-    list of tuple
-        As `connect_pair` returns it: one triple, or none if the walk failed.
-        `x` need not be one of its minima.
+    list of Connection
+        One, or none if the walk failed. `x` need not be one of its minima.
 
     Raises
     ------
@@ -303,38 +293,28 @@ def single_ended(system, x, mode, side, failures=None):
         modes = spectrum(system.potential, x, left_out).eigenvectors
     uphill = modes[:, mode]
     uphill = uphill * side * np.sign(uphill[np.argmax(np.abs(uphill))])
-    return _refined(system, x + _UPHILL * uphill, uphill, search, failures)
+    return refined(system, x + _UPHILL * uphill, uphill, search, failures)
 
 
-def polish_transition_state(system, x, direction, failures=None):
-    """Refine a transition state found elsewhere, and descend from it.
+def refined(system, x, direction, search, failures=None):
+    """The transition state that a candidate leads to, and the minima below it.
 
     Parameters
     ----------
     system : LandscapeSystem
     x : ndarray, shape (n_parameters,)
     direction : ndarray, shape (n_parameters,), or None
-        Its unstable mode, where that is known.
+        To follow at first.
+    search : dict
+        Options of `find_transition_state`.
     failures : list, optional
         As for `connect_pair`.
 
     Returns
     -------
-    list of tuple
-        As `connect_pair` returns it: one triple, or none.
+    list of Connection
+        One, or none.
     """
-    local = system.params.double_ended_connect.local_connect_params
-    search = {
-        **local.tsSearchParams,
-        "radius": _POLISH,
-        "max_radius": _POLISH,
-        "lowest": True,  # the direction may be wrong, or be that of an image
-    }
-    return _refined(system, x, direction, search, failures)
-
-
-def _refined(system, x, direction, search, failures):
-    """The triple of `Refinement` in plain numbers, in a list; an empty one if it failed."""
     local = system.params.double_ended_connect.local_connect_params
     refine = Refinement(
         system.potential,
@@ -348,9 +328,8 @@ def _refined(system, x, direction, search, failures):
     if triple is None:
         return []
     ts, *ends = triple
-    return [
-        ((ts.energy, ts.coords, ts.eigenval, ts.eigenvec), *((e.energy, e.coords) for e in ends))
-    ]
+    ends = (Point.of(end) for end in ends)
+    return [Connection(ts.energy, ts.coords, ts.eigenval, ts.eigenvec, *ends)]
 
 
 class Refinement:
@@ -392,7 +371,7 @@ class Refinement:
             **self._search,
         )
         if not found.success:
-            self._failures.append((found.message, found.energy))
+            self._failures.append(Failure(found.message, found.energy))
             return None
         for triple in self._known:
             near = abs(triple[0].energy - found.energy) <= self._scales.energy_window
@@ -411,7 +390,7 @@ class Refinement:
         ]
         if not all(end.success and end.energy < found.energy for end in ends):
             lost = next((end.message for end in ends if not end.success), "went up")
-            self._failures.append((f"descent: {lost}", found.energy))
+            self._failures.append(Failure(f"descent: {lost}", found.energy))
             return None
         self._known.append((found, *ends))
         return self._known[-1]

@@ -33,7 +33,7 @@ class Job:
     id : int
         Jobs are merged in the order of their ids.
     kind : str
-        A key of `nnpotential.jobs.JOBS`.
+        The name of a `Kind`.
     args : tuple
         What it is about, in plain numbers and strings.
     """
@@ -104,6 +104,10 @@ class Journal:
         """All jobs of a kind, in order: list of (`Job`, found); found is None if pending."""
         return [(job, found) for job, found, _ in self._select("WHERE kind = :kind", kind=kind)]
 
+    def all_jobs(self):
+        """All jobs, in order: list of (`Job`, found)."""
+        return [(job, found) for job, found, _ in self._select()]
+
     def set_aside(self):
         """Jobs that were given up after repeated failures: list of (`Job`, reason)."""
         return [(job, why) for job, _, why in self._select("WHERE set_aside IS NOT NULL")]
@@ -119,6 +123,11 @@ class Journal:
     def update(self):
         """Note that the points have been handed over to the definition of today."""
         self.tally["definition"], self.outdated = _DEFINITION, False
+
+    def count_seconds(self, stage, seconds):
+        """Add to the time that a stage took."""
+        spent = self.tally["seconds"]
+        spent[stage] = spent.get(stage, 0.0) + seconds
 
     def save(self):
         """Record the tally."""

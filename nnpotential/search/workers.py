@@ -26,7 +26,6 @@ from threadpoolctl import threadpool_limits
 from ..checks import check_integer, check_number
 from ..errors import InputError
 from ..pulse import listening
-from .jobs import JOBS
 
 __all__ = ["Crew", "JobFailed"]
 
@@ -90,7 +89,7 @@ def _run(key, payload, kind, args, report=None):
 
 def _timed(system, kind, args):
     started = perf_counter()
-    result = JOBS[kind](system, *args)
+    result = kind.run(system, *args)
     return result, perf_counter() - started
 
 
@@ -261,7 +260,17 @@ class Crew:
                 self.submit(job_id, kind, args)
 
     def submit(self, job_id, kind, args):
-        """Hand out a job under an id of the caller's choice; whatever fails, `result` says."""
+        """Hand out a job; whatever fails, `result` says.
+
+        Parameters
+        ----------
+        job_id
+            Of the caller's choice.
+        kind : Kind
+            Sent by reference: workers import its class.
+        args : tuple
+            What its `run` is given besides the system.
+        """
         if self._executor is None and self._pool is None:
             job = _Deferred(self._system, kind, args, self._slow)
             self._futures[job_id] = (job, kind, args)
@@ -334,7 +343,7 @@ class Crew:
                 self._answered = True
                 why = f"{type(error).__name__}: {error}"
             failures += 1
-            logger.warning("%s job failed (%d of %d): %s", kind, failures, ATTEMPTS, why)
+            logger.warning("%s job failed (%d of %d): %s", kind.name, failures, ATTEMPTS, why)
             if failures == ATTEMPTS:
                 self._blame(future, died)
                 del self._futures[job_id]

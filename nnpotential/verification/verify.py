@@ -12,6 +12,7 @@ import numpy as np
 from pele.storage import Minimum
 from sqlalchemy.orm import undefer
 
+from ..findings import Point, Verdict
 from .flow import GradientFlow
 from .inertia import Curvature, NegativeCurvatureError, conjugate_gradients
 
@@ -60,30 +61,27 @@ def verify_transition_state(system, ts):
     Parameters
     ----------
     system : LandscapeSystem
-    ts : pele.storage.TransitionState
+    ts : pele.storage.TransitionState or Connection
 
     Returns
     -------
-    outcome : str
-        A key of `OUTCOMES`.
-    ends : list of (float, ndarray)
-        Loss and coordinates of the minima that the two sides lead to; empty
-        where the check ended before.
+    Verdict
+        With the minima that the two sides lead to, unless the check ended before.
     """
     outcome, mode = _examine(system, ts, index=1)
     if outcome != "ok":
-        return outcome, []
+        return Verdict(outcome)
     ends = [follow_gradient(system, ts.coords + side * _PUSHOFF * mode) for side in (1, -1)]
     if any(end is None for end in ends):
-        return "undecided", []
+        return Verdict("undecided")
     same = system.identity.are_same
     (_, x1), (_, x2) = ends
     m1, m2 = ts.minimum1.coords, ts.minimum2.coords
     if not ((same(x1, m1) and same(x2, m2)) or (same(x1, m2) and same(x2, m1))):
-        return "descends elsewhere", ends
+        return Verdict("descends elsewhere", ends=ends)
     if not (ts.energy > ts.minimum1.energy and ts.energy > ts.minimum2.energy):
-        return "not above", ends
-    return "ok", ends
+        return Verdict("not above", ends=ends)
+    return Verdict("ok", ends=ends)
 
 
 def verify_point(system, point, index):
@@ -92,8 +90,7 @@ def verify_point(system, point, index):
     Parameters
     ----------
     system : LandscapeSystem
-    point : pele.storage.Minimum or pele.storage.TransitionState
-        Or any object with ``energy`` and ``coords``.
+    point : pele.storage.Minimum, pele.storage.TransitionState, Point or Connection
     index : int
         Number of negative eigenvalues that it should have.
 
@@ -157,8 +154,8 @@ def follow_gradient(system, x, tolerance=1e-4, max_time=1e11, max_steps=100_000)
 
     Returns
     -------
-    (float, ndarray) or None
-        Loss and coordinates of the minimum, or None if there is none in reach.
+    Point or None
+        The minimum, or None if there is none in reach.
     """
     flow = GradientFlow(system.potential, x, tolerance, system.scales)
     attempt = 0
@@ -198,7 +195,7 @@ def _nearby_minimum(system, start, gradient):
         if np.linalg.norm(step) <= 1e-8:
             # the steps may not feel a mode along which there is no gradient
             outcome, _, _ = Curvature(potential, x, zero_modes).judge(0)
-            return (float(energy), x) if outcome == "ok" else None
+            return Point(float(energy), x) if outcome == "ok" else None
         x = x + step
     return None
 

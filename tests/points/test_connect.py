@@ -27,9 +27,9 @@ def path(pair):
     return [pair[0] + t * (pair[1] - pair[0]) for t in np.linspace(0, 1, 12)]
 
 
-def assert_valid(system, triples):
-    """Every triple meets the definitions, by dense linear algebra alone."""
-    for (energy, x, eigenval, eigenvec), *ends in triples:
+def assert_valid(system, connections):
+    """Every connection meets the definitions, by dense linear algebra alone."""
+    for energy, x, eigenval, eigenvec, *ends in connections:
         e, g, H = system.potential.getEnergyGradientHessian(x)
         assert energy == e
         assert np.sqrt(np.mean(g**2)) <= 1e-9
@@ -50,8 +50,8 @@ def assert_same(ones, others):
     """The same to the last bit."""
     assert len(ones) == len(others)
     for one, other in zip(ones, others, strict=True):
-        for a, b in zip(one, other, strict=True):
-            assert all(np.array_equal(p, q) for p, q in zip(a, b, strict=True))
+        parts = [(*c[:4], *c.minimum1, *c.minimum2) for c in (one, other)]
+        assert all(np.array_equal(p, q) for p, q in zip(*parts, strict=True))
 
 
 # The band
@@ -144,11 +144,11 @@ def found(system, pair):
 
 @pytest.mark.parametrize("strategy", STRATEGIES)
 def test_every_strategy_gives_transition_states_only(system, found, strategy):
-    triples = found[strategy]
-    assert triples
-    assert_valid(system, triples)
-    for i, ((energy, x, *_), *_) in enumerate(triples):
-        for (other, y, *_), *_ in triples[:i]:
+    connections = found[strategy]
+    assert connections
+    assert_valid(system, connections)
+    for i, (energy, x, *_) in enumerate(connections):
+        for other, y, *_ in connections[:i]:
             assert abs(energy - other) > 1e-9 or not system.identity.are_same(x, y)
 
 
@@ -162,7 +162,7 @@ def test_repetition_gives_the_same_to_the_last_bit(system, pair, found, strategy
 
 
 def test_strategies_are_different_ways(found):
-    first = [triples[0][0][1] for triples in found.values()]
+    first = [connections[0].coords for connections in found.values()]
     for i, x in enumerate(first):
         assert not any(np.array_equal(x, other) for other in first[:i])
 
@@ -205,13 +205,13 @@ def test_walks_uphill_give_transition_states_only(system, pair):
     found = []
     for mode in range(3):
         for side in (1, -1):
-            triples = single_ended(system, pair[1], mode, side)
-            assert len(triples) <= 1
-            assert_same(triples, single_ended(system, pair[1], mode, side))
-            found += triples
+            connections = single_ended(system, pair[1], mode, side)
+            assert len(connections) <= 1
+            assert_same(connections, single_ended(system, pair[1], mode, side))
+            found += connections
     assert len(found) >= 3
     assert_valid(system, found)
-    energies = [t[0][0] for t in found]
+    energies = [c.energy for c in found]
     assert len(np.unique(np.round(energies, 9))) >= 2
 
 
@@ -222,7 +222,7 @@ def test_walks_leave_zero_modes_alone(ljat):
     found = [t for mode in range(6) for t in single_ended(system, minimum.coords, mode, 1)]
     assert found
     Z = system.identity.zero_modes()
-    for (_, x, _, eigenvec), *_ in found:
+    for _, x, _, eigenvec, *_ in found:
         values = np.linalg.eigvalsh(system.potential.getHessian(x) + 10 * Z @ Z.T)
         assert values[0] < 0 < values[1]
         assert np.abs(Z.T @ eigenvec).max() < 1e-8

@@ -13,6 +13,7 @@ import nnpotential.points.quench
 import nnpotential.points.saddle
 from nnpotential import MLP, Dataset, InputError, NNSystem
 from nnpotential.contract import Scales
+from nnpotential.findings import Verdict
 from nnpotential.points.connect import single_ended
 from nnpotential.points.krylov import KrylovSpectrum, lowest_mode, softest_modes
 from nnpotential.points.quench import newton, quench
@@ -348,9 +349,9 @@ def test_softest_modes(system, quenched, k):
 
 def test_walks_up_soft_modes_do_not_depend_on_the_method(system, quenched, request):
     starts = [quenched[i].coords for i in (2, 5)]  # where both arrive
-    dense = [single_ended(system, x, 0, 1)[0][0][0] for x in starts]
+    dense = [single_ended(system, x, 0, 1)[0].energy for x in starts]
     request.getfixturevalue("matrix_free")
-    free = [single_ended(system, x, 0, 1)[0][0][0] for x in starts]
+    free = [single_ended(system, x, 0, 1)[0].energy for x in starts]
     assert free == pytest.approx(dense, abs=1e-10)
 
 
@@ -448,8 +449,8 @@ def test_verification_accepts_and_rejects(system, quenched, saddle_point, monkey
     ts = SimpleNamespace(
         coords=saddle_point.coords, energy=saddle_point.energy, minimum1=m1, minimum2=m2
     )
-    outcome, reached = verify_transition_state(system, ts)
-    assert outcome == "ok"
-    assert len(reached) == 2
+    verdict = verify_transition_state(system, ts)
+    assert verdict.outcome == "ok"
+    assert len(verdict.ends) == 2
     ts.coords, ts.energy = m1.coords, m1.energy
-    assert verify_transition_state(system, ts) == ("wrong index", [])
+    assert verify_transition_state(system, ts) == Verdict("wrong index")

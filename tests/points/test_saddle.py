@@ -11,7 +11,7 @@ from nnpotential.verification.verify import follow_gradient
 
 
 @pytest.fixture(scope="module")
-def triples(system, quenched):
+def connections(system, quenched):
     """Transition states between the lowest and some other minima."""
     first, *rest = sorted(quenched, key=lambda r: r.energy)
     found = []
@@ -21,8 +21,8 @@ def triples(system, quenched):
     return found
 
 
-def test_every_transition_state_meets_the_definition(system, triples):
-    for (energy, x, eigenval, eigenvec), *ends in triples:
+def test_every_transition_state_meets_the_definition(system, connections):
+    for energy, x, eigenval, eigenvec, *ends in connections:
         assert energy == system.potential.getEnergy(x)
         assert_stationary(system, x, index=1)
         H = system.potential.getHessian(x)
@@ -34,8 +34,8 @@ def test_every_transition_state_meets_the_definition(system, triples):
             assert_stationary(system, end, index=0)
 
 
-def test_descents_agree_with_the_gradient_flow(system, triples):
-    for (_, x, _, eigenvec), *ends in triples:
+def test_descents_agree_with_the_gradient_flow(system, connections):
+    for _, x, _, eigenvec, *ends in connections:
         reached = [follow_gradient(system, x + side * 0.01 * eigenvec)[1] for side in (1, -1)]
         same = system.identity.are_same
         straight = same(reached[0], ends[0][1]) and same(reached[1], ends[1][1])
@@ -43,8 +43,8 @@ def test_descents_agree_with_the_gradient_flow(system, triples):
         assert straight or crossed
 
 
-def test_images_of_a_candidate_give_images_of_the_transition_state(system, triples):
-    (_, x, _, _), *_ = triples[0]
+def test_images_of_a_candidate_give_images_of_the_transition_state(system, connections):
+    x = connections[0].coords
     rng = np.random.default_rng(0)
     start = x + 0.05 * rng.normal(size=x.size)
     operation = system.identity.random_operation(rng)
@@ -65,9 +65,9 @@ def test_zero_modes_are_not_followed(ljat):
     results = sorted(
         (minimize(system.net.random_parameters(rng)) for _ in range(8)), key=lambda r: r.energy
     )
-    triples = connect_pair(system, results[0].coords, results[-1].coords)
-    assert triples
-    for (_, x, _, eigenvec), *_ in triples:
+    connections = connect_pair(system, results[0].coords, results[-1].coords)
+    assert connections
+    for _, x, _, eigenvec, *_ in connections:
         assert_stationary(system, x, index=1)
         assert np.abs(system.identity.zero_modes().T @ eigenvec).max() < 1e-8
 
@@ -88,8 +88,8 @@ def test_too_few_steps_are_no_success(system):
     assert result.message == "too many steps"
 
 
-def test_descent_goes_down_on_both_sides(system, triples):
-    (energy, x, _, eigenvec), *_ = triples[0]
+def test_descent_goes_down_on_both_sides(system, connections):
+    energy, x, _, eigenvec, *_ = connections[0]
     for side in (1, -1):
         end = descend(x, side * eigenvec, system.potential, system.identity.zero_modes())
         assert end.success

@@ -19,9 +19,11 @@ from pebble import ProcessPool
 
 import nnpotential as nnp
 from nnpotential import InputError, Landscape
-from nnpotential.search.explore import Exploration, SearchSettings
-from nnpotential.search.jobs import JOBS
+from nnpotential.search.exploration import Exploration
+from nnpotential.search.kinds import Quench
+from nnpotential.search.settings import SearchSettings
 from nnpotential.search.workers import Crew, JobFailed
+from nnpotential.verification.kinds import CHECKS, CheckMinimum
 
 NET = nnp.MLP([3, 5, 4])
 
@@ -67,9 +69,9 @@ def faulty(tmp_path, data, how, times):
 def explored(system, crew):
     database = system.create_database()
     search = SearchSettings(quenches=8, basin_hopping_runs=0, initializations=["gaussian"])
-    exploration = Exploration(system, database, search, seed=0)
+    exploration = Exploration(system, database, search, 0, CHECKS)
     exploration.run(crew, stages=("minima",))
-    return [(m.energy, m.coords.tobytes()) for m in database.minima()], exploration.journal
+    return [(m.energy, m.coords.tobytes()) for m in database.minima()], exploration.known.journal
 
 
 @pytest.mark.parametrize(
@@ -111,7 +113,7 @@ def test_a_failing_check_is_reported(tmp_path, ljat, monkeypatch, caplog):
     def broken(*_):
         raise FloatingPointError("no check today")
 
-    monkeypatch.setitem(JOBS, "check_minimum", broken)
+    monkeypatch.setattr(CheckMinimum, "run", broken)
     few = {"quenches": 4, "basin_hopping_runs": 0}
     land = Landscape.create(tmp_path / "a", NET, ljat, regularization=1e-3, **few)
     figures = land.explore(connection_attempts=1, untrap_attempts=0)
@@ -169,8 +171,8 @@ def test_an_executor_without_workers(ljat):
 
     system = nnp.NNSystem(NET, ljat)
     with Crew(system, executor=Nobody(), timeout=0.1) as crew:
-        crew.submit(0, "quench", (0, 0, "gaussian"))
-        crew.submit(1, "quench", (0, 1, "gaussian"))
+        crew.submit(0, Quench(), (0, 0, "gaussian"))
+        crew.submit(1, Quench(), (0, 1, "gaussian"))
         with pytest.raises(
             InputError, match=r"no worker .* answered within 3 times 0\.1 s: see that"
         ):
@@ -186,7 +188,7 @@ def test_an_executor_whose_workers_lack_the_package(ljat):
             return future
 
     with Crew(nnp.NNSystem(NET, ljat), executor=Elsewhere()) as crew:
-        crew.submit(0, "quench", (0, 0, "gaussian"))
+        crew.submit(0, Quench(), (0, 0, "gaussian"))
         with pytest.raises(InputError, match=r"cannot import nnpotential .* install it where the"):
             crew.result(0)
 
@@ -201,7 +203,7 @@ def test_two_systems_on_one_executor(ljat, caplog):
         crews = [Crew(system, executor=executor) for system in systems]
         for i in range(50):
             for crew in crews:
-                crew.submit(i, "check_minimum", (energy, x))
+                crew.submit(i, CheckMinimum(), (energy, x))
         for i in range(50):
             found = [crew.result(i)[0][0] for crew in crews]
             assert found == ["not converged", "loss differs"]
@@ -346,7 +348,7 @@ def test_a_manager_that_ends_and_a_pool_that_is_stuck(ljat, monkeypatch, caplog)
 
     monkeypatch.setattr(ProcessPool, "schedule", lose)
     with Crew(system, 2, timeout=1.0) as crew:
-        crew.submit(0, "check_minimum", (0.0, np.zeros(NET.n_parameters)))
+        crew.submit(0, CheckMinimum(), (0.0, np.zeros(NET.n_parameters)))
         assert crew.result(0)[0][0] == "loss differs"
     assert "no job ended within 2 s" in caplog.text
     assert "its manager ended" in caplog.text
@@ -376,7 +378,7 @@ def test_systems_that_cannot_travel(ljat, how):
             pytest.raises(InputError, match=r"cannot be sent to a worker .*define what it is made"),
             Crew(system, **crew) as crew,
         ):
-            crew.submit(0, "quench", (0, 0, "gaussian"))
+            crew.submit(0, Quench(), (0, 0, "gaussian"))
             crew.result(0)
 
 
@@ -386,12 +388,12 @@ def test_mistakes_in_a_program_are_raised_at_once(tmp_path, ljat, caplog, crew, 
     system = faulty(tmp_path, ljat, error, times=10**6)
     database = system.create_database()
     search = SearchSettings(quenches=8, basin_hopping_runs=0, initializations=["gaussian"])
-    exploration = Exploration(system, database, search, seed=0)
+    exploration = Exploration(system, database, search, 0, CHECKS)
     with pytest.raises(getattr(builtins, error), match="a mistake"):
         exploration.run(Crew(system, **crew), stages=("minima",))
     assert "failed" not in caplog.text
-    assert not exploration.journal.set_aside()
-    assert exploration.journal.pending()
+    assert not exploration.known.journal.set_aside()
+    assert exploration.known.journal.pending()
 
 
 def test_bad_input(ljat, tmp_path):
@@ -452,7 +454,7 @@ def test_the_system_travels_once(ljat):
     x = np.zeros(NET.n_parameters)
     with Counting(1) as executor, Crew(system, executor=executor) as crew:
         for i in range(10):
-            crew.submit(i, "check_minimum", (0.0, x))
+            crew.submit(i, CheckMinimum(), (0.0, x))
             assert crew.result(i)[0][0] == "loss differs"
     assert sum(sent) == 1
 
@@ -463,14 +465,15 @@ def test_results_do_not_depend_on_the_order_of_asking(ljat):
     for order in ((0, 1), (1, 0)):
         with Crew(system, 2) as crew:
             for i in (0, 1):
-                crew.submit(i, "quench", (0, i, "he_normal"))
+                crew.submit(i, Quench(), (0, i, "he_normal"))
             found = {i: crew.result(i)[0] for i in order}
-        results.append([found[i][0][0][1].tobytes() for i in (0, 1)])
+        results.append([found[i].found[0].coords.tobytes() for i in (0, 1)])
     assert results[0] == results[1]
 
 
-def test_unknown_jobs_fail(ljat, caplog):
+def test_a_job_that_always_raises_fails(ljat, monkeypatch):
     system = nnp.NNSystem(NET, ljat)
+    monkeypatch.setattr(Quench, "run", lambda *_: {}["missing"])
     with Crew(system) as crew, pytest.raises(JobFailed, match="KeyError"):
-        crew.submit(0, "nonsense", ())
+        crew.submit(0, Quench(), ())
         crew.result(0)

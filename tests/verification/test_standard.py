@@ -66,9 +66,9 @@ def test_weak_penalties_transition_states_have_converged_coordinates():
     system = nnp.NNSystem(nnp.MLP([4, 3, 3]), data, regularization=1e-7)
     minimize, rng = system.get_minimizer(), np.random.default_rng(0)
     minima = [minimize(system.net.random_parameters(rng)).coords for _ in range(4)]
-    triples = [t for x1, x2 in pairwise(minima) for t in connect_pair(system, x1, x2)]
-    assert triples
-    for (_, x, *_), *_ in triples:
+    found = [c for x1, x2 in pairwise(minima) for c in connect_pair(system, x1, x2)]
+    assert found
+    for _, x, *_ in found:
         assert np.abs(x - converge(system, x)).max() < 1e-9
 
 

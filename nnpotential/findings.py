@@ -1,0 +1,85 @@
+"""What a piece of work brings back, in plain numbers that travel between processes."""
+
+from typing import NamedTuple
+
+import numpy as np
+
+__all__ = ["Connection", "Failure", "Findings", "Point", "Verdict"]
+
+
+class Point(NamedTuple):
+    """A minimum.
+
+    Attributes
+    ----------
+    energy : float
+    coords : ndarray, shape (n_dof,)
+    """
+
+    energy: float
+    coords: np.ndarray
+
+    @classmethod
+    def of(cls, stored):
+        """The numbers of a stored pele `Minimum`."""
+        return cls(stored.energy, stored.coords)
+
+
+class Connection(NamedTuple):
+    """A transition state and the minima below its two sides, named as pele's `TransitionState`.
+
+    Attributes
+    ----------
+    energy : float
+    coords : ndarray, shape (n_dof,)
+    eigenval : float
+        The negative eigenvalue of the Hessian.
+    eigenvec : ndarray, shape (n_dof,)
+        Its eigenvector.
+    minimum1, minimum2 : Point
+    """
+
+    energy: float
+    coords: np.ndarray
+    eigenval: float
+    eigenvec: np.ndarray
+    minimum1: Point
+    minimum2: Point
+
+    @classmethod
+    def of(cls, stored):
+        """The numbers of a stored pele `TransitionState`."""
+        ends = (Point.of(minimum) for minimum in (stored.minimum1, stored.minimum2))
+        return cls(stored.energy, stored.coords, stored.eigenval, stored.eigenvec, *ends)
+
+
+class Failure(NamedTuple):
+    """What became of a search that failed, and the energy where it ended, if it got anywhere."""
+
+    reason: str
+    energy: float | None
+
+
+class Findings(NamedTuple):
+    """What a job of the search found: points or connections, and its failures."""
+
+    found: list
+    failures: list
+
+
+class Verdict(NamedTuple):
+    """What a check says.
+
+    Attributes
+    ----------
+    outcome : str
+        A key of `storage.OUTCOMES`.
+    why : str or None
+        What leaves a degenerate minimum without curvature, where that is known.
+    ends : list of Point
+        The minima that the two sides of a transition state lead to.
+    """
+
+    outcome: str
+    why: str | None = None
+    ends: list = []  # noqa: RUF012 (never changed)

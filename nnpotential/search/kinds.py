@@ -1,0 +1,306 @@
+"""The kinds of job of a search: what each needs, how it runs, how it is merged.
+
+`run` is a pure function of the system and its arguments: it can run in any
+process, and gives the same result in all of them. `begin` and `end` keep what
+the choice of the next job depends on, while a search runs as well as when one
+is taken up again.
+"""
+
+from abc import ABC, abstractmethod
+
+import numpy as np
+from pele.basinhopping import BasinHopping
+from pele.storage import Minimum, TransitionState
+
+from ..findings import Failure, Findings, Point
+from ..points.connect import connect_pair, single_ended
+from ..points.polish import polish_minimum, polish_transition_state
+from ..storage import OUTSIDE, add_hit, find_point, merge_minima, notes, quench_hits, record_outcome
+
+__all__ = [
+    "SEARCHES",
+    "Connect",
+    "FollowMode",
+    "Hop",
+    "Kind",
+    "PolishMinimum",
+    "PolishTransitionState",
+    "Quench",
+]
+
+_QUENCH, _BASIN_HOPPING = 0, 1  # what a derived seed is for
+_NOTHING = Findings([], [Failure("set aside", None)])  # of a job that failed too often
+
+
+class Kind(ABC):
+    """A kind of job.
+
+    Attributes
+    ----------
+    name : str
+        In the journal.
+    stage : str
+        Of the progress, and of the seconds that its jobs take.
+    """
+
+    name: str
+    stage: str
+
+    @abstractmethod
+    def needs(self, known, *args):
+        """What `run` is given besides the system, coordinates included.
+
+        Parameters
+        ----------
+        known : Known
+        *args
+            What the job is about, in plain numbers and strings.
+        """
+
+    @staticmethod
+    @abstractmethod
+    def run(system, *needed):
+        """The result, in whatever process."""
+
+    @abstractmethod
+    def merge(self, known, result, *args):
+        """Store a result, None if the job was set aside; returns how much it found."""
+
+    def begin(self, known, *args):  # noqa: B027 (most have nothing to do)
+        """A job is handed out."""
+
+    def end(self, known, found, *args):  # noqa: B027
+        """It is merged, having found so much."""
+
+    def progress(self, known, search):
+        """How far the stage is: done, total, and a text."""
+        waiting = sum(kind.stage == self.stage for kind in known.underway())
+        total = len(known.graph) + known.database.number_of_transition_states()
+        return total - waiting, total, "points"
+
+
+class _Source(Kind):
+    """Where minima come from."""
+
+    limit: str  # the search setting that says how many there are
+
+    def needs(self, known, *args):
+        return known.seed, *args
+
+    def begin(self, known, *args):
+        known.given_out[self.name] += 1
+
+    def end(self, known, found, *args):
+        known.merged[self.name] += 1
+
+    @abstractmethod
+    def source(self, *args):
+        """The name under which minima count a hit."""
+
+    def merge(self, known, result, *args):
+        found, failures = result or _NOTHING
+        known.journal.tally["failed_quenches"] += len(failures)
+        known.count_failures("quenches", failures)
+        for point in found:
+            known.add_minimum(point, self.source(*args))
+        return len(found)
+
+    def progress(self, known, search):
+        total = max(getattr(search, self.limit), known.given_out[self.name])
+        return known.merged[self.name], total, f"{len(known.graph)} minima"
+
+
+class Quench(_Source):
+    """One independent quench: its number, and the name of its start."""
+
+    name, stage, limit = "quench", "quenches", "quenches"
+
+    @staticmethod
+    def run(system, seed, index, initialization):
+        rng = np.random.default_rng(_seed(seed, _QUENCH, index))
+        return _minimum_of(system.get_minimizer()(system.starts[initialization](rng)))
+
+    def source(self, index, initialization):
+        return initialization
+
+    def progress(self, known, search):
+        done, total, text = super().progress(known, search)
+        return done, total, f"{text}, coverage {known.coverage():.3f}"
+
+
+class Hop(_Source):
+    """One basin-hopping run from a random start of its own: its number, and its steps."""
+
+    name, stage, limit = "hop", "basin_hopping_runs", "basin_hopping_runs"
+
+    @staticmethod
+    def run(system, seed, index, steps):
+        system = system.with_seed(_seed(seed, _BASIN_HOPPING, index))
+        minimizer, found, failures = system.get_minimizer(), [], []
+
+        def quench(coords):
+            result = minimizer(coords)
+            if result.success:
+                found.append(Point.of(result))
+            else:
+                failures.append(Failure(result.message, result.energy))
+                result.energy = np.inf  # never accepted
+            return result
+
+        run = BasinHopping(
+            system.get_random_configuration(),
+            system.potential,
+            system.get_takestep(),
+            quench=quench,
+            acceptTest=system.get_accept_test(),
+            outstream=None,
+        )
+        run.run(steps)
+        return Findings(found, failures)
+
+    def source(self, index, steps):
+        return "basin_hopping"
+
+
+class _Bridge(Kind):
+    """Where transition states come from."""
+
+    stage = "connect"
+
+    def merge(self, known, result, *args):
+        found, failures = result or _NOTHING
+        known.count_failures("transition_states", failures)
+        for connection in found:
+            known.add_connection(connection)
+        return len(found)
+
+    def progress(self, known, search):
+        n = known.database.number_of_transition_states()
+        text = f"{n} transition states, {known.graph.number_of_edges()} pairs"
+        return known.n_connected(), len(known.graph), text
+
+
+class Connect(_Bridge):
+    """A double-ended search: two minima, a strategy, and what it is for."""
+
+    name = "connect"
+
+    def needs(self, known, i, j, strategy, purpose):
+        return known.coords(i), known.coords(j), strategy
+
+    @staticmethod
+    def run(system, x1, x2, strategy):
+        failures = []
+        return Findings(connect_pair(system, x1, x2, strategy, failures), failures)
+
+    def begin(self, known, i, j, strategy, purpose):
+        known.attempts.begin(i, j)
+        known.n_untrapped += purpose == "untrap"
+
+    def end(self, known, found, i, j, strategy, purpose):
+        known.attempts.end(i, j, found)
+
+
+class FollowMode(_Bridge):
+    """A walk up one soft mode of a minimum: the minimum, the mode, the side."""
+
+    name = "single_ended"
+
+    def needs(self, known, i, mode, side):
+        return known.coords(i), mode, side
+
+    @staticmethod
+    def run(system, x, mode, side):
+        failures = []
+        return Findings(single_ended(system, x, mode, side, failures), failures)
+
+    def begin(self, known, *args):
+        known.followed.add(args)
+
+
+class PolishMinimum(Kind):
+    """A minimum that another program stored, to the full standard."""
+
+    name, stage = "polish_minimum", "verify"
+
+    def needs(self, known, number):
+        return (known.minimum(number).coords,)
+
+    @staticmethod
+    def run(system, coords):
+        return _minimum_of(polish_minimum(system, coords))
+
+    def merge(self, known, result, number):
+        minimum = known.minimum(number)
+        found, failures = result or _NOTHING
+        known.count_failures(OUTSIDE, failures)
+        if not notes(minimum):
+            add_hit(minimum, OUTSIDE)
+        if not found:
+            record_outcome(minimum, "not converged")
+            return 0
+        [point] = found
+        same = find_point(known.database, known.system.identity, Minimum, *point, minimum)
+        if same is None:
+            minimum.energy, minimum.coords = point
+            minimum.invalid = 0
+            known.count_in(minimum)
+            known.ask("check_minimum", number)
+            return 1
+        before, counted = quench_hits(same), same.id() in known.graph
+        merge_minima(known.database, same, minimum)
+        if counted:
+            known.count_again(same, before)
+            known.join_states_of(same)
+        return 1
+
+
+class PolishTransitionState(Kind):
+    """A transition state that another program stored, to the full standard."""
+
+    name, stage = "polish_transition_state", "verify"
+
+    def needs(self, known, number):
+        ts = known.transition_state(number)
+        return ts.coords, ts.eigenvec
+
+    @staticmethod
+    def run(system, coords, eigenvec):
+        failures = []
+        return Findings(polish_transition_state(system, coords, eigenvec, failures), failures)
+
+    def merge(self, known, result, number):
+        ts = known.transition_state(number)
+        known.unpolished.discard(number)
+        found, failures = result or _NOTHING
+        known.count_failures(OUTSIDE, failures)
+        if not found:
+            record_outcome(ts, "not converged")
+            return 0
+        [new] = found
+        ends = [known.add_minimum(end, OUTSIDE) for end in (new.minimum1, new.minimum2)]
+        identity = known.system.identity
+        if find_point(known.database, identity, TransitionState, new.energy, new.coords, ts):
+            known.database.remove_transition_state(ts, commit=False)
+            return 1
+        ts.energy, ts.coords, ts.invalid = new.energy, new.coords, 0
+        ts.eigenval, ts.eigenvec = new.eigenval, new.eigenvec
+        ts.minimum1, ts.minimum2 = sorted(ends, key=lambda m: m.id())
+        known.database.session.flush()
+        known.join(ts)
+        known.ask("check_transition_state", number)
+        return 1
+
+
+def _seed(seed, purpose, index):
+    return np.random.SeedSequence(seed, spawn_key=(purpose, index))
+
+
+def _minimum_of(result):
+    """The minimum that a pele `Result` holds, or why it holds none."""
+    if not result.success:
+        return Findings([], [Failure(result.message, result.energy)])
+    return Findings([Point.of(result)], [])
+
+
+SEARCHES = (Quench(), Hop(), Connect(), FollowMode(), PolishMinimum(), PolishTransitionState())

@@ -1,0 +1,267 @@
+"""What is known of a landscape while it is searched: its database, and what follows from it."""
+
+from collections import Counter
+from functools import lru_cache
+
+import networkx as nx
+import numpy as np
+from pele.storage import Minimum, TransitionState
+from sqlalchemy import or_
+
+from ..errors import InputError
+from ..storage import (
+    MALFORMED,
+    NOT_CHECKED,
+    add_hit,
+    forget_verification,
+    is_well_formed,
+    notes,
+    points_from_outside,
+    quench_hits,
+    record_outcome,
+    store_minimum,
+    store_transition_state,
+)
+from .journal import Journal
+from .pairs import Attempts
+
+__all__ = ["Known"]
+
+
+class Known:
+    """Points, connections and jobs of one landscape. Nothing here commits.
+
+    Parameters
+    ----------
+    system : LandscapeSystem
+    database : pele.storage.Database
+    kinds : sequence of Kind
+        All that its journal may hold.
+    seed : int
+
+    Attributes
+    ----------
+    journal : Journal
+    pending : list of Job
+        Handed out, in the order in which they will be merged.
+    graph : networkx.Graph
+        Ids of the minima that count, with ``energy``, joined by the lowest
+        transition state of each pair.
+    given_out, merged : Counter
+        Quenches and basin-hopping runs, by kind of job.
+    attempts : Attempts
+        At connections.
+    n_untrapped : int
+        Attempts to find a lower path.
+    followed : set of (int, int, int)
+        Minimum, mode and side of the walks uphill.
+    """
+
+    def __init__(self, system, database, kinds, seed):
+        self.system, self.database, self.seed = system, database, seed
+        self.kinds = {kind.name: kind for kind in kinds}
+        self.journal = Journal(database)
+        if self.journal.outdated:
+            self._renew()
+        self.pending = self.journal.pending()
+        for job in self.pending:
+            if job.kind not in self.kinds:
+                raise InputError(
+                    f"the landscape has jobs of a kind that is not known here, {job.kind!r}: it "
+                    "was made with a newer nnpotential, install that"
+                )
+        self._distances = {}
+        # each reading is a query and a pickle
+        self.coords = lru_cache(maxsize=4096)(lambda i: self.minimum(i).coords)
+        self._restore_points()
+        self._restore_jobs()
+
+    def _renew(self):
+        """Have all points polished and verified anew, by the definition of today."""
+        for kind in (Minimum, TransitionState):
+            for point in self.database.session.query(kind):
+                forget_verification(point)
+        for job in self.journal.pending():
+            if job.kind.startswith("check_"):
+                self.journal.close(job, 0)
+        self.journal.update()
+
+    def _restore_points(self):
+        session = self.database.session
+        self.graph = nx.Graph()
+        self._seen = Counter()  # minima by the number of independent quenches that hit them
+        # what comes from outside counts when it has been polished
+        minima, states = (set(ids) for ids in points_from_outside(self.database, self.pending))
+        for kind, ids in (("polish_minimum", minima), ("polish_transition_state", states)):
+            ids.update(job.args[0] for job in self.pending if job.kind == kind)
+        self.unpolished = states
+        for minimum in session.query(Minimum).order_by(Minimum._id):
+            if not minimum.invalid and minimum.id() not in minima:
+                self._seen[quench_hits(minimum)] += 1
+                self.graph.add_node(minimum.id(), energy=minimum.energy)
+        for ts in session.query(TransitionState).order_by(TransitionState._id):
+            if not ts.invalid and ts.id() not in states:
+                self.join(ts)
+
+    def _restore_jobs(self):
+        self.given_out, self.merged = Counter(), Counter()
+        self.attempts, self.n_untrapped, self.followed = Attempts(), 0, set()
+        for kind in self.kinds.values():
+            for job, found in self.journal.jobs(kind.name):
+                kind.begin(self, *job.args)
+                if found is not None:
+                    kind.end(self, found, *job.args)
+
+    # Jobs
+
+    def ask(self, kind, *args):
+        """Have a job done."""
+        self.pending.append(self.journal.add(kind, args))
+        self.kinds[kind].begin(self, *args)
+
+    def underway(self):
+        """The kinds of the jobs that are handed out."""
+        return [self.kinds[job.kind] for job in self.pending]
+
+    def ask_outsiders(self):
+        """Have the points polished that others stored."""
+        minima, states = points_from_outside(self.database, self.pending)
+        for number in minima:
+            if self._is_well_formed(self.minimum(number)):
+                self.ask("polish_minimum", number)
+        self.unpolished.update(states)
+        for number in states:
+            if self._is_well_formed(self.transition_state(number)):
+                self.ask("polish_transition_state", number)
+
+    def _is_well_formed(self, point):
+        whole = is_well_formed(self.system, point)
+        if not whole:
+            record_outcome(point, MALFORMED)
+        return whole
+
+    # Points
+
+    def minimum(self, number):
+        """The stored minimum of an id."""
+        return self.database.session.get(Minimum, number)
+
+    def transition_state(self, number):
+        """The stored transition state of an id."""
+        return self.database.session.get(TransitionState, number)
+
+    def distance(self, i, j):
+        """The distance between two minima, quickly aligned."""
+        pair = (min(i, j), max(i, j))
+        if pair not in self._distances:
+            x1, x2 = (self.coords(k) for k in pair)
+            self._distances[pair] = self.system.identity.align(x1, x2, quick=True)[0]
+        return self._distances[pair]
+
+    def coverage(self):
+        """The share of minima that further quenches would find again, after Good and Turing."""
+        n = sum(hits * count for hits, count in self._seen.items())
+        return 1 - self._seen[1] / n if n else 0.0
+
+    def has_minima(self):
+        """Whether any minimum counts."""
+        return any(self._seen.elements())
+
+    def n_connected(self):
+        """Minima connected to the lowest, itself among them."""
+        if not self.graph:
+            return 0
+        lowest = min(self.graph, key=lambda i: (self.graph.nodes[i]["energy"], i))
+        return len(nx.node_connected_component(self.graph, lowest))
+
+    def add_minimum(self, point, source):
+        """Store a minimum or count one more arrival at it; a new one is to be checked."""
+        minimum, is_new = store_minimum(self.database, self.system.identity, *point)
+        before = quench_hits(minimum)
+        add_hit(minimum, source)
+        if not minimum.invalid:
+            self._seen[before] -= not is_new
+            self._seen[quench_hits(minimum)] += 1
+        if is_new:
+            self.graph.add_node(minimum.id(), energy=minimum.energy)
+            self.ask("check_minimum", minimum.id())
+        elif notes(minimum).get("verified") == NOT_CHECKED:
+            minimum.user_data = {k: v for k, v in notes(minimum).items() if k != "verified"}
+            self.ask("check_minimum", minimum.id())
+        return minimum
+
+    def add_connection(self, found):
+        """Store a transition state and its minima; a new one is to be checked."""
+        ends = [self.add_minimum(end, "connections") for end in (found.minimum1, found.minimum2)]
+        ts, is_new = store_transition_state(
+            self.database,
+            self.system.identity,
+            found.energy,
+            found.coords,
+            *ends,
+            found.eigenval,
+            found.eigenvec,
+        )
+        if is_new:
+            self.join(ts)
+            self.ask("check_transition_state", ts.id())
+
+    def count_in(self, minimum):
+        """A minimum that did not count does so now, and what joins it."""
+        self._seen[quench_hits(minimum)] += 1
+        self.graph.add_node(minimum.id(), energy=minimum.energy)
+        self.join_states_of(minimum)
+
+    def count_out(self, minimum):
+        """A minimum that counted does so no more."""
+        self._seen[quench_hits(minimum)] -= 1
+        self.graph.remove_node(minimum.id())
+
+    def count_again(self, minimum, before):
+        """A minimum that counts has been hit by more quenches than before."""
+        self._seen[before] -= 1
+        self._seen[quench_hits(minimum)] += 1
+
+    def count_failures(self, of, failures):
+        """Add to the tally what became of searches that failed."""
+        tally = self.journal.tally["failures"].setdefault(of, {})
+        for reason, energy in failures:
+            entry = tally.setdefault(reason, {"n": 0, "lowest_loss": None})
+            entry["n"] += 1
+            if energy is not None and not energy >= (entry["lowest_loss"] or np.inf):
+                entry["lowest_loss"] = energy
+
+    def join(self, ts):
+        """Add a transition state to the graph, which keeps the lowest of each pair."""
+        i, j = ts.minimum1.id(), ts.minimum2.id()
+        if i == j or i not in self.graph or j not in self.graph:
+            return
+        if not self.graph.has_edge(i, j) or ts.energy < self.graph.edges[i, j]["energy"]:
+            self.graph.add_edge(i, j, energy=ts.energy)
+
+    def join_states_of(self, minimum):
+        """Add the transition states of a minimum to the graph."""
+        states = self.database.session.query(TransitionState).filter(
+            TransitionState.invalid == 0,
+            or_(
+                TransitionState._minimum1_id == minimum.id(),
+                TransitionState._minimum2_id == minimum.id(),
+            ),
+        )
+        for ts in states:
+            if ts.id() not in self.unpolished:
+                self.join(ts)
+
+    def part(self, ts):
+        """Take a transition state out of the graph."""
+        i, j = sorted((ts.minimum1.id(), ts.minimum2.id()))
+        if self.graph.has_edge(i, j):
+            self.graph.remove_edge(i, j)
+        others = self.database.session.query(TransitionState).filter(
+            TransitionState._minimum1_id == i,
+            TransitionState._minimum2_id == j,
+            TransitionState._id != ts.id(),
+            TransitionState.invalid == 0,
+        )
+        for other in others:
+            self.join(other)

@@ -1,0 +1,149 @@
+"""How much to search: each option once, with its default, its meaning and what it may be."""
+
+from dataclasses import asdict, dataclass, field, fields, replace
+from textwrap import fill
+
+from ..checks import check_choice, check_integer, check_number
+from ..errors import InputError
+
+__all__ = ["STAGES", "SearchSettings", "option_text"]
+
+STAGES = ("minima", "connections")
+
+
+def _count(default, text, least=0):
+    return field(default=default, metadata={"text": text, "least": least})
+
+
+@dataclass(frozen=True)
+class SearchSettings:
+    """How much to search; whatever is wrong is an `InputError`.
+
+    Parameters
+    ----------
+    """
+
+    quenches: int = _count(100, "Independent quenches from random starts.")
+    until_coverage: float = field(
+        default=0.0,
+        metadata={
+            "text": "If above 0, as in 0.95, quenches go on beyond that number until the "
+            "Good-Turing coverage is at least this. Where a hundred quenches found no minimum it "
+            "is given up."
+        },
+    )
+    initializations: tuple | None = field(
+        default=None,
+        metadata={
+            "text": "How random starts of quenches are drawn, in turn: names among the starts of "
+            "the system, by default all."
+        },
+    )
+    basin_hopping_runs: int = _count(5, "Basin-hopping runs, each from a random start of its own.")
+    basin_hopping_steps: int = _count(20, "Steps of each basin-hopping run.")
+    connection_attempts: int = _count(
+        6,
+        "Different partners that are tried for a group of minima that is not connected to the "
+        "lowest one.",
+    )
+    untrap_attempts: int = _count(
+        20,
+        "Attempts in all to find a lower path where a barrier looks artificially high.",
+    )
+    soft_modes: int = _count(
+        0,
+        "Softest modes of every minimum that are followed uphill, both ways, for further "
+        "transition states.",
+    )
+    lookahead: int = _count(
+        16,
+        "Jobs that are under way at once, at least the number of workers. The landscape depends "
+        "on it, as a choice is made from what is known by then, so that it does not depend on "
+        "the workers.",
+        least=1,
+    )
+
+    def __post_init__(self):
+        for option in fields(self):
+            if "least" in option.metadata:
+                value = getattr(self, option.name)
+                value = check_integer(option.name, value, option.metadata["least"])
+                object.__setattr__(self, option.name, value)
+        coverage = check_number(
+            "until_coverage",
+            self.until_coverage,
+            "at least 0 and below 1",
+            lambda share: 0 <= share < 1,
+        )
+        object.__setattr__(self, "until_coverage", coverage)
+        if self.initializations is None:
+            return
+        try:
+            names = () if isinstance(self.initializations, str) else tuple(self.initializations)
+        except TypeError:
+            names = ()
+        if not names:
+            raise InputError(
+                f"initializations must be a list of names, not {self.initializations!r}"
+            )
+        object.__setattr__(self, "initializations", names)
+
+    @classmethod
+    def given(cls, **options):
+        """Settings from options by name, as a user gave them.
+
+        Raises
+        ------
+        InputError
+            If there is no option of a name, or a value is wrong.
+        """
+        unknown = sorted(set(options) - {option.name for option in fields(cls)})
+        if unknown:
+            raise InputError(f"unknown search setting {unknown[0]!r}")
+        return cls(**options)
+
+    def of(self, system):
+        """The settings for a system, whose starts are named; by default all of them.
+
+        Raises
+        ------
+        InputError
+            If it has no start of a name.
+        """
+        starts = tuple(system.starts)
+        names = starts if self.initializations is None else self.initializations
+        return replace(
+            self,
+            initializations=tuple(check_choice("initialization", name, starts) for name in names),
+        )
+
+    def check_workers(self, workers):
+        """Refuse more workers than there are jobs under way."""
+        if workers > self.lookahead:
+            raise InputError(
+                f"{workers} workers need a lookahead of at least as many, not {self.lookahead}: "
+                "raise lookahead, or take fewer workers"
+            )
+
+    def as_toml(self):
+        """The section ``[search]`` of ``settings.toml``."""
+        return {**asdict(self), "initializations": list(self.initializations)}
+
+
+def option_text(option):
+    """What a field of `SearchSettings` means, and its default where that is a figure."""
+    default = f" [default: {option.default}]" if option.default is not None else ""
+    return option.metadata["text"] + default
+
+
+def _documented(cls):
+    indent = " " * 8
+    entries = (
+        f"    {option.name} : {getattr(option.type, '__name__', option.type)}\n"
+        + fill(option_text(option), 84, initial_indent=indent, subsequent_indent=indent)
+        for option in fields(cls)
+    )
+    cls.__doc__ = (cls.__doc__ or "").rstrip() + "\n" + "\n".join(entries) + "\n"
+
+
+_documented(SearchSettings)

@@ -1,0 +1,111 @@
+"""All points of a database: what verification says of them, anew, and the mending of the rest."""
+
+from collections import deque
+from itertools import islice
+
+from pele.storage import Minimum, TransitionState
+from threadpoolctl import threadpool_limits
+
+from ..findings import Connection, Point
+from ..interrupts import uninterrupted
+from ..search.exploration import SILENCE, Exploration, waiting_text
+from ..search.journal import Journal
+from ..search.settings import SearchSettings
+from ..search.workers import JobFailed
+from ..storage import MALFORMED, UNVERIFIED, forget_verification, notes, points_from_outside
+from .kinds import CHECKS, CheckMinimum, CheckTransitionState
+
+__all__ = ["outcomes", "recheck", "repair"]
+
+_KINDS = (
+    (Minimum, "minimum", CheckMinimum(), Point.of),
+    (TransitionState, "transition state", CheckTransitionState(), Connection.of),
+)
+_AHEAD = 60  # jobs under way beyond those of the workers
+
+
+def outcomes(database):
+    """Outcome of verification of every stored point: list of (kind, id, outcome)."""
+    return [
+        (name, point.id(), notes(point).get("verified", UNVERIFIED))
+        for kind, name, *_ in _KINDS
+        for point in database.session.query(kind).order_by(kind._id)
+    ]
+
+
+def recheck(system, database, crew, report):
+    """Verify every stored point anew, but those from outside; each outcome is committed.
+
+    Parameters
+    ----------
+    system : LandscapeSystem
+    database : pele.storage.Database
+    crew : Crew
+    report : callable
+        ``report(stage, done, total, text)``.
+    """
+    session = database.session
+    outside = points_from_outside(database, Journal(database).pending())
+    points = [
+        (kind, number, *how)
+        for (kind, *how), left_out in zip(_KINDS, outside, strict=True)
+        for (number,) in session.query(kind._id).order_by(kind._id)
+        if number not in left_out and notes(session.get(kind, number)).get("verified") != MALFORMED
+    ]
+    todo, underway = iter(enumerate(points)), deque()
+
+    def on_wait(seconds, told):
+        if seconds > SILENCE:
+            report("verify", i, len(points), waiting_text("check", seconds, told))
+
+    with threadpool_limits(1), crew:
+        while True:
+            for i, (kind, number, _, check, numbers) in islice(
+                todo, 4 * crew.workers + _AHEAD - len(underway)
+            ):
+                crew.submit(i, check, numbers(session.get(kind, number)))
+                underway.append(i)
+            if not underway:
+                return
+            i = underway.popleft()
+            kind, number, name, check, _ = points[i]
+            point = session.get(kind, number)
+            try:
+                verdict, _ = crew.result(i, on_wait)
+            except JobFailed:
+                verdict = None
+            with uninterrupted():
+                check.record(system, database, point, verdict)
+                session.commit()
+            text = f"{name} {number}: {notes(point)['verified']}"
+            report("verify", i + 1, len(points), text)
+
+
+def repair(system, database, crew=None, on_progress=None):
+    """Polish, verify and merge every point that is not verified.
+
+    Such are the points that failed, but for those whose curvature vanishes,
+    which would only fail again, and the points that plain pele or another
+    program stored.
+
+    Parameters
+    ----------
+    system : LandscapeSystem
+    database : pele.storage.Database
+    crew : Crew, optional
+        Who does the work; by default this process.
+    on_progress : callable, optional
+        As for `Exploration`.
+
+    Returns
+    -------
+    list of (str, int, str)
+        As from `outcomes`.
+    """
+    for kind, *_ in _KINDS:
+        for point in database.session.query(kind):
+            if notes(point).get("verified") not in ("ok", "degenerate", MALFORMED):
+                forget_verification(point)
+    search = Exploration(system, database, SearchSettings(), 0, CHECKS, on_progress)
+    search.run(crew, stages=())
+    return outcomes(database)
