@@ -34,7 +34,7 @@ import numpy as np
 
 import nnpotential as nnp
 from nnpotential.points.stationary import spectrum
-from nnpotential.search.jobs import quench
+from nnpotential.search.kinds import Quench
 
 sys.path.append(str(Path(__file__).resolve().parents[1] / "tests"))  # for `exact`
 
@@ -258,7 +258,7 @@ def ends_of_quenches(land, options):
     starts = land.settings["search"]["initializations"]
     for i in range(options.quenches):
         witness = Witness(land.system)
-        _, failures = quench(witness, options.seed, i, starts[i % len(starts)])
+        failures = Quench.run(witness, options.seed, i, starts[i % len(starts)]).failures
         reason = failures[0][0] if failures else None
         yield reason, witness.result.energy, witness.result.coords
 

@@ -19,7 +19,7 @@ import tomli_w
 from sqlalchemy.exc import DatabaseError, OperationalError
 
 from .analysis.figures import landscape_graph, remarks, summarise
-from .checks import check_choice, check_integer, check_number
+from .checks import check_choice, check_integer, check_number, plain
 from .contract import check_system
 from .errors import InputError
 from .files import absolute, atomic_write, place_check, printable
@@ -69,7 +69,7 @@ os.register_at_fork(after_in_child=_let_go)
 class Landscape:
     """A landscape in a directory, complete and movable.
 
-    Use `create` or `open`.
+    Use `create`, `open` or `open_or_create`.
 
     Attributes
     ----------
@@ -153,14 +153,7 @@ class Landscape:
             what = "a file" if path.is_file() else "a directory with other things in it"
             raise InputError(f"{path} is {what}: choose a new or empty directory")
         seed = check_integer("the seed", seed, 0)
-        if isinstance(system, MLP):
-            potential = {name: options.pop(name) for name in _OF_NETWORKS if name in options}
-            if not isinstance(data, Dataset):
-                raise InputError(f"a network needs a Dataset, not {data!r}")
-            data = replace(data, name=printable(data.name))
-            system = NNSystem(system, data, seed=seed, **potential)
-        elif data is not None:
-            raise InputError("data go with a network; a system has its own")
+        system, options = _system_of(system, data, seed, options)
         check_system(system)
         kind = system_class(system.kind)
         if not (isinstance(system, kind) or issubclass(kind, type(system))):
@@ -200,6 +193,34 @@ class Landscape:
                 raise InputError(f"{path} cannot be made: {_DATABASE} {why}") from error
             raise
         land = cls(path)
+        land.system = system  # with parameters that its description does not hold
+        return land
+
+    @classmethod
+    def open_or_create(cls, path, system, data=None, *, seed=0, **options):
+        """The landscape of a system in a directory, made where there is none.
+
+        Limits on the search may differ from those that are recorded: give them
+        to `explore` as well.
+
+        Parameters
+        ----------
+        path, system, data, seed, **options
+            As for `create`.
+
+        Raises
+        ------
+        InputError
+            As for `create` and `open`; if the landscape there is of another
+            system or seed, naming the first difference.
+        """
+        if not (absolute(path) / _SETTINGS).is_file():
+            return cls.create(path, system, data, seed=seed, **options)
+        land = cls.open(path)
+        system, options = _system_of(system, data, seed, options)
+        SearchSettings.given(**options).of(system)
+        asked = {"seed": seed, "system": {"kind": system.kind}, **system.describe()}
+        check_same_settings(path, land.settings, plain(asked))
         land.system = system  # with parameters that its description does not hold
         return land
 
@@ -429,6 +450,20 @@ class Landscape:
             settings = {**self.settings, "search": merged}
             _write_settings(self.path, settings)
             self.settings = settings
+
+
+def _system_of(system, data, seed, options):
+    """The system that `Landscape.create` is given, and the options that are not its own."""
+    if isinstance(system, MLP):
+        options = dict(options)
+        potential = {name: options.pop(name) for name in _OF_NETWORKS if name in options}
+        if not isinstance(data, Dataset):
+            raise InputError(f"a network needs a Dataset, not {data!r}")
+        data = replace(data, name=printable(data.name))
+        system = NNSystem(system, data, seed=seed, **potential)
+    elif data is not None:
+        raise InputError("data go with a network; a system has its own")
+    return system, options
 
 
 def check_same_settings(path, found, asked):

@@ -1,8 +1,5 @@
 """What a system must give, and that the engine asks for nothing else."""
 
-import re
-from pathlib import Path
-
 import numpy as np
 import pytest
 from pele.potentials import LJ, BasePotential
@@ -12,8 +9,6 @@ from nnpotential import InputError, Landscape
 from nnpotential.contract import Adapted, Identity, LandscapeSystem, Scales, adapt, check_system
 from nnpotential.systems.clusters import LennardJonesCluster
 from nnpotential.systems.registry import named_system, register, system_class
-
-PACKAGE = Path(nnp.__file__).parent
 
 
 @pytest.fixture
@@ -295,22 +290,3 @@ def test_a_cluster_goes_all_the_way(tmp_path, workers):
     assert again.settings["system"] == {"kind": "lennard_jones"}
     assert again.settings["lennard_jones"] == {"n_atoms": 7}
     assert all(outcome == "ok" for *_, outcome in again.verify())
-
-
-def test_the_engine_knows_no_network():
-    """What searches, verifies, stores and draws imports nothing of networks."""
-    network = {
-        "datasets",
-        "generalisation",
-        "network",
-        "potential",
-        "symmetry",
-        "system",
-        "tables",
-    }
-    # who makes networks, or asks for them on the command line
-    free = network | {"__init__", "__main__", "cli", "landscape", "registry", "selftest"}
-    for path in PACKAGE.glob("*.py"):
-        if path.stem not in free:
-            imported = set(re.findall(r"^\s*from \.(\w+) import", path.read_text(), re.MULTILINE))
-            assert not imported & network, path.name

@@ -562,3 +562,23 @@ def test_settings_of_an_older_version(tmp_path, explored):
     assert len(kept) == len(lines) - 2
     (path / "settings.toml").write_text("\n".join(kept) + "\n")
     Landscape.open(path).explore(workers=2)
+
+
+def test_open_or_create(tmp_path, net, ljat):
+    path = tmp_path / "a"
+    how = {"regularization": 1e-3, "seed": 3, "quenches": 2, "basin_hopping_runs": 0}
+    land = Landscape.open_or_create(path, net, ljat, **how)
+    n = land.explore(stages=["minima"])["n_minima"]
+    assert n > 0
+    again = Landscape.open_or_create(path, net, ljat, **{**how, "quenches": 5})
+    assert again.summary()["n_minima"] == n
+    assert again.settings["search"]["quenches"] == 2
+    for change, difference in (
+        ({"seed": 4}, "seed = 3, asked for 4"),
+        ({"regularization": 1e-4}, "potential.regularization = 0.001, asked for 0.0001"),
+        ({"nonsense": 1}, "unknown search setting 'nonsense'"),
+    ):
+        with pytest.raises(InputError, match=difference):
+            Landscape.open_or_create(path, net, ljat, **{**how, **change})
+    with pytest.raises(InputError, match=r"system\.kind"):
+        Landscape.open_or_create(path, nnp.EggBox(), seed=3)

@@ -15,7 +15,7 @@ from landscapes import FEW, contents
 import nnpotential as nnp
 from nnpotential import InputError, Landscape
 from nnpotential.files import absolute
-from nnpotential.search.explore import SearchSettings
+from nnpotential.search.settings import SearchSettings
 
 NET = nnp.MLP([3, 5, 4])
 TINY = {"quenches": 2, "basin_hopping_runs": 0, "untrap_attempts": 0}

@@ -32,3 +32,30 @@ def test_a_system_of_ones_own(tmp_path):
     # the directory names a kind that this process has not met
     with pytest.raises(nnp.InputError, match="unknown kind of system 'morse'"):
         nnp.Landscape.open(tmp_path / "runs" / "morse-7")
+    # but the command line can be told where to find it
+    command = [sys.executable, "-P", "-m", "nnpotential", "--import", SCRIPTS / "morse_cluster.py"]
+    rest = ["explore", "-o", "runs/morse-7", "--quenches", "32", "--workers", "2"]
+    done = subprocess.run(
+        [*command, *rest], cwd=tmp_path, capture_output=True, text=True, timeout=300
+    )
+    assert done.returncode == 0, done.stderr
+    assert "16.2076" in done.stdout
+
+
+def test_what_cannot_be_imported_is_one_line(tmp_path):
+    (tmp_path / "broken.py").write_text("1 / 0\n", encoding="utf-8")
+    for name, why in (
+        ("broken.py", "broken cannot be imported (ZeroDivisionError: division by zero)"),
+        ("missing.py", "there is no file missing.py"),
+        ("no_such_module", "no_such_module cannot be imported (ModuleNotFoundError: "),
+    ):
+        done = subprocess.run(
+            [sys.executable, "-P", "-m", "nnpotential", "--import", name, "summary", "x"],
+            cwd=tmp_path,
+            capture_output=True,
+            text=True,
+            timeout=60,
+        )
+        assert done.returncode == 2
+        assert done.stderr.startswith(f"error: {why}")
+        assert done.stderr.count("\n") == 1

@@ -11,8 +11,8 @@ __all__ = ["STAGES", "SearchSettings", "option_text"]
 STAGES = ("minima", "connections")
 
 
-def _count(default, text, least=0):
-    return field(default=default, metadata={"text": text, "least": least})
+def _option(default, text, *stages, **what):
+    return field(default=default, metadata={"text": text, "stages": stages, **what})
 
 
 @dataclass(frozen=True)
@@ -23,43 +23,46 @@ class SearchSettings:
     ----------
     """
 
-    quenches: int = _count(100, "Independent quenches from random starts.")
-    until_coverage: float = field(
-        default=0.0,
-        metadata={
-            "text": "If above 0, as in 0.95, quenches go on beyond that number until the "
-            "Good-Turing coverage is at least this. Where a hundred quenches found no minimum it "
-            "is given up."
-        },
+    quenches: int = _option(100, "Independent quenches from random starts.", "minima", least=0)
+    until_coverage: float = _option(
+        0.0,
+        "Where above 0, as in 0.95, quenches go on beyond that number until the Good-Turing "
+        "coverage is at least this; given up where a hundred quenches found no minimum.",
+        "minima",
     )
-    initializations: tuple | None = field(
-        default=None,
-        metadata={
-            "text": "How random starts of quenches are drawn, in turn: names among the starts of "
-            "the system, by default all."
-        },
+    initializations: tuple | None = _option(
+        None,
+        "How random starts of quenches are drawn, in turn: names among the starts of the system, "
+        "by default all.",
+        "minima",
     )
-    basin_hopping_runs: int = _count(5, "Basin-hopping runs, each from a random start of its own.")
-    basin_hopping_steps: int = _count(20, "Steps of each basin-hopping run.")
-    connection_attempts: int = _count(
+    basin_hopping_runs: int = _option(
+        5, "Basin-hopping runs, each from a random start of its own.", "minima", least=0
+    )
+    basin_hopping_steps: int = _option(20, "Steps of each basin-hopping run.", "minima", least=0)
+    connection_attempts: int = _option(
         6,
-        "Different partners that are tried for a group of minima that is not connected to the "
-        "lowest one.",
+        "Partners tried for a group of minima that is not connected to the lowest.",
+        "connections",
+        least=0,
     )
-    untrap_attempts: int = _count(
+    untrap_attempts: int = _option(
         20,
         "Attempts in all to find a lower path where a barrier looks artificially high.",
+        "connections",
+        least=0,
     )
-    soft_modes: int = _count(
+    soft_modes: int = _option(
         0,
-        "Softest modes of every minimum that are followed uphill, both ways, for further "
-        "transition states.",
+        "Softest modes of every minimum followed uphill, both ways, for further transition states.",
+        "connections",
+        least=0,
     )
-    lookahead: int = _count(
+    lookahead: int = _option(
         16,
-        "Jobs that are under way at once, at least the number of workers. The landscape depends "
-        "on it, as a choice is made from what is known by then, so that it does not depend on "
-        "the workers.",
+        "Jobs under way at once; the landscape depends on it, so that it does not depend on the "
+        "workers. Not below their number.",
+        *STAGES,
         least=1,
     )
 
@@ -132,7 +135,7 @@ class SearchSettings:
 
 def option_text(option):
     """What a field of `SearchSettings` means, and its default where that is a figure."""
-    default = f" [default: {option.default}]" if option.default is not None else ""
+    default = f" [default: {option.default:g}]" if option.default is not None else ""
     return option.metadata["text"] + default
 
 

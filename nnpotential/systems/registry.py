@@ -1,11 +1,13 @@
 """Kinds of system by name, so that a landscape's directory says what it holds."""
 
 import re
+import sys
 from importlib import import_module
+from pathlib import Path
 
 from ..errors import InputError
 
-__all__ = ["named_system", "register", "system_class"]
+__all__ = ["import_user_module", "named_system", "register", "system_class"]
 
 _HOMES = {
     "network": ("networks.system", "NNSystem"),
@@ -63,10 +65,35 @@ def system_class(kind):
         known = ", ".join([*_HOMES, *_registered])
         raise InputError(
             f"unknown kind of system {kind!r} (known: {known}): first import the module that "
-            "defines it and registers it by nnpotential.register"
+            "defines it and registers it by nnpotential.register; on the command line by "
+            "'nnpotential --import MODULE ...'"
         )
     module, name = _HOMES[kind]
     return getattr(import_module(f"nnpotential.{module}"), name)
+
+
+def import_user_module(name):
+    """Import a module, or a Python file, that registers systems.
+
+    Its folder joins the path, so that workers find it too.
+
+    Raises
+    ------
+    InputError
+        If it cannot be imported, whatever it raised.
+    """
+    path = Path(name)
+    if path.suffix == ".py":
+        if not path.is_file():
+            raise InputError(f"there is no file {name}")
+        folder, name = path.parent, path.stem
+    else:
+        folder = Path()
+    sys.path.insert(0, str(folder.resolve()))
+    try:
+        import_module(name)
+    except Exception as error:
+        raise InputError(f"{name} cannot be imported ({type(error).__name__}: {error})") from error
 
 
 def named_system(name, seed=0):

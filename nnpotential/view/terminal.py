@@ -1,0 +1,182 @@
+"""What a terminal shows: lines, tables, progress; and what a pipe gets instead."""
+
+import io
+import os
+import sys
+import time
+from contextlib import contextmanager
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.table import Column, Table
+
+from ..errors import InputError
+from ..pulse import listening
+
+__all__ = ["Reporter", "heard", "prepare_streams", "print_summary", "say", "show"]
+
+
+class _Console(Console):
+    """Takes brackets and colons in a user's names for what they are."""
+
+    def __init__(self, **options):
+        super().__init__(markup=False, emoji=False, highlight=False, **options)
+
+    def on_broken_pipe(self):
+        """The reader has seen enough: no reason to stop."""
+        _mute(self.file)
+
+
+def say(text):
+    """A line on standard error; where nobody reads any more the work goes on."""
+    try:
+        print(text, file=sys.stderr, flush=True)
+    except OSError:
+        _mute(sys.stderr)
+
+
+def show(content):
+    """A result on standard output: a table, or a text as it is."""
+    console = _Console()
+    try:
+        (console.out if isinstance(content, str) else console.print)(content)
+    except OSError as error:
+        _mute(console.file)
+        raise InputError(f"standard output cannot be written: {error.strerror}") from error
+
+
+@contextmanager
+def heard():
+    """What the work within tells of itself, on standard error: a line, or one now and then."""
+    console, last = _Console(stderr=True), time.monotonic()
+
+    def listen(text):
+        nonlocal last
+        if time.monotonic() - last > Reporter.interval:
+            last = time.monotonic()
+            say(text)
+
+    if console.is_terminal and not console.is_dumb_terminal:
+        with console.status("") as status, listening(status.update):
+            yield
+    else:
+        with listening(listen):
+            yield
+
+
+def _mute(stream):
+    """What is left in its buffer would fail again when Python ends."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
+
+
+def _reach(figures):
+    """How many minima quenches can reach: every minimum has a basin, so also those found."""
+    estimate, found = figures["coverage"]["chao1"], figures["n_minima"]
+    if estimate is None:
+        return "-"
+    if estimate > found:
+        return f"at least {estimate:.0f} (Chao1)"
+    return f"at least the {found} found"
+
+
+def print_summary(figures):
+    def number(value):
+        return "-" if value is None else f"{value:.6g}"
+
+    table = Table(show_header=False)
+    table.add_column()
+    table.add_column(justify="right")
+    rows = {
+        "minima": figures["n_minima"],
+        "transition states": figures["n_transition_states"],
+        "degenerate rearrangements": figures["n_degenerate_rearrangements"],
+        "minima connected to the lowest": "-"
+        if figures["share_connected"] is None
+        else f"{100 * figures['share_connected']:.1f} %, {figures['n_unconnected']} are not",
+        f"lowest {figures['energy_label']}": number(figures["lowest_loss"]),
+        "its median over the minima": number(figures["losses"].get("0.5")),
+        "median barrier to the lowest": number(figures["barriers"].get("0.5")),
+        "degenerate minima, counted nowhere": figures["degenerate_minima"]["n"],
+        "failed quenches": _by_reason(figures["failed_quenches"], figures["failures"]),
+        "coverage (Good-Turing)": number(figures["coverage"]["good_turing"]),
+        "minima that quenches can reach": _reach(figures),
+        "connections that gave a transition state": (
+            f"{figures['connection_attempts_with_transition_state']} of "
+            f"{figures['connection_attempts']}"
+        ),
+        "jobs still to do": str(figures["jobs_pending"]),
+        "jobs set aside after failures": str(len(figures["jobs_set_aside"])),
+        "verified": ", ".join(f"{n} {outcome}" for outcome, n in figures["verified"].items()),
+        "seconds": ", ".join(f"{s:.1f} {stage}" for stage, s in figures["seconds"].items()),
+    }
+    for label, value in rows.items():
+        if value in ("", "-"):
+            continue  # nothing was found that has this figure
+        table.add_row(label.replace("_", " "), str(value).replace("_", " "))
+    show(table)
+    for remark in figures["remarks"]:
+        say(f"note: {remark}")
+
+
+def _by_reason(total, failures):
+    reasons = failures.get("quenches", {}).items()
+    parts = ", ".join(f"{entry['n']} {reason}" for reason, entry in reasons)
+    return f"{total} ({parts})" if parts else str(total)
+
+
+class Reporter:
+    """Progress on standard error: bars on a terminal, a line now and then elsewhere."""
+
+    interval = 10.0  # seconds between lines
+
+    def __init__(self):
+        console = _Console(stderr=True)
+        self._bars = None
+        self._tasks = {}
+        self._last = time.monotonic()
+        if console.is_terminal and not console.is_dumb_terminal:
+            # on a narrow terminal the bar goes first, then the end of the text
+            self._bars = Progress(
+                TextColumn("{task.description:>18}", markup=False),
+                *([BarColumn(bar_width=16)] if console.width >= 100 else []),
+                MofNCompleteColumn(),
+                *([TimeElapsedColumn()] if console.width >= 60 else []),
+                TextColumn(
+                    "{task.fields[text]}", markup=False, table_column=Column(ratio=1, no_wrap=True)
+                ),
+                console=console,
+                expand=True,
+            )
+
+    def __enter__(self):
+        if self._bars:
+            self._bars.start()
+        return self
+
+    def __exit__(self, *_):
+        self.stop()
+
+    def stop(self):
+        if self._bars:
+            self._bars.stop()
+
+    def __call__(self, stage, done, total, text):
+        label = stage.replace("_", " ")
+        if self._bars:
+            if stage not in self._tasks:
+                self._tasks[stage] = self._bars.add_task(label, text="")
+            self._bars.update(self._tasks[stage], completed=done, total=total, text=text)
+        elif time.monotonic() - self._last > self.interval:
+            self._last = time.monotonic()
+            say(f"{label}: {done} of {total}, {text}")
+
+
+def prepare_streams():
+    """Streams that were closed lead nowhere, and what one cannot encode is escaped."""
+    for name in ("stdin", "stdout", "stderr"):
+        if getattr(sys, name) is None:
+            # the lowest free descriptor is the closed one's: no file of ours may take its place
+            setattr(sys, name, os.fdopen(os.open(os.devnull, os.O_RDWR), "r+"))
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
