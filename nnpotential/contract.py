@@ -35,6 +35,7 @@ __all__ = [
     "Scales",
     "adapt",
     "check_system",
+    "is_large",
     "rms",
 ]
 
@@ -115,6 +116,11 @@ NATS = Scales()  # of cross-entropy
 def rms(vector):
     """Root mean square of a vector."""
     return float(np.linalg.norm(vector) / np.sqrt(vector.size))
+
+
+def is_large(n_dof):
+    """Whether a system of so many coordinates is searched without its Hessian as a whole."""
+    return n_dof > KRYLOV_LIMIT
 
 
 class LandscapePotential(Protocol):

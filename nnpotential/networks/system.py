@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from ..contract import KRYLOV_LIMIT, TRAVELLING, LandscapeSystem, Scales
+from ..contract import TRAVELLING, LandscapeSystem, Scales, is_large
 from ..errors import InputError
 from .datasets import Dataset
 from .generalisation import network_measures
@@ -95,7 +95,7 @@ class NNSystem(LandscapeSystem):
 
     def _set_params(self):
         p = self.params
-        large = self.n_dof > KRYLOV_LIMIT
+        large = is_large(self.n_dof)
         # Neighbouring minima differ by hundredths of a nat, not by units.
         p.basinhopping.temperature = 0.01 * self.scales.energy
         # At 1.0 most steps of 3-10-4 and 3-5-4 networks fell back, at 2.0 few did.

@@ -12,9 +12,8 @@ from ..errors import InputError
 from ..findings import Connection, Failure, Point
 from ..storage import store_minimum, store_transition_state
 from .band import BandDriver
-from .krylov import KRYLOV_LIMIT, softest_modes
+from .curvature import curvature
 from .saddle import descend, find_transition_state
-from .stationary import spectrum
 
 __all__ = [
     "STRATEGIES",
@@ -283,16 +282,9 @@ def single_ended(system, x, mode, side, failures=None):
     if side not in (1, -1):
         raise InputError(f"side must be 1 or -1, not {side!r}")
     local = system.params.double_ended_connect.local_connect_params
-    search = dict(local.tsSearchParams)
-    if x.size > KRYLOV_LIMIT and mode < n // 2:
-        _, modes = softest_modes(system.potential, x, left_out, mode + 1)
-        # In a Krylov space other modes are lost sight of: of 12 walks on a 64-32-32-10
-        # network 10 kept their minimum this way, 8 the other, at three quarters of the cost.
-        search["lowest"] = True
-    else:
-        modes = spectrum(system.potential, x, left_out).eigenvectors
-    uphill = modes[:, mode]
+    uphill, options = curvature(x.size).uphill(system.potential, x, left_out, mode)
     uphill = uphill * side * np.sign(uphill[np.argmax(np.abs(uphill))])
+    search = {**local.tsSearchParams, **options}
     return refined(system, x + _UPHILL * uphill, uphill, search, failures)
 
 

@@ -10,11 +10,11 @@ import numpy as np
 import scipy.linalg
 from scipy.sparse.linalg import LinearOperator, eigsh
 
-from ..contract import KRYLOV_LIMIT, ZERO, rms
+from ..contract import ZERO, rms
 from ..pulse import tell
 from .stationary import Spectrum, lift_zero_modes
 
-__all__ = ["EXACT_LIMIT", "KRYLOV_LIMIT", "KrylovSpectrum", "softest_modes"]
+__all__ = ["EXACT_LIMIT", "KrylovSpectrum", "softest_modes"]
 
 EXACT_LIMIT = 1500  # parameters up to which the sign of all eigenvalues is proved by Cholesky
 

@@ -3,7 +3,7 @@
 import numpy as np
 
 from .connect import refined
-from .quench import newton
+from .newton import newton
 
 __all__ = ["polish_minimum", "polish_transition_state"]
 

@@ -1,13 +1,15 @@
 """Transition states: eigenvector following, and the descent to the minima they join."""
 
+from functools import partial
+
 import numpy as np
 from pele.optimize import Result
 
 from ..contract import NATS, UNRESOLVED
 from ..pulse import tell
-from .krylov import KRYLOV_LIMIT, KrylovSpectrum
-from .quench import newton
-from .stationary import modes_at, spectrum, trust_region_step
+from .curvature import curvature
+from .newton import newton
+from .trust import TrustRadius, trust_region_step
 
 __all__ = ["descend", "find_transition_state"]
 
@@ -29,7 +31,7 @@ def find_transition_state(
     The step minimises, within a trust radius, the image of the loss in which
     gradient and curvature along the followed mode have changed sign; a
     transition state of the loss is a minimum of the image. Up to
-    `krylov.KRYLOV_LIMIT` parameters the Hessian is diagonalised at every step,
+    `contract.KRYLOV_LIMIT` parameters the Hessian is diagonalised at every step,
     above it in a Krylov space that holds the gradient and the mode followed.
 
     Parameters
@@ -64,17 +66,9 @@ def find_transition_state(
     Miller, J. Chem. Phys. 75, 2800 (1981).
     """
     x = np.array(x, dtype=float)
-    matrix_free = x.size > KRYLOV_LIMIT
-    guesses = [] if direction is None else [direction]
-
-    def look(x, guesses):
-        if matrix_free:
-            return KrylovSpectrum(potential, x, modes_at(zero_modes, x), guesses)
-        return spectrum(potential, x, zero_modes)
-
-    if matrix_free and not guesses:
-        guesses = [np.random.default_rng(0).normal(size=x.size)]
-    here = look(x, guesses)
+    look = partial(curvature(x.size).modes, potential)
+    here = look(x, zero_modes, curvature(x.size).first_guesses(direction, x.size))
+    trust = TrustRadius(radius, max_radius, shrink=0.4, grow=1.5)
     nfev, nhev = 1, 0
     message = "too many steps"
     settled = False
@@ -86,8 +80,8 @@ def find_transition_state(
             flip = np.ones_like(values)
             flip[followed] = -1.0
             components = here.components
-            step = trust_region_step(flip * values, flip * components, radius)
-            if here.refine(step, radius, followed):
+            step = trust_region_step(flip * values, flip * components, trust.radius)
+            if here.refine(step, trust.radius, followed):
                 continue
             if settled or not (here.index == 1 and followed == 0 and here.is_stationary(scales)):
                 break
@@ -99,7 +93,7 @@ def find_transition_state(
         direction = here.vector(followed)
         predicted = float(components @ step + 0.5 * values @ step**2)
         move = here.expand(step)
-        there = look(x + move, [here.vector(i) for i in {0, followed}] if matrix_free else ())
+        there = look(x + move, zero_modes, [here.vector(i) for i in {0, followed}])
         nfev += 1
         if settled and there.rms >= 0.5 * here.rms:
             message = "converged"
@@ -109,16 +103,14 @@ def find_transition_state(
         error = abs(there.energy - here.energy - predicted)
         scale = abs(components @ step) + abs(0.5 * values @ step**2)
         quality = error / max(scale, 100 * scales.rounding(here.energy))
-        length = np.linalg.norm(step)
-        if not np.isfinite(quality) or quality > 0.5:
-            radius = 0.4 * length
-        elif quality < 0.2 and length > 0.8 * radius:
-            radius = min(1.5 * radius, max_radius)
-        accepted = np.isfinite(quality) and quality < 1.0
+        finite = np.isfinite(quality)
+        wrong = not finite or quality > 0.5
+        trust.judge(np.linalg.norm(step), wrong=wrong, right=quality < 0.2)
+        accepted = finite and quality < 1.0
         nhev += (here if accepted else there).n_curvatures
         if accepted:
             x, here = x + move, there
-        elif radius < 1e-12:
+        elif trust.radius < 1e-12:
             message = "no step agrees with the quadratic model"
             break
     if settled:

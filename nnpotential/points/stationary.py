@@ -1,10 +1,9 @@
-"""What a stationary point is: convergence, index, and the step that leads to one."""
+"""What a stationary point is: convergence and index, from all eigenvalues of the Hessian."""
 
 from dataclasses import dataclass
 
 import numpy as np
 import scipy.linalg
-from scipy.optimize import brentq
 
 from ..contract import ZERO, rms
 
@@ -12,7 +11,6 @@ __all__ = [
     "Spectrum",
     "modes_at",
     "spectrum",
-    "trust_region_step",
 ]
 
 
@@ -165,48 +163,3 @@ def spectrum(potential, x, zero_modes):
         lift_zero_modes(hessian, zero_modes), driver="evd", check_finite=False
     )
     return Spectrum(energy, gradient, values, vectors, zero_modes.shape[1])
-
-
-def trust_region_step(eigenvalues, components, radius):
-    """Minimise a quadratic model within a sphere, in the Hessian's eigenbasis.
-
-    Parameters
-    ----------
-    eigenvalues, components : ndarray, shape (n,)
-        Of the Hessian, and the gradient in its eigenbasis.
-    radius : float
-
-    Returns
-    -------
-    ndarray, shape (n,)
-        The step in the eigenbasis, of length at most `radius`.
-
-    References
-    ----------
-    J. J. More and D. C. Sorensen, SIAM J. Sci. Stat. Comput. 4, 553 (1983).
-    """
-    lowest = float(eigenvalues.min())
-    if lowest > 0:
-        newton = -components / eigenvalues
-        if np.linalg.norm(newton) <= radius:
-            return newton
-    scale = max(float(np.abs(eigenvalues).max()), np.finfo(float).tiny)
-    smallest = max(0.0, -lowest) + 1e-12 * scale
-    width = np.linalg.norm(components) / radius + 1e-12 * scale
-
-    def excess(shift):
-        length = np.linalg.norm(components / (eigenvalues + shift))
-        return 1 / max(length, np.finfo(float).tiny) - 1 / radius
-
-    if excess(smallest) >= 0:
-        # the hard case: no gradient along the lowest mode, so walk along it
-        step = -components / (eigenvalues + smallest)
-        lacking = max(radius**2 - float(step @ step), 0.0)
-        at = int(np.argmin(eigenvalues))
-        step[at] += np.copysign(np.sqrt(lacking), -components[at])
-        return step * min(1.0, radius / np.linalg.norm(step))
-    while excess(smallest + width) < 0:  # rounding can fall short of the bound
-        width *= 2
-    shift = brentq(excess, smallest, smallest + width, rtol=1e-3, xtol=1e-300)
-    step = -components / (eigenvalues + shift)
-    return step * min(1.0, radius / np.linalg.norm(step))

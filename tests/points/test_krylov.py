@@ -16,7 +16,8 @@ from nnpotential.contract import Scales
 from nnpotential.findings import Verdict
 from nnpotential.points.connect import single_ended
 from nnpotential.points.krylov import KrylovSpectrum, lowest_mode, softest_modes
-from nnpotential.points.quench import newton, quench
+from nnpotential.points.newton import newton
+from nnpotential.points.quench import quench
 from nnpotential.points.saddle import descend, find_transition_state
 from nnpotential.points.stationary import spectrum
 from nnpotential.verification.flow import GradientFlow
@@ -65,9 +66,7 @@ def recurrence(potential, x, gradient, step, first, weights):
 @pytest.fixture
 def matrix_free(monkeypatch):
     """Everything in the search from products with vectors."""
-    monkeypatch.setattr(nnpotential.points.quench, "KRYLOV_LIMIT", 0)
-    monkeypatch.setattr(nnpotential.points.saddle, "KRYLOV_LIMIT", 0)
-    monkeypatch.setattr(nnpotential.points.connect, "KRYLOV_LIMIT", 0)
+    monkeypatch.setattr(nnpotential.contract, "KRYLOV_LIMIT", 0)
     monkeypatch.setattr(nnpotential.points.krylov, "EXACT_LIMIT", 0)
 
 
@@ -123,7 +122,7 @@ def test_newton_reaches_the_minimum_of_the_dense_one(
         start = system.net.random_parameters(np.random.default_rng(seed))
         dense = quench(start, pot, zero, lbfgs_tol=1e-6)
         with monkeypatch.context() as patch:
-            patch.setattr(nnpotential.points.quench, "KRYLOV_LIMIT", 0)
+            patch.setattr(nnpotential.contract, "KRYLOV_LIMIT", 0)
             patch.setattr(nnpotential.points.krylov, "EXACT_LIMIT", 0)
             free = quench(start, pot, zero, lbfgs_tol=1e-6)
         assert free.success
@@ -212,8 +211,7 @@ def test_the_size_decides(system, monkeypatch, above):
     """Above the threshold the search never asks for a Hessian, below it never for products."""
     n = system.net.n_parameters
     limit = n - 1 if above else n
-    monkeypatch.setattr(nnpotential.points.quench, "KRYLOV_LIMIT", limit)
-    monkeypatch.setattr(nnpotential.points.saddle, "KRYLOV_LIMIT", limit)
+    monkeypatch.setattr(nnpotential.contract, "KRYLOV_LIMIT", limit)
     monkeypatch.setattr(nnpotential.points.krylov, "EXACT_LIMIT", 0)
     asked = set()
 

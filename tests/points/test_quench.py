@@ -7,7 +7,8 @@ from scipy.optimize import minimize as scipy_minimize
 
 from nnpotential import MLP, NNSystem
 from nnpotential.contract import Scales
-from nnpotential.points.stationary import spectrum, trust_region_step
+from nnpotential.points.stationary import spectrum
+from nnpotential.points.trust import trust_region_step
 
 
 @pytest.mark.parametrize("sizes", [(3, 4), (3, 5, 4), (3, 4, 4, 4), (3, 3, 3, 3, 4)])

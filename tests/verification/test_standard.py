@@ -15,7 +15,7 @@ import nnpotential as nnp
 from nnpotential.contract import DEGENERATE, TRAVELLING, UNRESOLVED, Scales
 from nnpotential.networks.symmetry import IDLE_UNIT
 from nnpotential.points.connect import connect_pair
-from nnpotential.points.quench import newton
+from nnpotential.points.newton import newton
 from nnpotential.points.stationary import spectrum
 from nnpotential.storage import OUTSIDE, notes
 from nnpotential.verification.inertia import Curvature
