@@ -19,9 +19,10 @@ from sqlalchemy.exc import DatabaseError
 from threadpoolctl import threadpool_limits
 
 from . import __version__
+from .database import database_fault
 from .errors import InputError
 from .files import printable
-from .landscape import Landscape, database_fault
+from .landscape import Landscape
 from .networks.datasets import DATASETS, load_dataset
 from .networks.generalisation import MEASURES
 from .networks.mlp import INITIALIZATIONS

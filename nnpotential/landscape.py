@@ -1,13 +1,10 @@
 """A landscape: one directory that holds all of it, and the search that fills it."""
 
-import fcntl
 import json
 import os
 import platform
 import shutil
-import sqlite3
 import tempfile
-import tomllib
 import warnings
 from contextlib import contextmanager
 from dataclasses import replace
@@ -15,22 +12,24 @@ from importlib.metadata import version
 from pathlib import Path
 
 import numpy as np
-import tomli_w
 from sqlalchemy.exc import DatabaseError, OperationalError
 
 from .analysis.figures import landscape_graph, remarks, summarise
 from .checks import check_choice, check_integer, check_number, plain
 from .contract import check_system
+from .database import database_fault, open_database
 from .errors import InputError
 from .files import absolute, atomic_write, place_check, printable
 from .interrupts import uninterrupted
+from .lock import held
 from .networks.datasets import Dataset
 from .networks.mlp import MLP
 from .networks.system import NNSystem
 from .search.exploration import Exploration
 from .search.settings import STAGES, SearchSettings
 from .search.workers import Crew
-from .sessions import close_sessions, share
+from .sessions import close_sessions
+from .settings import SETTINGS, check_same_settings, read_settings, write_settings
 from .systems.registry import system_class
 from .verification.kinds import CHECKS
 from .verification.stored import outcomes, recheck
@@ -40,30 +39,8 @@ from .view.disconnectivity import draw_disconnectivity_graph
 __all__ = ["Landscape"]
 
 _DATABASE = "landscape.sqlite"
-_SETTINGS, _SUMMARY = "settings.toml", "summary.json"
-_LOCK = ".lock"
+_SUMMARY = "summary.json"
 _OF_NETWORKS = ("loss", "regularization", "regularize_bias")
-_NO_LOCKS = (
-    sqlite3.SQLITE_IOERR_LOCK,
-    sqlite3.SQLITE_IOERR_RDLOCK,
-    sqlite3.SQLITE_IOERR_CHECKRESERVEDLOCK,
-    sqlite3.SQLITE_PROTOCOL,
-)
-_held = set()  # open lock files of this process
-
-
-def _me():
-    return f"{os.getpid()} on {platform.node()}"
-
-
-def _let_go():
-    # else a forked process would hold the landscape for as long as it lives
-    for lock in _held:
-        lock.close()
-    _held.clear()
-
-
-os.register_at_fork(after_in_child=_let_go)
 
 
 class Landscape:
@@ -92,14 +69,14 @@ class Landscape:
 
     def __init__(self, path):
         self.path = absolute(path)
-        self.settings = _read_settings(self.path)
+        self.settings = read_settings(self.path)
         try:
             self._load()
         except InputError:
             raise
         except (KeyError, TypeError, ValueError) as error:
             what = f"{type(error).__name__}: {error}"
-            raise InputError(f"{self.path / _SETTINGS} is damaged: {what}") from None
+            raise InputError(f"{self.path / SETTINGS} is damaged: {what}") from None
 
     def _load(self):
         check_integer("the seed", self.settings["seed"], 0)
@@ -107,7 +84,7 @@ class Landscape:
         self.system = system_class(kind).load(self.path, self.settings)
         SearchSettings(**self.settings["search"]).of(self.system)
         self._check_place = place_check(self.path / _DATABASE)
-        self.database = _open_database(self.path / _DATABASE, self.system, self._check_place)
+        self.database = open_database(self.path / _DATABASE, self.system, self._check_place)
 
     @classmethod
     def create(cls, path, system, data=None, *, seed=0, **options):
@@ -147,7 +124,7 @@ class Landscape:
         path = absolute(path)
         if "?" in str(path):
             raise InputError(f"{path} cannot be used: pele cannot open a path with '?' in it")
-        if path.is_dir() and (path / _SETTINGS).exists():
+        if path.is_dir() and (path / SETTINGS).exists():
             raise InputError(f"{path} holds a landscape already: open it, or choose another place")
         if path.is_file() or (path.is_dir() and any(path.iterdir())):
             what = "a file" if path.is_file() else "a directory with other things in it"
@@ -174,9 +151,9 @@ class Landscape:
             database.session.close()
             database.connection.close()
             database.engine.dispose()
-            _write_settings(unfinished, settings)
+            write_settings(unfinished, settings)
             try:
-                again = kind.load(unfinished, _read_settings(unfinished))
+                again = kind.load(unfinished, read_settings(unfinished))
                 SearchSettings(**settings["search"]).of(again)
             except (KeyError, TypeError, ValueError) as error:
                 raise InputError(
@@ -214,7 +191,7 @@ class Landscape:
             As for `create` and `open`; if the landscape there is of another
             system or seed, naming the first difference.
         """
-        if not (absolute(path) / _SETTINGS).is_file():
+        if not (absolute(path) / SETTINGS).is_file():
             return cls.create(path, system, data, seed=seed, **options)
         land = cls.open(path)
         system, options = _system_of(system, data, seed, options)
@@ -393,29 +370,7 @@ class Landscape:
         after Ctrl-C.
         """
         self._check_place()
-        try:
-            lock = open(self.path / _LOCK, "a+")  # noqa: SIM115
-        except OSError as error:
-            raise InputError(f"{self.path} cannot be written: {error.strerror}") from None
-        with lock:
-            try:
-                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                lock.seek(0)
-                holder = lock.read().strip() or "that has just begun"
-                mine = " (this one)" if holder == _me() else ""
-                raise InputError(
-                    f"{self.path} is being worked on by process {holder}{mine}"
-                ) from None
-            except OSError as error:
-                raise InputError(
-                    f"{self.path} cannot be locked ({error.strerror}): its file system lacks "
-                    "flock, which keeps two searches apart; use one that has it, as a local disk"
-                ) from error
-            lock.truncate(0)
-            lock.write(f"{_me()}\n")
-            lock.flush()
-            _held.add(lock)
+        with held(self.path):
             try:
                 try:
                     if search:
@@ -435,8 +390,6 @@ class Landscape:
                     f"{self.path} cannot be written: {error.strerror}; what was merged before is "
                     "kept"
                 ) from error
-            finally:
-                _held.discard(lock)
 
     def _exploration(self, on_progress):
         search = SearchSettings(**self.settings["search"])
@@ -448,7 +401,7 @@ class Landscape:
         merged = merged.of(self.system).as_toml()
         if merged != self.settings["search"]:
             settings = {**self.settings, "search": merged}
-            _write_settings(self.path, settings)
+            write_settings(self.path, settings)
             self.settings = settings
 
 
@@ -464,50 +417,6 @@ def _system_of(system, data, seed, options):
     elif data is not None:
         raise InputError("data go with a network; a system has its own")
     return system, options
-
-
-def check_same_settings(path, found, asked):
-    """Refuse to continue a landscape under other settings.
-
-    Parameters
-    ----------
-    path : path
-    found, asked : dict
-        Nested settings; of `asked` every entry must agree.
-
-    Raises
-    ------
-    InputError
-        That names the first difference.
-    """
-    found = {"system": {"kind": "network"}} | found
-    for section, values in asked.items():
-        if not isinstance(values, dict):
-            section, values, there = None, {section: values}, found
-        else:
-            there = found.get(section, {})
-        for name, value in values.items():
-            if there.get(name) != value:
-                label = f"{section}.{name}" if section else name
-                raise InputError(
-                    f"{path} is another landscape: there {label} = {there.get(name)!r}, "
-                    f"asked for {value!r}; choose another --output"
-                )
-
-
-def database_fault(error):
-    """What is wrong with a database, from an error of sqlite3: the end of a sentence."""
-    code = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_CORRUPT)
-    if code in _NO_LOCKS:
-        return f"cannot be locked ({error}): its file system lacks the locks that SQLite needs"
-    code &= 0xFF  # the kind of an extended code
-    if code in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
-        return f"is held by another program ({error}): wait until that is done, or close it"
-    if code in (sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_PERM, sqlite3.SQLITE_AUTH):
-        return f"cannot be opened: {error}"
-    if code in (sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_READONLY):
-        return f"cannot be written: {error}"
-    return f"is no intact database: {error}"
 
 
 def _checked_stages(stages):
@@ -532,66 +441,3 @@ def _settings(system, seed, search):
             **{name: version(name) for name in ("nnpotential", "pele", "numpy", "scipy")},
         },
     }
-
-
-def _write_settings(path, settings):
-    with atomic_write(path / _SETTINGS, "wb") as file:
-        tomli_w.dump(settings, file)
-
-
-def _read_settings(path):
-    if not path.exists():
-        raise InputError(f"there is no landscape at {path}")
-    if not path.is_dir():
-        raise InputError(f"{path} is a file; a landscape is a directory")
-    try:
-        with open(path / _SETTINGS, "rb") as file:
-            settings = tomllib.load(file)
-    except FileNotFoundError:
-        raise InputError(f"{path} is no landscape: it has no {_SETTINGS}") from None
-    except (OSError, tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise InputError(f"{path / _SETTINGS} cannot be read: {error}") from None
-    for section in ("seed", "search", "versions"):
-        if section not in settings:
-            raise InputError(f"{path / _SETTINGS} lacks {section!r}")
-    return settings
-
-
-def _open_database(path, system, check_place):
-    """Open the database, having made sure that it is one and belongs to the system."""
-    if not path.is_file():
-        raise InputError(f"there is no database {path}")
-    try:
-        # not read-only: after a crash SQLite must be able to roll back
-        connection = sqlite3.connect(f"{path.as_uri()}?mode=rw", uri=True)
-        try:
-            verdict = connection.execute("PRAGMA quick_check").fetchone()[0]
-            tables = {r[0] for r in connection.execute("SELECT name FROM sqlite_master")}
-            stored = {}
-            if "tbl_system_property" in tables:
-                stored = dict(
-                    connection.execute(
-                        "SELECT property_name, COALESCE(string_value, float_value, int_value) "
-                        "FROM tbl_system_property"
-                    )
-                )
-        finally:
-            connection.close()
-    except sqlite3.DatabaseError as error:
-        raise InputError(f"{path} {database_fault(error)}") from None
-    if verdict != "ok":
-        raise InputError(f"{path} is no intact database: {verdict}")
-    if "tbl_minima" not in tables:
-        raise InputError(f"{path} is no pele database")
-    for name, value in system.get_system_properties().items():
-        if stored.get(name) != value:
-            raise InputError(
-                f"{path} was made with other settings: {name} is {stored.get(name)!r} there, "
-                f"{value!r} here"
-            )
-    try:
-        database = system.create_database(str(path), createdb=False)
-        share(database, path, check_place)
-    except DatabaseError as error:
-        raise InputError(f"{path} {database_fault(error.orig)}") from error
-    return database

@@ -7,10 +7,11 @@ from pathlib import Path
 
 from .errors import InputError
 from .files import printable
-from .landscape import Landscape, check_same_settings
+from .landscape import Landscape
 from .networks.datasets import DATASETS, load_dataset
 from .networks.mlp import MLP
 from .networks.system import NNSystem
+from .settings import check_same_settings
 from .systems.registry import named_system
 
 __all__ = ["Request"]

@@ -16,9 +16,11 @@ FLOORS = (
     ("errors", "_kernel"),
     ("checks", "interrupts", "pulse", "quiet"),
     ("files",),
+    ("pele_system",),
     ("contract", "findings"),
     # what is found, and where it is kept
     ("storage", "sessions"),
+    ("database", "lock", "settings"),
     ("networks",),
     ("systems",),
     ("points",),
@@ -33,7 +35,17 @@ FLOORS = (
 )
 # verification shares nothing but potential and identity with what found the points,
 # and what searches, verifies, stores and draws knows the contract alone
-ENGINE = "contract", "findings", "storage", "points", "search", "verification", "analysis", "view"
+ENGINE = (
+    "pele_system",
+    "contract",
+    "findings",
+    "storage",
+    "points",
+    "search",
+    "verification",
+    "analysis",
+    "view",
+)
 APART = {part: {"networks", "systems"} for part in ENGINE}
 APART["verification"] |= {"points"}
 

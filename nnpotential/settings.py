@@ -1,0 +1,72 @@
+"""The file ``settings.toml`` of a landscape: every setting as resolved."""
+
+import tomllib
+
+import tomli_w
+
+from .errors import InputError
+from .files import atomic_write
+
+__all__ = ["SETTINGS", "check_same_settings", "read_settings", "write_settings"]
+
+SETTINGS = "settings.toml"
+
+
+def write_settings(path, settings):
+    """Write the settings of the landscape in a directory."""
+    with atomic_write(path / SETTINGS, "wb") as file:
+        tomli_w.dump(settings, file)
+
+
+def read_settings(path):
+    """The settings of the landscape in a directory.
+
+    Raises
+    ------
+    InputError
+        If there is none, or they are damaged.
+    """
+    if not path.exists():
+        raise InputError(f"there is no landscape at {path}")
+    if not path.is_dir():
+        raise InputError(f"{path} is a file; a landscape is a directory")
+    try:
+        with open(path / SETTINGS, "rb") as file:
+            settings = tomllib.load(file)
+    except FileNotFoundError:
+        raise InputError(f"{path} is no landscape: it has no {SETTINGS}") from None
+    except (OSError, tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise InputError(f"{path / SETTINGS} cannot be read: {error}") from None
+    for section in ("seed", "search", "versions"):
+        if section not in settings:
+            raise InputError(f"{path / SETTINGS} lacks {section!r}")
+    return settings
+
+
+def check_same_settings(path, found, asked):
+    """Refuse to continue a landscape under other settings.
+
+    Parameters
+    ----------
+    path : path
+    found, asked : dict
+        Nested settings; of `asked` every entry must agree.
+
+    Raises
+    ------
+    InputError
+        That names the first difference.
+    """
+    found = {"system": {"kind": "network"}} | found
+    for section, values in asked.items():
+        if not isinstance(values, dict):
+            section, values, there = None, {section: values}, found
+        else:
+            there = found.get(section, {})
+        for name, value in values.items():
+            if there.get(name) != value:
+                label = f"{section}.{name}" if section else name
+                raise InputError(
+                    f"{path} is another landscape: there {label} = {there.get(name)!r}, "
+                    f"asked for {value!r}; choose another --output"
+                )
