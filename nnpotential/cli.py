@@ -29,7 +29,7 @@ from .networks.mlp import INITIALIZATIONS
 from .request import Request
 from .search.settings import STAGES, SearchSettings, option_text
 from .storage import OUTCOMES
-from .systems.registry import import_user_module
+from .systems.registry import SYSTEMS, import_user_module
 from .view.disconnectivity import check_colour
 from .view.terminal import Reporter, heard, prepare_streams, print_summary, say, show
 
@@ -148,9 +148,9 @@ def explore(
         typer.Argument(
             metavar="DATASET",
             help=f"One of {', '.join(DATASETS)}, or a CSV or npz file. The last column of a CSV "
-            "file is the target; classes may be words. In place of a network's data: ljN for N "
-            "Lennard-Jones atoms, bljN for a binary glass, egg_box or linear_autoencoder. A "
-            "landscape that exists needs none.",
+            "file is the target; classes may be words. In place of data a system that is known: "
+            f"{', '.join(SYSTEMS)}, where N is a number of atoms. A landscape that exists needs "
+            "none.",
             show_default=False,
         ),
     ] = None,

@@ -5,6 +5,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
+from .checks import check_choice
 from .errors import InputError
 from .files import printable
 from .landscape import Landscape
@@ -12,7 +13,7 @@ from .networks.datasets import DATASETS, load_dataset
 from .networks.mlp import MLP
 from .networks.system import NNSystem
 from .settings import check_same_settings
-from .systems.registry import named_system
+from .systems.registry import SYSTEMS, named_system
 
 __all__ = ["Request"]
 
@@ -68,6 +69,10 @@ class Request:
         if system is not None:
             self._refuse_options_of_networks()
             return system, self._name
+        if self._name not in DATASETS and not (
+            Path(self._name).suffix or Path(self._name).exists()
+        ):
+            check_choice("data set or system", self._name, (*DATASETS, *SYSTEMS))
         data = load_dataset(
             self._name, seed=self.seed, regression=self._regression, **self._dataset
         )
