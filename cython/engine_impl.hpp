@@ -1,6 +1,9 @@
 // Loss, gradient, Hessian and Hessian-vector products of one tile after the
 // other. Included once per instruction set, after simd.hpp, in its namespace.
 
+#include "activations.hpp"
+#include "losses.hpp"
+
 constexpr size_t fold_tiles = 16;   // tiles summed plainly, then compensated
 constexpr size_t lane_budget = 256;  // parameters whose sums stay in lanes
 
@@ -212,66 +215,8 @@ static void row_sums(size_t rows, size_t width, const double *D,
   }
 }
 
-NNP_INLINE V logistic(V z, V &complement) {
-  const V e = exp_nonpositive((V)((M)z | (M)splat(-0.0)));
-  const V large = 1.0 / (1.0 + e), small = e * large;
-  complement = select(z < 0.0, large, small);
-  return select(z < 0.0, small, large);
-}
-
-// z becomes a = s(z); with order >= 1 d1 = s'(z), with order >= 2 d2 = s''(z).
-template <Activation kind, int order>
-static void activate_as(size_t n, double *z, double *d1, double *d2) {
-  for (size_t i = 0; i < n; i += NNP_LANES) {
-    const V x = load(z + i);
-    V a, f1 = V{}, f2 = V{}, c;
-    if constexpr (kind == Activation::tanh) {
-      a = tanh_(x);
-      f1 = (1.0 - a) * (1.0 + a);
-      f2 = -2.0 * a * f1;
-    } else if constexpr (kind == Activation::sigmoid) {
-      a = logistic(x, c);
-      f1 = a * c;
-      f2 = f1 * (c - a);
-    } else if constexpr (kind == Activation::softplus) {
-      f1 = logistic(x, c);
-      f2 = f1 * c;
-      a = larger(x, V{}) +
-          log1p_nonnegative(exp_nonpositive((V)((M)x | (M)splat(-0.0))));
-    } else if constexpr (kind == Activation::silu) {
-      const V s = logistic(x, c);
-      a = x * s;
-      f1 = s * (1.0 + x * c);
-      f2 = s * c * (2.0 + x * (c - s));
-    } else {
-      a = larger(x, V{});
-      f1 = select(x > 0.0, splat(1.0), V{});
-    }
-    store(z + i, a);
-    if (order >= 1) store(d1 + i, f1);
-    if (order >= 2) store(d2 + i, f2);
-  }
-}
-
-template <int order>
-static void activate(Activation kind, size_t n, double *z, double *d1,
-                     double *d2) {
-  switch (kind) {
-    case Activation::tanh:
-      return activate_as<Activation::tanh, order>(n, z, d1, d2);
-    case Activation::sigmoid:
-      return activate_as<Activation::sigmoid, order>(n, z, d1, d2);
-    case Activation::softplus:
-      return activate_as<Activation::softplus, order>(n, z, d1, d2);
-    case Activation::silu:
-      return activate_as<Activation::silu, order>(n, z, d1, d2);
-    case Activation::relu:
-      return activate_as<Activation::relu, order>(n, z, d1, d2);
-  }
-}
-
 // Scratch of one tile: activations, their derivatives, dL/dz, W^T dL/dz. The
-// last row of activations holds the class probabilities.
+// last row of activations holds what the loss leaves there.
 struct Work {
   std::vector<Buffer> a, d1, d2, delta, back;
   Buffer gathered_inputs, gathered_truth;
@@ -317,67 +262,6 @@ struct Work {
   }
 };
 
-NNP_INLINE M counted(const Tile &tile, size_t s) {
-  return lane_numbers() + (double)s < (double)tile.count;
-}
-
-template <int order>
-static V cross_entropy(const Tile &tile, size_t n_out, const double *z,
-                       double *p, double *delta) {
-  const size_t width = tile.width;
-  V total = V{};
-  for (size_t s = 0; s < width; s += NNP_LANES) {
-    const V y = load(tile.truth + s);
-    V top = load(z + s), at = V{}, right = top;
-    for (size_t o = 1; o < n_out; ++o) {
-      const V value = load(z + o * width + s), number = splat((double)o);
-      at = select(value > top, number, at);
-      top = larger(value, top);
-      right = select(y == number, value, right);
-    }
-    V others = V{};  // sum of exp(z - top) without the largest term
-    for (size_t o = 0; o < n_out; ++o) {
-      const V number = splat((double)o);
-      const V value = exp_nonpositive(load(z + o * width + s) - top);
-      others += select(at == number, V{}, value);
-      if (order >= 1) store(p + o * width + s, value);
-    }
-    const M real = counted(tile, s);
-    total += select(real, (top - right) + log1p_nonnegative(others), V{});
-    if (order >= 1) {
-      const V scale = 1.0 / (1.0 + others);
-      V wrong = V{};  // 1 - p of the right class, without cancellation
-      for (size_t o = 0; o < n_out; ++o) {
-        const V q = load(p + o * width + s) * scale;
-        store(p + o * width + s, q);
-        wrong += select(y == splat((double)o), V{}, q);
-      }
-      for (size_t o = 0; o < n_out; ++o) {
-        const V q = load(p + o * width + s);
-        const V d = select(y == splat((double)o), -wrong, q);
-        store(delta + o * width + s, select(real, d, V{}));
-      }
-    }
-  }
-  return total;
-}
-
-template <int order>
-static V squared_error(const Tile &tile, size_t n_out, const double *z,
-                       double *delta) {
-  const double scale = 1.0 / n_out;
-  V total = V{};
-  for (size_t o = 0; o < n_out; ++o)
-    for (size_t s = 0; s < tile.width; s += NNP_LANES) {
-      const size_t at = o * tile.width + s;
-      V r = load(z + at) - load(tile.truth + at);
-      r = select(counted(tile, s), r, V{});
-      total += scale * r * r;
-      if (order >= 1) store(delta + at, 2 * scale * r);
-    }
-  return total;
-}
-
 // The forward pass; returns the loss of the tile, lane by lane.
 template <int order>
 static V forward(const Problem &problem, const double *x, const Tile &tile,
@@ -393,12 +277,7 @@ static V forward(const Problem &problem, const double *x, const Tile &tile,
       activate<order>(problem.model.activation, layer.n_out * tile.width,
                       w.a[l].data(), w.d1[l].data(), w.d2[l].data());
   }
-  const size_t n_out = problem.n_out();
-  double *z = w.a[last].data(), *delta = w.delta[last].data();
-  if (problem.model.loss == Loss::squared_error)
-    return squared_error<order>(tile, n_out, z, delta);
-  // the probabilities replace the outputs, vector by vector
-  return cross_entropy<order>(tile, n_out, z, z, delta);
+  return evaluate_loss<order>(problem, tile, w.a[last].data(), w.delta[last].data());
 }
 
 // dL/dz of the hidden layers from that of the output layer.
@@ -541,22 +420,8 @@ static void product(const Problem &problem, const double *x,
             store(Ra[l].data() + k,
                   load(w.d1[l].data() + k) * load(Rz[l].data() + k));
       }
-      const size_t n_out = problem.n_out();
-      for (size_t s = 0; s < width; s += NNP_LANES) {
-        const M real = counted(tile, s);
-        V mean = V{};
-        if (problem.model.loss == Loss::cross_entropy)
-          for (size_t o = 0; o < n_out; ++o)
-            mean += load(w.a[L - 1].data() + o * width + s) *
-                    load(Rz[L - 1].data() + o * width + s);
-        for (size_t o = 0; o < n_out; ++o) {
-          const V r = load(Rz[L - 1].data() + o * width + s);
-          const V d = problem.model.loss == Loss::cross_entropy
-                          ? load(w.a[L - 1].data() + o * width + s) * (r - mean)
-                          : (2.0 / n_out) * r;
-          store(Rdelta[L - 1].data() + o * width + s, select(real, d, V{}));
-        }
-      }
+      loss_product(problem, tile, w.a[L - 1].data(), Rz[L - 1].data(),
+                   Rdelta[L - 1].data());
       const Sums sums = folders[i].sums();
       for (size_t l = L; l-- > 0;) {
         const Layer &layer = problem.layers[l];
@@ -622,27 +487,8 @@ static void hessian_tile(const Problem &problem, const double *x,
     }
   }
 
-  const size_t n_out = units(L - 1);
-  double *top = local[L - 1][L - 1].data();
-  const double *p = w.a[L - 1].data();
-  for (size_t i = 0; i < n_out; ++i)
-    for (size_t k = 0; k < n_out; ++k)
-      for (size_t s = 0; s < width; s += NNP_LANES) {
-        V g;
-        if (problem.model.loss == Loss::squared_error) {
-          g = splat(i == k ? 2.0 / n_out : 0.0);
-        } else if (i == k) {
-          // 1 - p without cancellation: for the right class -delta is that
-          const V q = load(p + i * width + s);
-          const M right = load(tile.truth + s) == splat((double)i);
-          g = q * select(right, -load(w.delta[L - 1].data() + i * width + s),
-                         1.0 - q);
-        } else {
-          g = -load(p + i * width + s) * load(p + k * width + s);
-        }
-        store(top + (i * n_out + k) * width + s,
-              select(counted(tile, s), g, V{}));
-      }
+  loss_curvature(problem, tile, w.a[L - 1].data(), w.delta[L - 1].data(),
+                 local[L - 1][L - 1].data());
 
   for (size_t l = L - 1; l-- > 0;) {
     const Layer &above = problem.layers[l + 1];

@@ -5,7 +5,8 @@ typedef double V __attribute__((vector_size(8 * NNP_LANES)));
 typedef long long M __attribute__((vector_size(8 * NNP_LANES)));
 typedef unsigned long long U __attribute__((vector_size(8 * NNP_LANES)));
 
-#define NNP_INLINE static inline __attribute__((always_inline))
+#define NNP_MEMBER inline __attribute__((always_inline))
+#define NNP_INLINE static NNP_MEMBER
 
 // Picks lanes of two vectors.
 #if defined(__clang__)
@@ -28,6 +29,7 @@ NNP_INLINE V load(const double *p) {
 NNP_INLINE void store(double *p, V v) { __builtin_memcpy(p, &v, sizeof v); }
 NNP_INLINE V splat(double c) { return c - V{}; }
 NNP_INLINE V select(M mask, V a, V b) { return mask ? a : b; }
+NNP_INLINE V minus_absolute(V a) { return (V)((M)a | (M)splat(-0.0)); }
 NNP_INLINE V larger(V a, V b) { return select(a > b, a, b); }
 NNP_INLINE double sum(V v) {
   double parts[NNP_LANES];
@@ -78,7 +80,7 @@ NNP_INLINE V exp_nonpositive(V x) {
 
 NNP_INLINE V tanh_(V x) {
   const M sign = (M)x & (M)splat(-0.0);
-  const V z = (V)((M)(x + x) | (M)splat(-0.0));  // -2 |x|
+  const V z = minus_absolute(x + x);
   V scale, p, lost;
   split_exp(select(z < -700.0, splat(-700.0), z), scale, p, lost);
   p += lost;

@@ -133,11 +133,10 @@ class NNPotential(_kernel.KernelPotential):
     ):
         settings = LossSettings(loss, regularization, regularize_bias)
         X = check_inputs(X, net.layer_sizes[0], keep_float32=True)
-        labels = targets = None
         if settings.loss == "cross_entropy":
-            labels = check_labels(y, len(X), net.layer_sizes[-1])
+            y = check_labels(y, len(X), net.layer_sizes[-1])
         else:
-            targets = check_targets(y, len(X), net.layer_sizes[-1])
+            y = check_targets(y, len(X), net.layer_sizes[-1])
         self = super().__new__(
             cls,
             net.layer_sizes,
@@ -147,8 +146,7 @@ class NNPotential(_kernel.KernelPotential):
             settings.regularization,
             settings.regularize_bias,
             X,
-            labels,
-            targets,
+            y.reshape(len(X), -1).astype(np.float64, copy=False),
             check_integer("threads", threads, 1),
             _engine(),
         )
@@ -157,7 +155,7 @@ class NNPotential(_kernel.KernelPotential):
         self.settings = settings
         self._shape = (net.n_parameters,)
         # the kernel has a copy of its own, and what rebuilds it must stay the same
-        self._data = (frozen(X), frozen(labels if targets is None else targets))
+        self._data = (frozen(X), frozen(y))
         self.n_samples = len(X)
         return self
 
