@@ -26,8 +26,10 @@ from . import __version__
 from .errors import InputError
 from .files import printable
 from .landscape import Landscape, check_same_settings, database_fault
+from .networks.activations import SMOOTH
 from .networks.datasets import DATASETS, load_dataset
 from .networks.generalisation import MEASURES
+from .networks.losses import LOSSES, default_loss, find_loss
 from .networks.mlp import INITIALIZATIONS, MLP
 from .networks.system import NNSystem
 from .pulse import listening
@@ -180,7 +182,7 @@ def explore(
         int | None, typer.Option(help="Test samples. [default: 1000 for ljat and xor, else 20 %]")
     ] = None,
     activation: Annotated[
-        str | None, typer.Option(help="tanh, sigmoid, softplus or silu. [default: tanh]")
+        str | None, typer.Option(help=f"{SMOOTH}. [default: {MLP.activation}]")
     ] = None,
     bias: Annotated[
         bool | None, typer.Option("--bias/--no-bias", help="Biases in every layer. [default: yes]")
@@ -188,8 +190,8 @@ def explore(
     loss: Annotated[
         str | None,
         typer.Option(
-            help="cross_entropy for class labels, squared_error for real targets. "
-            "[default: cross_entropy]"
+            help=f"{', '.join(f'{loss.name} for {loss.learns}' for loss in LOSSES.values())}. "
+            f"[default: {next(iter(LOSSES))}]"
         ),
     ] = None,
     regularization: Annotated[
@@ -299,15 +301,18 @@ def _named(dataset, seed, sizes, asked):
     if system is not None:
         _refuse_options_of_networks(dataset, sizes, asked)
         return system, dataset
+    loss = asked["potential"].get("loss")
+    loss = None if loss is None else find_loss(loss)
     with _heard():
         data = load_dataset(
             dataset,
             seed=seed,
-            regression=asked["potential"].get("loss") == "squared_error",
+            regression=loss is not None and not loss.takes_labels,
             **asked["dataset"],
         )
     sizes = [10] if sizes is None else sizes
-    net = MLP([data.n_inputs, *sizes, data.n_outputs], **asked["network"])
+    n_outputs = (loss or default_loss(data)).n_outputs(data)
+    net = MLP([data.n_inputs, *sizes, n_outputs], **asked["network"])
     data = replace(data, name=printable(data.name))
     shape = "x".join(map(str, sizes)) or "none"
     system = NNSystem(net, data, seed=seed, **asked["potential"])
@@ -346,7 +351,7 @@ def _continued(output, dataset, sizes, asked):
                 asked["dataset"].get("n_test", recorded["n_test"]),
                 seed=recorded.get("seed", found["seed"]),
                 standardize=recorded.get("standardize", True),
-                regression=found["potential"]["loss"] == "squared_error",
+                regression=not find_loss(found["potential"]["loss"]).takes_labels,
             )
         check_same_settings(output, found, {"dataset": {"sha256": data.sha256}})
     return land

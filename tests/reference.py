@@ -32,8 +32,10 @@ def loss(x, sizes, activation, bias, kind, regularization, regularize_bias, X, y
             a = ACTIVATIONS[activation](a)
     if kind == "cross_entropy":
         data = anp.mean(logsumexp(a, axis=1) - a[anp.arange(len(y)), y])
-    else:
+    elif kind == "squared_error":
         data = anp.mean(anp.mean((a - y) ** 2, axis=1))
+    else:
+        raise LookupError(f"no reference for the loss {kind}: write one here")
     return data + regularization * penalty
 
 

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from nnpotential import MLP, NNPotential, NNSystem, Symmetry, load_dataset
+from nnpotential.networks.activations import ACTIVATIONS
 from nnpotential.networks.symmetry import Operation
 
 NETWORKS = [(3, 4), (3, 6, 4), (3, 4, 5, 4), (3, 3, 4, 3, 4)]
@@ -17,7 +18,7 @@ def data(n_out=4, n=20):
 
 
 @pytest.mark.parametrize("sizes", NETWORKS)
-@pytest.mark.parametrize("activation", ["tanh", "sigmoid", "softplus", "silu"])
+@pytest.mark.parametrize("activation", [r.name for r in ACTIVATIONS.values() if r.smooth])
 @pytest.mark.parametrize("bias", [True, False])
 @pytest.mark.parametrize(
     ("regularization", "regularize_bias"), [(1e-3, True), (1e-3, False), (0.0, True)]
