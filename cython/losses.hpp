@@ -131,6 +131,42 @@ struct SquaredError {
   }
 };
 
+// log(1 + exp(z)) - y z for one output z, the logit of class 1 against class 0; z
+// becomes the second derivative.
+struct BinaryCrossEntropy {
+  template <int order>
+  static V evaluate(const Tile &tile, size_t, double *z, double *delta) {
+    V total = V{};
+    for (size_t s = 0; s < tile.width; s += NNP_LANES) {
+      const M one = load(tile.truth + s) == splat(1.0), real = counted(tile, s);
+      // log(1 + exp(-margin)), where the margin is the logit of the right class
+      const V logit = load(z + s), margin = select(one, logit, -logit);
+      const V loss = larger(-margin, V{}) +
+                     log1p_nonnegative(exp_nonpositive(minus_absolute(margin)));
+      total += select(real, loss, V{});
+      if (order >= 1) {
+        V wrong;
+        const V right = logistic(margin, wrong);
+        store(z + s, right * wrong);
+        store(delta + s, select(real, select(one, -wrong, wrong), V{}));
+      }
+    }
+    return total;
+  }
+
+  static void product(const Tile &tile, size_t, const double *second,
+                      const double *r, double *out) {
+    for (size_t s = 0; s < tile.width; s += NNP_LANES)
+      store(out + s, select(counted(tile, s), load(second + s) * load(r + s), V{}));
+  }
+
+  static void curvature(const Tile &tile, size_t, const double *second,
+                        const double *, double *out) {
+    for (size_t s = 0; s < tile.width; s += NNP_LANES)
+      store(out + s, select(counted(tile, s), load(second + s), V{}));
+  }
+};
+
 // What follows hands a call to the trait of the problem's loss.
 
 template <int order>

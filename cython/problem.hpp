@@ -20,7 +20,8 @@ namespace nnpotential {
 // reads of a sample: one class index (label), or n_out numbers (targets).
 #define NNP_LOSSES(ONE)                     \
   ONE(cross_entropy, CrossEntropy, label)   \
-  ONE(squared_error, SquaredError, targets)
+  ONE(squared_error, SquaredError, targets) \
+  ONE(binary_cross_entropy, BinaryCrossEntropy, label)
 
 #define NNP_NAME(name, ...) name,
 enum class Activation { NNP_ACTIVATIONS(NNP_NAME) };

@@ -32,6 +32,8 @@ def loss(x, sizes, activation, bias, kind, regularization, regularize_bias, X, y
             a = ACTIVATIONS[activation](a)
     if kind == "cross_entropy":
         data = anp.mean(logsumexp(a, axis=1) - a[anp.arange(len(y)), y])
+    elif kind == "binary_cross_entropy":
+        data = anp.mean(anp.logaddexp(0.0, (1 - 2 * y) * a[:, 0]))
     elif kind == "squared_error":
         data = anp.mean(anp.mean((a - y) ** 2, axis=1))
     else:

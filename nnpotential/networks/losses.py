@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.special import log_softmax, softmax
+from scipy.special import expit, log_softmax, softmax
 
 from ..checks import check_choice, check_labels, check_targets
 from ..errors import InputError
@@ -97,6 +97,10 @@ def _squared_error(f, y):
     return ((f - y) ** 2).mean()
 
 
+def _binary_cross_entropy(f, y):
+    return np.logaddexp(0, np.where(y == 1, -1, 1) * f[:, 0]).mean()
+
+
 def _variance(y):
     largest = float(np.abs(y).max()) or 1.0
     y = y / largest  # its squares may overflow
@@ -121,6 +125,15 @@ LOSSES = {
             _squared_error,
             unit="squared target units",
             scale=_variance,
+        ),
+        Loss(
+            "binary_cross_entropy",
+            "two classes with one output",
+            _binary_cross_entropy,
+            unit="nats",
+            scale=lambda y: 1.0,
+            probabilities=lambda f: expit(f * [-1, 1]),
+            two_classes=True,
         ),
     )
 }

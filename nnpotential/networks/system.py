@@ -67,7 +67,8 @@ class NNSystem(LandscapeSystem):
         if net.layer_sizes[0] != data.n_inputs or net.layer_sizes[-1] != n_outputs:
             raise InputError(
                 f"these data and {record.name} need a network with {data.n_inputs} inputs and "
-                f"{n_outputs} outputs, not {net.layer_sizes[0]} and {net.layer_sizes[-1]}"
+                f"{n_outputs} output{'s' * (n_outputs > 1)}, not {net.layer_sizes[0]} and "
+                f"{net.layer_sizes[-1]}"
             )
         self.net, self.data = net, data
         self.settings = LossSettings(record.name, regularization, regularize_bias)
