@@ -82,7 +82,7 @@ PELE_VERSION = nnpotential_pele_version.decode()
 
 
 def apply_function(str engine, int which, const double[::1] values):
-    """The engines' own exp (0), tanh (1) and log1p (2), for their tests."""
+    """The engines' own exp (0), tanh (1), log1p (2) and normal tail (3), for their tests."""
     result = np.empty(values.shape[0])
     cdef double[::1] out = result
     vector_function(engine.encode(), which, values.shape[0], &values[0], &out[0])

@@ -51,6 +51,16 @@ struct Silu {
   }
 };
 
+// z times the probability P of the normal distribution below z.
+struct Gelu {
+  NNP_INLINE Activated at(V z) {
+    V density;
+    const V tail = normal_tail(select(z < 0.0, -z, z), density);
+    const V below = select(z < 0.0, tail, 1.0 - tail);
+    return {z * below, below + z * density, 2.0 * density - z * density * z};
+  }
+};
+
 struct Relu {
   NNP_INLINE Activated at(V z) {
     return {larger(z, V{}), select(z > 0.0, splat(1.0), V{}), V{}};

@@ -16,9 +16,11 @@ static void function(int which, size_t n, const double *in, double *out) {
     const size_t left = n - i < NNP_LANES ? n - i : NNP_LANES;
     for (size_t k = 0; k < NNP_LANES; ++k) values[k] = k < left ? in[i + k] : 0;
     const V v = load(values);
+    V density;
     store(values, which == 0   ? exp_nonpositive(v)
                   : which == 1 ? tanh_(v)
-                               : log1p_nonnegative(v));
+                  : which == 2 ? log1p_nonnegative(v)
+                               : normal_tail(v, density));
     for (size_t k = 0; k < left; ++k) out[i + k] = values[k];
   }
 }

@@ -14,6 +14,7 @@ namespace nnpotential {
   ONE(sigmoid, Sigmoid)      \
   ONE(softplus, Softplus)    \
   ONE(silu, Silu)            \
+  ONE(gelu, Gelu)            \
   ONE(relu, Relu)
 
 // Every loss: its name, also in Python, its trait in losses.hpp, and what that

@@ -2,13 +2,14 @@
 
 import autograd.numpy as anp
 import numpy as np
-from autograd.scipy.special import logsumexp
+from autograd.scipy.special import erf, logsumexp
 
 ACTIVATIONS = {
     "tanh": anp.tanh,
     "sigmoid": lambda z: 0.5 * (1 + anp.tanh(z / 2)),
     "softplus": lambda z: anp.logaddexp(0.0, z),
     "silu": lambda z: z * 0.5 * (1 + anp.tanh(z / 2)),
+    "gelu": lambda z: 0.5 * z * (1 + erf(z / np.sqrt(2))),
     "relu": lambda z: anp.maximum(z, 0.0),
 }
 

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.special import expit
+from scipy.special import expit, ndtr
 
 from ..checks import check_choice
 from ..errors import InputError
@@ -51,6 +51,7 @@ ACTIVATIONS = {
         Activation("sigmoid", expit, center=0.5),
         Activation("softplus", lambda z: np.logaddexp(0, z)),
         Activation("silu", lambda z: z * expit(z)),
+        Activation("gelu", lambda z: z * ndtr(z)),
         Activation("relu", lambda z: np.maximum(z, 0), smooth=False),
     )
 }

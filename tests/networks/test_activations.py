@@ -1,5 +1,6 @@
 """Every activation: the record in Python against the kernel, and what the record claims."""
 
+import mpmath
 import numpy as np
 import pytest
 import reference
@@ -23,6 +24,35 @@ def test_the_function_in_numpy_is_the_kernel_s(record):
     potential = NNPotential(net, [[1.0]], [[0.0]], loss="squared_error", regularization=0.0)
     found = [potential.getEnergy(np.array([z, 0.0, 1.0, 0.0])) for z in Z]
     assert np.allclose(found, record.function(Z) ** 2, rtol=1e-14, atol=1e-30)
+
+
+EXACT = {
+    "tanh": mpmath.tanh,
+    "sigmoid": lambda z: 1 / (1 + mpmath.exp(-z)),
+    "softplus": lambda z: mpmath.log1p(mpmath.exp(z)),
+    "silu": lambda z: z / (1 + mpmath.exp(-z)),
+    "gelu": lambda z: z * mpmath.ncdf(z),
+}
+
+
+@pytest.mark.parametrize("engine", _kernel.ENGINES)
+@pytest.mark.parametrize("name", [r.name for r in ACTIVATIONS.values() if r.smooth])
+def test_values_and_derivatives_in_other_arithmetic(monkeypatch, engine, name):
+    """Of one unit, read off derivatives of (w s(b) + c)^2 at w = 1 and w s + c near 1."""
+    monkeypatch.setenv("NNPOTENTIAL_ENGINE", engine)
+    net = MLP([1, 1, 1], name)
+    potential = NNPotential(net, [[0.0]], [[0.0]], loss="squared_error", regularization=0.0)
+    points = np.r_[Z[::4] + 0.01, 0.0, -1e-9, 1e-3, -15.0, 15.0, -36.9, 37.1, 300.0]
+    with mpmath.workdps(30):
+        for z in points:
+            exact = [mpmath.diff(EXACT[name], mpmath.mpf(float(z)), n) for n in range(3)]
+            value, first, second = (float(e) for e in exact)
+            x = np.array([0.0, z, 1.0, 1.0 - value])  # of which the second is b, the last c
+            H, outer = potential.getHessian(x), potential.getGaussNewton(x)
+            rest = potential.getGradient(x)[3] / 2  # w s + c
+            assert rest - x[3] == pytest.approx(value, rel=4e-16, abs=1e-15 * max(1, abs(z)))
+            assert H[1, 3] / 2 == pytest.approx(first, rel=4e-16, abs=1e-15)
+            assert (H - outer)[1, 1] / (2 * rest) == pytest.approx(second, abs=2e-15)
 
 
 @pytest.mark.parametrize("record", ACTIVATIONS.values(), ids=ACTIVATIONS)

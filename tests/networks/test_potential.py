@@ -3,6 +3,7 @@
 import itertools
 import pickle
 
+import mpmath
 import numpy as np
 import pytest
 from autograd import grad, hessian
@@ -109,6 +110,18 @@ def test_any_number_of_samples(engine, n):
     assert e == pytest.approx(np.mean([p.getEnergy(x) for p in single]), rel=1e-13)
     assert np.allclose(g, np.mean([p.getGradient(x) for p in single], 0), atol=1e-14)
     assert np.allclose(H, np.mean([p.getHessian(x) for p in single], 0), atol=1e-14)
+
+
+def test_the_normal_tail_is_accurate(engine):
+    """Within 3e-16, and relatively as far as the square of z is."""
+    z = np.r_[np.linspace(0, 8, 2001), np.linspace(8, 37, 501), 10.0 ** -np.arange(1, 21)]
+    found = apply_function(engine, 3, z)
+    with mpmath.workdps(40):
+        for value, at in zip(found, z, strict=True):
+            exact = mpmath.erfc(mpmath.mpf(float(at)) / mpmath.sqrt(2)) / 2
+            assert abs(value - exact) <= min(3e-16, 2.3e-16 * (5 + at**2) * exact)
+    assert list(apply_function(engine, 3, np.array([37.5, 1e300, np.inf]))) == [0, 0, 0]
+    assert np.isnan(apply_function(engine, 3, np.array([np.nan]))).all()
 
 
 @pytest.mark.parametrize("function", [0, 1, 2], ids=["exp", "tanh", "log1p"])
