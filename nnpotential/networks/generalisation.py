@@ -50,6 +50,7 @@ MEASURES = {
     "test-accuracy": _Figure(
         "test accuracy", _generalisation("test_accuracy"), needs=("test set", "classes")
     ),
+    "weight-norm": _Figure("norm of the parameters", lambda system, x: float(np.linalg.norm(x))),
 }
 
 
