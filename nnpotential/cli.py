@@ -23,9 +23,11 @@ from .database import database_fault
 from .errors import InputError
 from .files import printable
 from .landscape import Landscape
+from .networks.activations import SMOOTH
 from .networks.datasets import DATASETS, load_dataset
 from .networks.generalisation import MEASURES
-from .networks.mlp import INITIALIZATIONS
+from .networks.losses import LOSSES
+from .networks.mlp import INITIALIZATIONS, MLP
 from .request import Request
 from .search.settings import STAGES, SearchSettings, option_text
 from .storage import OUTCOMES
@@ -180,7 +182,7 @@ def explore(
         int | None, typer.Option(help="Test samples. [default: 1000 for ljat and xor, else 20 %]")
     ] = None,
     activation: Annotated[
-        str | None, typer.Option(help="tanh, sigmoid, softplus or silu. [default: tanh]")
+        str | None, typer.Option(help=f"{SMOOTH}. [default: {MLP.activation}]")
     ] = None,
     bias: Annotated[
         bool | None, typer.Option("--bias/--no-bias", help="Biases in every layer. [default: yes]")
@@ -188,8 +190,8 @@ def explore(
     loss: Annotated[
         str | None,
         typer.Option(
-            help="cross_entropy for class labels, squared_error for real targets. "
-            "[default: cross_entropy]"
+            help=f"{', '.join(f'{loss.name} for {loss.learns}' for loss in LOSSES.values())}. "
+            f"[default: {next(iter(LOSSES))}]"
         ),
     ] = None,
     regularization: Annotated[

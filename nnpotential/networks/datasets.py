@@ -112,7 +112,7 @@ class Dataset:
 
     @property
     def n_outputs(self):
-        """Number of classes, or of regression targets."""
+        """Number of classes, or of regression targets; see `Loss.n_outputs` for a network's."""
         if self.is_classification:
             return int(self.y_train.max()) + 1
         return self.y_train.shape[1]

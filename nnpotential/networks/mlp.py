@@ -3,22 +3,14 @@
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.special import expit
 
 from ..checks import check_choice, check_flag, check_integer
 from ..errors import InputError
+from .activations import ACTIVATIONS, find_activation
 
 __all__ = ["INITIALIZATIONS", "MLP"]
 
 INITIALIZATIONS = ("glorot_uniform", "glorot_normal", "he_uniform", "he_normal", "gaussian")
-
-_FUNCTIONS = {
-    "tanh": np.tanh,
-    "sigmoid": expit,
-    "softplus": lambda z: np.logaddexp(0, z),
-    "silu": lambda z: z * expit(z),
-    "relu": lambda z: np.maximum(z, 0),
-}
 
 
 @dataclass(frozen=True)
@@ -34,9 +26,9 @@ class MLP:
     ----------
     layer_sizes : sequence of int
         ``[n_in, hidden..., n_out]``, at least two sizes.
-    activation : {"tanh", "sigmoid", "softplus", "silu", "relu"}
-        Applied to every hidden layer. ``relu`` has no second derivative where
-        it matters and serves where no curvature is asked for.
+    activation : str
+        One of `ACTIVATIONS`, applied to every hidden layer. One that is not
+        smooth serves where no curvature is asked for.
     bias : bool
         Whether every layer has a bias.
 
@@ -67,8 +59,7 @@ class MLP:
         sizes = tuple(check_integer("a layer size", size, 1) for size in sizes)
         object.__setattr__(self, "layer_sizes", sizes)
         object.__setattr__(self, "bias", check_flag("bias", self.bias))
-        activation = check_choice("activation", self.activation, tuple(_FUNCTIONS))
-        object.__setattr__(self, "activation", activation)
+        object.__setattr__(self, "activation", find_activation(self.activation).name)
 
     @property
     def hidden_sizes(self):
@@ -110,7 +101,7 @@ class MLP:
         return np.concatenate([part.ravel() for layer in layers for part in layer])
 
     def outputs(self, x, X):
-        """Outputs of the network before any softmax.
+        """Outputs of the network, as the loss takes them.
 
         Parameters
         ----------
@@ -121,11 +112,11 @@ class MLP:
         -------
         ndarray, shape (n_samples, n_out)
         """
-        layers = self.split(x)
+        layers, function = self.split(x), ACTIVATIONS[self.activation].function
         a = X
         for depth, (weights, bias) in enumerate(layers):
             z = a @ weights.T + (bias if self.bias else 0.0)
-            a = _FUNCTIONS[self.activation](z) if depth + 1 < len(layers) else z
+            a = function(z) if depth + 1 < len(layers) else z
         return a
 
     def random_parameters(self, rng, initialization="glorot_uniform"):

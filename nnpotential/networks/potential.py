@@ -12,12 +12,12 @@ from ..checks import (
     check_flag,
     check_inputs,
     check_integer,
-    check_labels,
     check_number,
-    check_targets,
     frozen,
 )
 from ..errors import InputError
+from .activations import ACTIVATIONS
+from .losses import LOSSES, find_loss
 
 __all__ = ["NNPotential"]
 
@@ -47,7 +47,8 @@ class LossSettings:
 
     Parameters
     ----------
-    loss : {"cross_entropy", "squared_error"}
+    loss : str
+        One of `LOSSES`.
     regularization : float
         Weight of the sum of squared parameters, not negative.
     regularize_bias : bool
@@ -59,8 +60,7 @@ class LossSettings:
     regularize_bias: bool = True
 
     def __post_init__(self):
-        loss = check_choice("loss", self.loss, _kernel.LOSSES)
-        object.__setattr__(self, "loss", loss)
+        object.__setattr__(self, "loss", find_loss(self.loss).name)
         weight = check_number(
             "regularization",
             self.regularization,
@@ -85,10 +85,11 @@ class NNPotential(_kernel.KernelPotential):
     net : MLP
     X : array_like, shape (n_samples, n_in)
     y : array_like
-        Class labels ``0 .. n_out - 1``, shape ``(n_samples,)``, for
-        cross-entropy; targets ``(n_samples, n_out)`` for squared error.
-    loss : {"cross_entropy", "squared_error"}
-        Softmax cross-entropy, or ``(1/n_out) sum_k (f_k - y_k)**2``.
+        As the loss takes it: class labels from 0 up, shape ``(n_samples,)``,
+        or targets ``(n_samples, n_out)``.
+    loss : str
+        One of `LOSSES`: ``cross_entropy`` (softmax), or ``squared_error``, the
+        mean over outputs of ``(f_k - y_k)**2``.
     regularization : float
         Weight of the L2 term, not negative.
     regularize_bias : bool
@@ -133,11 +134,7 @@ class NNPotential(_kernel.KernelPotential):
     ):
         settings = LossSettings(loss, regularization, regularize_bias)
         X = check_inputs(X, net.layer_sizes[0], keep_float32=True)
-        labels = targets = None
-        if settings.loss == "cross_entropy":
-            labels = check_labels(y, len(X), net.layer_sizes[-1])
-        else:
-            targets = check_targets(y, len(X), net.layer_sizes[-1])
+        y = LOSSES[settings.loss].check(y, len(X), net.layer_sizes[-1])
         self = super().__new__(
             cls,
             net.layer_sizes,
@@ -147,8 +144,7 @@ class NNPotential(_kernel.KernelPotential):
             settings.regularization,
             settings.regularize_bias,
             X,
-            labels,
-            targets,
+            y.reshape(len(X), -1).astype(np.float64, copy=False),
             check_integer("threads", threads, 1),
             _engine(),
         )
@@ -157,7 +153,7 @@ class NNPotential(_kernel.KernelPotential):
         self.settings = settings
         self._shape = (net.n_parameters,)
         # the kernel has a copy of its own, and what rebuilds it must stay the same
-        self._data = (frozen(X), frozen(labels if targets is None else targets))
+        self._data = (frozen(X), frozen(y))
         self.n_samples = len(X)
         return self
 
@@ -273,11 +269,7 @@ class NNPotential(_kernel.KernelPotential):
         return self._subset(self._check("x", x), indices)
 
     def _require_curvature(self):
-        if self.net.activation == "relu":
-            raise InputError(
-                "relu has no second derivative: use tanh, sigmoid, softplus or silu where a "
-                "Hessian is needed"
-            )
+        ACTIVATIONS[self.net.activation].require_smooth(", which this needs")
 
     def _check(self, name, x, several=False):
         if isinstance(x, np.ma.MaskedArray):

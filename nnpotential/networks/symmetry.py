@@ -1,12 +1,13 @@
 """Symmetry operations of the loss: identity of two points, alignment, zero modes.
 
-Permuting the units of a hidden layer never changes the loss. For tanh, turning
-the sign of everything that goes into and comes out of a unit does not either.
-For sigmoid it does not where the biases are free (not regularized), because
-``s(-z) = 1 - s(z)`` and the bias of the next layer takes up the 1; written with
-``s(z) = (1 + tanh(z / 2)) / 2`` it is again a plain change of sign. Where no
-penalty holds the outputs in place, cross-entropy does not feel a common shift
-of all outputs: these are the zero modes.
+Permuting the units of a hidden layer never changes the loss. For an odd
+activation, such as tanh, turning the sign of everything that goes into and comes
+out of a unit does not either. For one that is odd but for a constant, such as
+sigmoid with ``s(-z) = 1 - s(z)``, it does not where the biases are free (not
+regularized), because the bias of the next layer takes up the 1; written with
+``s(z) - 1/2`` it is again a plain change of sign. Where no penalty holds the
+outputs in place, softmax cross-entropy does not feel a common shift of all
+outputs: these are the zero modes.
 """
 
 from dataclasses import dataclass
@@ -17,6 +18,8 @@ import numpy as np
 from scipy.optimize import linear_sum_assignment
 
 from ..contract import Identity, Scales
+from .activations import ACTIVATIONS
+from .losses import LOSSES
 
 __all__ = ["IDLE_UNIT", "Operation", "Symmetry"]
 
@@ -41,7 +44,8 @@ class Symmetry(Identity):
     Parameters
     ----------
     net : MLP
-    loss : {"cross_entropy", "squared_error"}
+    loss : str
+        One of `LOSSES`.
     regularization : float
     regularize_bias : bool
     tolerance : float
@@ -62,15 +66,13 @@ class Symmetry(Identity):
         self.net = net
         self.tolerance = tolerance
         free_bias = net.bias and (regularization == 0 or not regularize_bias)
-        self._shifted = net.activation == "sigmoid" and free_bias
-        self.has_signs = net.activation == "tanh" or self._shifted
+        self._center = ACTIVATIONS[net.activation].center
+        self.has_signs = self._center == 0 or (self._center is not None and free_bias)
         self._unit_signs = (1.0, -1.0) if self.has_signs else (1.0,)
         self._free_bias = free_bias
-        softmax = loss == "cross_entropy"
-        self._zero_modes = self._softmax_shifts(
-            free_bias and softmax, regularization == 0 and softmax
-        )
-        self._barren_modes = self._softmax_shifts(net.bias and softmax, softmax)
+        shifts = LOSSES[loss].shift_invariant
+        self._zero_modes = self._output_shifts(free_bias and shifts, regularization == 0 and shifts)
+        self._barren_modes = self._output_shifts(net.bias and shifts, shifts)
 
     @property
     def log_n_images(self):
@@ -90,8 +92,8 @@ class Symmetry(Identity):
     def barren_modes(self, x=None):
         """Orthonormal directions in which at most the penalty ever changes.
 
-        The common shifts of all outputs, where cross-entropy does not feel
-        them: along these nothing is stationary but the origin.
+        The common shifts of all outputs, where the loss does not feel them:
+        along these nothing is stationary but the origin.
 
         Returns
         -------
@@ -99,7 +101,7 @@ class Symmetry(Identity):
         """
         return self._barren_modes
 
-    def _softmax_shifts(self, of_bias, of_weights):
+    def _output_shifts(self, of_bias, of_weights):
         modes = []
         blank = np.zeros(self.net.n_parameters)
         n_in, n_out = self.net.layer_sizes[-2:]
@@ -117,15 +119,9 @@ class Symmetry(Identity):
 
     def _layers(self, x):
         layers = [(W.copy(), b.copy()) for W, b in self.net.split(np.asarray(x, dtype=float))]
-        if self._shifted:
-            last = len(layers) - 1
-            for depth, (W, b) in enumerate(layers):
-                if depth > 0:
-                    W *= 0.5
-                    b += W.sum(axis=1)
-                if depth < last:
-                    W *= 0.5
-                    b *= 0.5
+        if self.has_signs and self._center:
+            for W, b in layers[1:]:
+                b += self._center * W.sum(axis=1)
         # in this form, too, the zero modes are common shifts of all outputs
         return self.net.split(self._without_zero_modes(self.net.join(layers)))
 
@@ -133,16 +129,9 @@ class Symmetry(Identity):
         return x - self._zero_modes @ (self._zero_modes.T @ x)
 
     def _vector(self, layers):
-        if self._shifted:
-            layers = [(W.copy(), b.copy()) for W, b in layers]
-            last = len(layers) - 1
-            for depth, (W, b) in enumerate(layers):
-                if depth < last:
-                    W *= 2
-                    b *= 2
-                if depth > 0:
-                    b -= W.sum(axis=1)
-                    W *= 2
+        if self.has_signs and self._center:
+            first, *rest = layers
+            layers = [first, *((W, b - self._center * W.sum(axis=1)) for W, b in rest)]
         return self.net.join(layers)
 
     def apply(self, operation, x):

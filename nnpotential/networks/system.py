@@ -4,12 +4,12 @@ from dataclasses import asdict
 from functools import partial
 from pathlib import Path
 
-import numpy as np
-
 from ..contract import TRAVELLING, LandscapeSystem, Scales, is_large
 from ..errors import InputError
+from .activations import ACTIVATIONS
 from .datasets import Dataset
 from .generalisation import network_measures
+from .losses import default_loss, find_loss
 from .mlp import INITIALIZATIONS, MLP
 from .potential import LossSettings, NNPotential
 from .symmetry import Symmetry
@@ -27,8 +27,9 @@ class NNSystem(LandscapeSystem):
     net : MLP
     data : Dataset
         Its training set defines the loss.
-    loss : {"cross_entropy", "squared_error"}, optional
-        By default cross-entropy for class labels, squared error for targets.
+    loss : str, optional
+        One of `LOSSES`; by default the first that is for such data:
+        cross-entropy for class labels, squared error for targets.
     regularization : float
         Weight of the sum of squared parameters.
     regularize_bias : bool
@@ -58,39 +59,35 @@ class NNSystem(LandscapeSystem):
 
     def __init__(self, net, data, *, loss=None, regularization=1e-4, regularize_bias=True, seed=0):
         super().__init__(seed)
-        if net.activation == "relu":
+        ACTIVATIONS[net.activation].require_smooth(
+            ", so its landscape has no transition states to find"
+        )
+        record = default_loss(data) if loss is None else find_loss(loss)
+        n_outputs = record.n_outputs(data)
+        if net.layer_sizes[0] != data.n_inputs or net.layer_sizes[-1] != n_outputs:
             raise InputError(
-                "relu has no second derivative, so its landscape has no transition states to find: "
-                "use tanh, sigmoid, softplus or silu"
-            )
-        if loss is None:
-            loss = "cross_entropy" if data.is_classification else "squared_error"
-        if loss == "cross_entropy" and not data.is_classification:
-            raise InputError("cross_entropy needs class labels; these data have real targets")
-        if net.layer_sizes[0] != data.n_inputs or net.layer_sizes[-1] != data.n_outputs:
-            raise InputError(
-                f"the data need a network with {data.n_inputs} inputs and {data.n_outputs} "
-                f"outputs, not {net.layer_sizes[0]} and {net.layer_sizes[-1]}"
+                f"these data and {record.name} need a network with {data.n_inputs} inputs and "
+                f"{n_outputs} output{'s' * (n_outputs > 1)}, not {net.layer_sizes[0]} and "
+                f"{net.layer_sizes[-1]}"
             )
         self.net, self.data = net, data
-        self.settings = LossSettings(loss, regularization, regularize_bias)
+        self.settings = LossSettings(record.name, regularization, regularize_bias)
         self.potential = NNPotential(
             net,
             data.X_train,
             data.y_train,
-            loss=loss,
+            loss=record.name,
             regularization=regularization,
             regularize_bias=regularize_bias,
         )
         self.identity = Symmetry(
-            net, loss, self.settings.regularization, self.settings.regularize_bias
+            net, record.name, self.settings.regularization, self.settings.regularize_bias
         )
-        self.scales = Scales(_energy_scale(loss, data.y_train), self.identity.tolerance)
+        self.scales = Scales(record.scale(data.y_train), self.identity.tolerance)
         self.n_dof = net.n_parameters
         self.starts = {name: partial(_start, net, name) for name in INITIALIZATIONS}
         self.measures = network_measures(self)
-        unit = "nats" if loss == "cross_entropy" else "squared target units"
-        self.energy_label = f"regularised loss ({unit} per sample)"
+        self.energy_label = f"regularised loss ({record.unit} per sample)"
         self._set_params()
 
     def _set_params(self):
@@ -219,12 +216,3 @@ class NNSystem(LandscapeSystem):
 
 def _start(net, initialization, rng):
     return net.random_parameters(rng, initialization)
-
-
-def _energy_scale(loss, y):
-    """The loss, roughly, of a network that has learnt nothing."""
-    if loss == "cross_entropy":
-        return 1.0
-    largest = float(np.abs(y).max()) or 1.0
-    y = y / largest  # its squares may overflow
-    return largest**2 * float(np.var(y, axis=0).mean() or np.mean(y**2) or 1.0)
