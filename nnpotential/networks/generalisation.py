@@ -3,18 +3,17 @@
 from functools import partial
 
 import numpy as np
-from scipy.special import log_softmax, softmax
+from scipy.special import softmax
 
 from ..contract import Measure
 
 __all__ = ["MEASURES", "generalisation", "network_measures"]
 
-_NATS = "nats per sample"
 MEASURES = {
-    "test-auc": ("test_auc", "test AUC", ""),
-    "test-loss": ("test_loss", "test loss", _NATS),
-    "train-loss": ("train_loss", "training loss without penalty", _NATS),
-    "test-accuracy": ("test_accuracy", "test accuracy", ""),
+    "test-auc": ("test_auc", "test AUC", False),
+    "test-loss": ("test_loss", "test loss", True),
+    "train-loss": ("train_loss", "training loss without penalty", True),
+    "test-accuracy": ("test_accuracy", "test accuracy", False),
 }
 
 
@@ -23,7 +22,7 @@ def network_measures(system):
 
     Parameters
     ----------
-    system : NNSystem
+    system : LossSystem
 
     Returns
     -------
@@ -32,17 +31,25 @@ def network_measures(system):
     """
     data, classes = system.data, system.settings.loss == "cross_entropy"
     measures = {}
-    for name, (key, label, unit) in MEASURES.items():
+    for name, (key, label, is_loss) in MEASURES.items():
         lacking = ""
         if name != "train-loss":
             complete = not classes or len(np.unique(data.y_test)) == data.n_outputs
             if len(data.y_test) == 0 or (name == "test-auc" and not complete):
                 lacking = "needs a test set with every class in it"
-            elif name != "test-loss" and not classes:
-                lacking = "is for classes; these data have real targets: use test-loss"
-        if unit and not classes:
-            unit = "squared target units per sample"
-        measures[name] = Measure(partial(_figure, system, key), label, unit, lacking)
+            elif not is_loss and not classes:
+                why = (
+                    "this loss is another"
+                    if data.is_classification
+                    else ("these data have real targets")
+                )
+                lacking = f"is for cross-entropy of classes; {why}: use test-loss"
+        measures[name] = Measure(
+            partial(_figure, system, key),
+            label,
+            f"{system.unit} per sample" if is_loss else "",
+            lacking,
+        )
     return measures
 
 
@@ -55,14 +62,14 @@ def generalisation(system, coords):
 
     Parameters
     ----------
-    system : LandscapeSystem
+    system : LossSystem
     coords : ndarray, shape (n_parameters,)
 
     Returns
     -------
     dict
         ``train_loss`` and ``test_loss`` without the L2 term, in nats per
-        sample for cross-entropy; for classification also ``test_accuracy``
+        sample for cross-entropy; with it also ``test_accuracy``
         and ``test_auc`` (one class against the rest, mean over classes). None
         where the test set does not define a figure.
     """
@@ -76,12 +83,8 @@ def generalisation(system, coords):
     ):
         figures[f"{part}_loss"] = None
         if len(X):
-            f = system.net.outputs(coords, X)
-            if system.settings.loss == "cross_entropy":
-                loss = -log_softmax(f, axis=1)[np.arange(len(y)), y].mean()
-            else:
-                loss = ((f - y) ** 2).mean()
-            figures[f"{part}_loss"] = float(loss)
+            f = system.outputs(coords, X)
+            figures[f"{part}_loss"] = float(system.mean_loss(f, y))
     if system.settings.loss == "cross_entropy":
         figures["test_accuracy"] = figures["test_auc"] = None
         if len(data.X_test):

@@ -3,6 +3,7 @@
 import os
 from dataclasses import dataclass
 from importlib.metadata import version
+from typing import ClassVar
 
 import numpy as np
 
@@ -58,8 +59,10 @@ class LossSettings:
     regularization: float = 1e-4
     regularize_bias: bool = True
 
+    losses: ClassVar = _kernel.LOSSES
+
     def __post_init__(self):
-        loss = check_choice("loss", self.loss, _kernel.LOSSES)
+        loss = check_choice("loss", self.loss, self.losses)
         object.__setattr__(self, "loss", loss)
         weight = check_number(
             "regularization",
