@@ -20,6 +20,7 @@ from math import factorial, lgamma, log, prod
 import numpy as np
 from scipy.optimize import linear_sum_assignment
 
+from ..checks import check_integer
 from ..contract import Identity, Scales
 from ..errors import InputError
 
@@ -35,9 +36,9 @@ class Units:
     Parameters
     ----------
     axes : dict
-        For each parameter that they lie along, by name, the axis. The shortest
-        of these axes has one entry a unit; in one that is m times as long each
-        unit has m neighbours, as after flattening an image.
+        For each parameter that they lie along, by name, the axis, or several.
+        The shortest of these axes has one entry a unit; in one that is m times
+        as long each unit has m neighbours, as after flattening an image.
     odd : bool
         Whether turning the sign of a unit in all of these leaves the loss as it is.
     shifts : dict
@@ -129,7 +130,7 @@ class UnitSymmetry(Identity):
         # weights behind sigmoids, what goes into these, the biases that take up the shift
         self._shifts = [
             (
-                [self._places[name] for name, axis in group.axes.items() if axis == 0],
+                [self._places[name] for name, axis in _along(group) if axis == 0],
                 [(self._places[w], self._places[b]) for w, b in group.shifts.items()],
             )
             for group in units
@@ -523,6 +524,13 @@ def softmax_shifts(shapes, weights, bias, loss, regularization, regularize_bias)
     return modes(regularization == 0 or not regularize_bias, regularization == 0), modes(True, True)
 
 
+def _along(units):
+    """Pairs of parameter and axis."""
+    for name, axes in units.axes.items():
+        for axis in axes if isinstance(axes, list | tuple) else (axes,):
+            yield name, check_integer(f"the axis of {name}", axis, 0)
+
+
 def _layout(shapes, units):
     """Where each parameter is in a vector, in which shape; and the groups of units."""
     on_axes = {name: {} for name in shapes}  # which group is on which axis
@@ -530,25 +538,25 @@ def _layout(shapes, units):
     for at, group in enumerate(units):
         if not group.axes:
             raise InputError("units without axes: name the parameters that they lie along")
-        for name, axis in group.axes.items():
+        for name, axis in _along(group):
             if name not in shapes:
                 raise InputError(
                     f"units lie along {name!r}, but the parameters are {', '.join(shapes)}"
                 )
-            if not 0 <= axis < len(shapes[name]):
+            if axis >= len(shapes[name]):
                 raise InputError(
                     f"units lie along axis {axis} of {name}, which has {len(shapes[name])}"
                 )
             if axis in on_axes[name]:
                 raise InputError(f"two kinds of units lie along axis {axis} of {name}")
             on_axes[name][axis] = at
-        lengths = {name: shapes[name][axis] for name, axis in group.axes.items()}
-        size = min(lengths.values())
-        odd = next((name for name, length in lengths.items() if length % size), None)
-        if odd is not None:
-            raise InputError(
-                f"units lie along axes of different length: {size}, and {lengths[odd]} of {odd}"
-            )
+        lengths = [(shapes[name][axis], name) for name, axis in _along(group)]
+        size, _ = min(lengths)
+        for length, name in lengths:
+            if length % size:
+                raise InputError(
+                    f"units lie along axes of different length: {size}, and {length} of {name}"
+                )
         sizes.append(size)
     parts, entries, start = [], [[] for _ in units], 0
     for part, (name, shape) in enumerate(shapes.items()):

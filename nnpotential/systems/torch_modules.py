@@ -13,7 +13,7 @@ from typing import ClassVar
 import numpy as np
 from pele.potentials import BasePotential
 
-from ..checks import check_integer
+from ..checks import check_choice, check_integer
 from ..errors import InputError
 from ..files import atomic_write
 from ..networks.datasets import Dataset
@@ -334,7 +334,7 @@ class TorchSystem(LossSystem):
         if not isinstance(data, Dataset):
             raise InputError(f"a module needs a Dataset, not {data!r}")
         loss = check_loss(loss, data)
-        name = _OWN if callable(loss) else loss
+        name = _OWN if callable(loss) else check_choice("loss", loss, tuple(_LOSSES))
         settings = TorchLossSettings(name, regularization, regularize_bias)
         if batch_size is not None:
             batch_size = check_integer("batch_size", batch_size, 1)
