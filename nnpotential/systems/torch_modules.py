@@ -88,14 +88,14 @@ class TorchPotential(BasePotential):
             for name, (start, stop) in self.places().items():
                 if is_bias(name):
                     self._penalty[start:stop] = 0.0
-        self._tensors = None
+        self._tensors = self._held = None
         self._width = self._measure_width()
         if batch_size is None:
             batch_size = max(1, _BATCH // self._width)
         self.batch_size = min(batch_size, self.n_samples)
 
     def __getstate__(self):
-        return {**self.__dict__, "_tensors": None}
+        return {**self.__dict__, "_tensors": None, "_held": None}
 
     def places(self):
         """Where each parameter begins and ends in a vector."""
@@ -112,7 +112,7 @@ class TorchPotential(BasePotential):
 
     def _batches(self):
         if self._tensors is None:
-            X, y = (torch.tensor(a, device=self.device) for a in (self._X, self._y))
+            X, y = (self._tensor(a) for a in (self._X, self._y))
             size = self.batch_size
             self._tensors = list(zip(X.split(size), y.split(size), strict=True))
         return self._tensors
@@ -132,8 +132,11 @@ class TorchPotential(BasePotential):
             return _LOSSES[self.settings.loss](f, y)
         return self.own_loss([], f, y)
 
+    def _tensor(self, array):
+        return torch.tensor(array, device=self.device)
+
     def _leaf(self, x):
-        return torch.tensor(x, dtype=torch.float64, device=self.device, requires_grad=True)
+        return self._tensor(x).requires_grad_()
 
     def _sum(self, x, part):
         """Sum of ``part(x, X, y)``, a tuple of arrays, over the batches."""
@@ -153,9 +156,9 @@ class TorchPotential(BasePotential):
         """What the module gives for inputs, an ndarray."""
         found = []
         with torch.no_grad(), self._alone():
-            pieces = self._pieces(torch.tensor(x, device=self.device))
+            pieces = self._pieces(self._tensor(x))
             for start in range(0, len(X), self.batch_size):
-                batch = torch.tensor(X[start : start + self.batch_size], device=self.device)
+                batch = self._tensor(X[start : start + self.batch_size])
                 found.append(self.program(pieces, batch).cpu().numpy())
         return np.concatenate(found)
 
@@ -194,7 +197,18 @@ class TorchPotential(BasePotential):
     def hessian_vector_product(self, x, v):
         """The exact product of the Hessian at `x` with one vector, or several as rows."""
         x, v = self._checked("x", x), self._checked("v", v, rows=np.ndim(v) == 2)
-        products = self._products(x, v.reshape(-1, v.shape[-1]))[2]
+        rows = v.reshape(-1, v.shape[-1])
+        with self._alone():
+            if len(self._batches()) > 1:
+                products = self._products(x, rows)[2]
+            else:
+                held = self._held
+                # a search asks for tens of products at one point: half of the work is the same
+                if held is None or not np.array_equal(held[0], x):
+                    leaf, ((X, y),) = self._leaf(x), self._batches()
+                    held = self._held = x.copy(), leaf, self._gradient(leaf, X, y)[1]
+                products = self._times(*held[1:], self._tensor(rows), self.n_samples)
+                products = products.cpu().numpy() + 2 * self._penalty * rows
         return products.reshape(v.shape)
 
     def getEnergyGradientHessian(self, x):
@@ -208,23 +222,31 @@ class TorchPotential(BasePotential):
         return self.getEnergyGradientHessian(x)[2]
 
     def _products(self, x, rows):
-        energy, gradient, products = self._sum(
-            x, partial(self._energy_gradient_products, torch.tensor(rows, device=self.device))
-        )
+        """Energy, gradient and products of all batches."""
+        V = self._tensor(rows)
+
+        def part(x, X, y):
+            energy, gradient = self._gradient(x, X, y)
+            return energy, gradient, self._times(x, gradient, V, len(X))
+
+        energy, gradient, products = self._sum(x, part)
         return (
             float(energy) + float(self._penalty @ x**2),
             gradient + 2 * self._penalty * x,
             products + 2 * self._penalty * rows,
         )
 
-    def _energy_gradient_products(self, rows, x, X, y):
+    def _gradient(self, x, X, y):
+        """The share of some samples in energy and gradient, which can be derived once more."""
         energy = self._loss(x, X, y)
-        (gradient,) = torch.autograd.grad(energy, x, create_graph=True)
+        return energy, *torch.autograd.grad(energy, x, create_graph=True)
+
+    def _times(self, x, gradient, V, n_samples):
+        """The derivative of a gradient along each row of `V`."""
         if not gradient.requires_grad:  # linear in all parameters
-            return energy, gradient, torch.zeros_like(rows)
-        at_once = max(1, _VECTORS // (len(X) * self._width))
+            return torch.zeros_like(V)
         products = []
-        for some in rows.split(at_once):
+        for some in V.split(max(1, _VECTORS // (n_samples * self._width))):
             single = len(some) == 1
             (product,) = torch.autograd.grad(
                 gradient,
@@ -235,7 +257,7 @@ class TorchPotential(BasePotential):
                 materialize_grads=True,
             )
             products.append(product.reshape(some.shape))
-        return energy, gradient, torch.cat(products)
+        return torch.cat(products)
 
     def _checked(self, name, x, rows=False):
         x = np.asarray(x)

@@ -208,6 +208,20 @@ def test_memory_stays_bounded(monkeypatch):
     close(small.getHessian(x), whole.getHessian(x), 1e-13)
 
 
+def test_products_at_one_point_after_another():
+    """Part of the work is kept for the next product at the same point."""
+    system = nnp.TorchSystem(image_net(), None, images())
+    rng = np.random.default_rng(0)
+    x, other = start(system), start(system, 1)
+    hessians = [system.potential.getHessian(p) for p in (x, other)]
+    for p, hessian in ((x, hessians[0]), (x, hessians[0]), (other, hessians[1])):
+        v, V = rng.normal(size=x.size), rng.normal(size=(3, x.size))
+        close(system.potential.hessian_vector_product(p, v), hessian @ v)
+        close(system.potential.hessian_vector_product(p, V), V @ hessian)
+    x[:] = other  # the caller's array changes
+    close(system.potential.hessian_vector_product(x, v), hessians[1] @ v)
+
+
 def test_nothing_of_the_user_changes():
     torch.manual_seed(0)
     module, data = image_net(), images()
