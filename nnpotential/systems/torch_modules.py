@@ -3,7 +3,7 @@
 import hashlib
 import json
 from contextlib import contextmanager, nullcontext
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from functools import partial
 from itertools import pairwise
 from math import prod
@@ -15,7 +15,7 @@ from pele.potentials import BasePotential
 
 from ..checks import check_choice, check_integer
 from ..errors import InputError
-from ..files import atomic_write
+from ..files import atomic_write, printable
 from ..networks.datasets import Dataset
 from ..networks.mlp import INITIALIZATIONS
 from ..networks.potential import LossSettings
@@ -355,6 +355,7 @@ class TorchSystem(LossSystem):
         super().__init__(seed)
         if not isinstance(data, Dataset):
             raise InputError(f"a module needs a Dataset, not {data!r}")
+        data = replace(data, name=printable(data.name))
         loss = check_loss(loss, data)
         name = _OWN if callable(loss) else check_choice("loss", loss, tuple(_LOSSES))
         settings = TorchLossSettings(name, regularization, regularize_bias)
@@ -411,13 +412,16 @@ class TorchSystem(LossSystem):
             starts={name: partial(_start, draws, name) for name in INITIALIZATIONS},
         )
         if scale is None:
-            self.scales = type(self.scales)(self._typical_loss(), identity.tolerance)
+            self.scales = replace(self.scales, energy=self._typical_loss())
             self._set_params()
 
     def _typical_loss(self):
         """The loss, roughly, of a module that has learnt nothing."""
         rng = np.random.default_rng(0)
-        losses = [self.potential.getEnergy(next(iter(self.starts.values()))(rng)) for _ in range(5)]
+        data, start = self.data, next(iter(self.starts.values()))
+        losses = [
+            self.mean_loss(self.outputs(start(rng), data.X_train), data.y_train) for _ in range(5)
+        ]
         return float(np.median(np.abs(losses))) or 1.0
 
     def _try_out(self, declared):
@@ -437,8 +441,9 @@ class TorchSystem(LossSystem):
         image = self.identity.apply(self.identity.random_operation(rng), x)
         loss, other = potential.getEnergy(x), potential.getEnergy(image)
         if abs(loss - other) > _ROUNDING * self.scales.energy:
-            what = "the declared symmetry" if declared else "exchange of units"
-            raise InputError(f"{what} changes the loss, from {loss:.9g} to {other:.9g}")
+            what = "the declared symmetry" if declared else "the symmetry read off the module"
+            hint = "" if declared else ": declare it, or none by symmetry=[]"
+            raise InputError(f"{what} changes the loss, from {loss:.9g} to {other:.9g}{hint}")
 
     def _newton_cost(self):
         # a product costs three gradients, several at once share some of it

@@ -35,8 +35,8 @@ def units_of(module, free_bias):
     list of Units
     """
     layers = list(_flat(module, ""))
-    # one layer used twice would belong to two kinds of units
-    seen = [id(layer) for _, layer in layers if next(layer.parameters(), None) is not None]
+    # parameters used twice would belong to two kinds of units
+    seen = [id(p) for _, layer in layers for p in layer.parameters()]
     if len(set(seen)) < len(seen):
         return []
     found, last = [], None
@@ -80,6 +80,8 @@ class _Layer:
         if type(layer) in _POINTWISE:
             self.activations.append(type(layer))
         elif type(layer) is nn.Flatten and (layer.start_dim, layer.end_dim) == (1, -1):
+            if not self.is_image:  # of a linear layer units are the last axis, not the second
+                return None
             self.is_image = False
         elif type(layer) in _LINEAR:
             self.is_padded |= bool(_padding(layer))

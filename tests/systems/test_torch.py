@@ -22,9 +22,8 @@ from nnpotential.systems.torch_units import units_of  # noqa: E402
 
 ACTIVATIONS = {"tanh": nn.Tanh, "sigmoid": nn.Sigmoid, "softplus": nn.Softplus, "silu": nn.SiLU}
 TINY = {
-    "quenches": 3,
-    "basin_hopping_runs": 1,
-    "basin_hopping_steps": 1,
+    "quenches": 2,
+    "basin_hopping_runs": 0,
     "connection_attempts": 1,
     "untrap_attempts": 0,
 }
@@ -178,6 +177,35 @@ def test_derivatives_of_a_convolutional_network_are_those_of_torch(activation):
     close(bend / 2e-5, hessian @ v, 1e-7)
 
 
+@pytest.mark.parametrize(
+    "options",
+    [
+        {},
+        {"padding": 1, "stride": 2},
+        {"padding": (0, 2), "stride": (2, 1), "bias": False},
+        {"padding": "same"},
+        {"padding": 1, "padding_mode": "circular"},
+        {"dilation": 2},
+        {"groups": 2},
+    ],
+)
+def test_every_kind_of_convolution(options):
+    torch.manual_seed(0)
+    data = images()
+    module = nn.Sequential(
+        nn.Unflatten(1, (2, 6, 3)),
+        nn.Conv2d(2, 4, (3, 1), **options),
+        nn.Tanh(),
+        nn.AdaptiveAvgPool2d(1),
+        nn.Flatten(),
+        nn.Linear(4, 3),
+    )
+    system = nnp.TorchSystem(module, None, data)
+    x = torch.nn.utils.parameters_to_vector(module.double().parameters()).detach().numpy()
+    with torch.no_grad():
+        close(system.outputs(x, data.X_test), module(torch.tensor(data.X_test)).numpy())
+
+
 @pytest.mark.parametrize("batch_size", [1, 5, 12, 1000])
 def test_batches_give_the_same_numbers(batch_size):
     module, data = image_net(), images()
@@ -316,6 +344,11 @@ def test_what_is_read_off_a_stack():
     assert read(nn.Conv2d(2, 4, 3, groups=2), nn.Tanh(), nn.Conv2d(4, 2, 3)) == []
     shared = nn.Linear(4, 4)
     assert read(shared, nn.Tanh(), shared) == []
+    tied = nn.Linear(4, 4), nn.Tanh(), nn.Linear(4, 4)
+    tied[2].weight = tied[0].weight
+    assert read(*tied) == []
+    # the units of a linear layer on rows are the last axis
+    assert read(nn.Unflatten(1, (2, 3)), nn.Linear(3, 4), nn.Flatten(), nn.Linear(8, 2)) == []
     assert units_of(Residual(), False) == []
 
 
@@ -610,12 +643,19 @@ def test_what_is_refused(module, message):
     assert "\n" not in str(refusal.value)
 
 
+def tied():
+    module = put(nn.Tanh(), nn.Linear(4, 4), nn.Tanh())
+    module[4].weight = module[2].weight
+    return module
+
+
 def test_what_is_let_through():
     for module in (
         put(nn.Dropout(), nn.BatchNorm1d(4)).eval(),
         put(nn.LayerNorm(4), nn.GELU("tanh"), nn.Tanhshrink()),
         put(nn.SiLU(inplace=True), nn.Mish(), nn.LogSigmoid(), nn.Softmax(1)),
         Of(lambda z: z.sin() + torch.zeros(4) + z / z.shape[1]),
+        tied(),
     ):
         system = nnp.TorchSystem(module, None, dataset(n=9))
         x = start(system)
