@@ -3,8 +3,8 @@
     python benchmarks/torch_system.py [--output DIR] [--seconds S]
 
 Both are in one process pinned to one core and take turns; a figure is the median
-of the times, a ratio the median of the ratios of neighbouring turns. Written as
-`torch_system.md`.
+of the times, a ratio the median of the ratios of neighbouring turns. Products are at
+one point again and again, as a search asks for them. Written as `torch_system.md`.
 """
 
 import argparse
@@ -82,7 +82,8 @@ def main():
     lines = [
         "# `TorchSystem` beside the kernel",
         "",
-        f"{machine()}, torch {torch.__version__}, one thread, float64, tanh, cross-entropy.",
+        f"{machine()}, torch {torch.__version__}, one thread, float64, tanh, cross-entropy; "
+        "products at one point again and again.",
         "",
         "| network | what | largest difference, relative | kernel | TorchSystem | ratio |",
         "| --- | --- | ---: | ---: | ---: | ---: |",
