@@ -29,6 +29,15 @@ TINY = {
 }
 
 
+@pytest.fixture(scope="module", autouse=True)
+def one_thread():
+    """Threads of torch's own derivatives wait for each other on a busy machine."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
 def dataset(loss="cross_entropy", n=40, n_in=3, n_out=4, seed=0):
     rng = np.random.default_rng(seed)
     X = rng.normal(size=(n + 20, n_in))
