@@ -7,7 +7,6 @@ from functools import partial
 import numpy as np
 
 from ..contract import Measure
-from .losses import LOSSES
 
 __all__ = ["MEASURES", "generalisation", "network_measures"]
 
@@ -21,12 +20,15 @@ class _Figure:
     in_units_of_loss: bool = False
     needs: tuple = ()  # of "test set", "classes", "every class"
 
-    def lacking(self, data):
-        """What the data lack, the end of a sentence; empty if nothing."""
+    def lacking(self, loss, data):
+        """What loss or data lack, the end of a sentence; empty if nothing."""
         if "test set" in self.needs and not len(data.y_test):
             return "needs a test set with every class in it"
-        if "classes" in self.needs and not data.is_classification:
-            return "is for classes; these data have real targets: use test-loss"
+        if "classes" in self.needs and not loss.takes_labels:
+            why = (
+                "this loss is another" if data.is_classification else "these data have real targets"
+            )
+            return f"is for classes; {why}: use test-loss"
         if "every class" in self.needs and len(np.unique(data.y_test)) < data.n_outputs:
             return "needs a test set with every class in it"
         return ""
@@ -59,20 +61,20 @@ def network_measures(system):
 
     Parameters
     ----------
-    system : NNSystem
+    system : LossSystem
 
     Returns
     -------
     dict
         ``name: Measure``; one that the data do not define says what they lack.
     """
-    unit = f"{LOSSES[system.settings.loss].unit} per sample"
+    unit = f"{system.loss.unit} per sample"
     return {
         name: Measure(
             partial(_measure, system, name),  # by name: workers are sent it
             figure.label,
             unit if figure.in_units_of_loss else "",
-            figure.lacking(system.data),
+            figure.lacking(system.loss, system.data),
         )
         for name, figure in MEASURES.items()
     }
@@ -87,7 +89,7 @@ def generalisation(system, coords):
 
     Parameters
     ----------
-    system : LandscapeSystem
+    system : LossSystem
     coords : ndarray, shape (n_parameters,)
 
     Returns
@@ -100,7 +102,7 @@ def generalisation(system, coords):
     """
     from sklearn.metrics import roc_auc_score  # a second that the rest can do without
 
-    data, loss = system.data, LOSSES[system.settings.loss]
+    data, loss = system.data, system.loss
     figures = {}
     for part, X, y in (
         ("train", data.X_train, data.y_train),
@@ -108,7 +110,7 @@ def generalisation(system, coords):
     ):
         figures[f"{part}_loss"] = None
         if len(X):
-            f = system.net.outputs(coords, X)
+            f = system.outputs(coords, X)
             figures[f"{part}_loss"] = float(loss.mean(f, y))
     if loss.takes_labels:
         figures["test_accuracy"] = figures["test_auc"] = None

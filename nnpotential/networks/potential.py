@@ -60,7 +60,7 @@ class LossSettings:
     regularize_bias: bool = True
 
     def __post_init__(self):
-        object.__setattr__(self, "loss", find_loss(self.loss).name)
+        object.__setattr__(self, "loss", self._checked_loss())
         weight = check_number(
             "regularization",
             self.regularization,
@@ -70,6 +70,9 @@ class LossSettings:
         object.__setattr__(self, "regularization", weight)
         flag = check_flag("regularize_bias", self.regularize_bias)
         object.__setattr__(self, "regularize_bias", flag)
+
+    def _checked_loss(self):
+        return find_loss(self.loss).name
 
 
 class NNPotential(_kernel.KernelPotential):

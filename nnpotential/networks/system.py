@@ -1,6 +1,6 @@
-"""A network's loss on a data set as a system to search."""
+"""The loss of a network on a data set as a system to search."""
 
-from dataclasses import asdict
+from dataclasses import asdict, astuple
 from functools import partial
 from pathlib import Path
 
@@ -9,17 +9,124 @@ from ..errors import InputError
 from .activations import ACTIVATIONS
 from .datasets import Dataset
 from .generalisation import network_measures
-from .losses import default_loss, find_loss
+from .losses import LOSSES, default_loss, find_loss
 from .mlp import INITIALIZATIONS, MLP
 from .potential import LossSettings, NNPotential
 from .symmetry import Symmetry
 
-__all__ = ["NNSystem"]
+__all__ = ["LossSystem", "NNSystem", "load_data"]
 
 _DATASET = "dataset.npz"
 
 
-class NNSystem(LandscapeSystem):
+class LossSystem(LandscapeSystem):
+    """The loss of a model on a data set, whatever the model: what all of these share.
+
+    Attributes
+    ----------
+    data : Dataset
+        Its training set defines the loss.
+    settings : LossSettings
+    loss : Loss
+        What of it stands in no setting.
+    """
+
+    def _set_parts(self, *, data, settings, potential, identity, n_dof, energy, starts):
+        """All that the contract asks for, from the parts."""
+        self.data, self.settings = data, settings
+        self.potential, self.identity = potential, identity
+        self.scales = Scales(energy, identity.tolerance)
+        self.n_dof, self.starts = n_dof, starts
+        self.measures = network_measures(self)
+        self.energy_label = f"regularised loss ({self.loss.unit} per sample)"
+        self._set_params()
+
+    @property
+    def loss(self):
+        """The record of the loss."""
+        return LOSSES[self.settings.loss]
+
+    def outputs(self, x, X):
+        """What the model gives for inputs, before any softmax, shape (n_samples, n_out)."""
+        raise NotImplementedError
+
+    def _set_params(self):
+        p = self.params
+        large = is_large(self.n_dof)
+        # Neighbouring minima differ by hundredths of a nat, not by units.
+        p.basinhopping.temperature = 0.01 * self.scales.energy
+        # At 1.0 most steps of 3-10-4 and 3-5-4 networks fell back, at 2.0 few did.
+        p.takestep.stepsize = 2.0
+        # The default of 0.1 crawls across distances of order ten.
+        p.structural_quench_params.maxstep = 1.0
+        # Roughly the Hessian and a factorisation.
+        p.structural_quench_params.newton_cost = self._newton_cost()
+        local = p.double_ended_connect.local_connect_params
+        if large:
+            # Matrix-free, L-BFGS is cheaper than Newton almost to the end.
+            p.structural_quench_params.lbfgs_tol = 1e-8
+            # Where a band takes minutes, the search had better choose a new pair in between.
+            p.double_ended_connect.niter = 3
+            # Of walks up the softest modes of a 64-32-32-10 network 6 in 10 stayed with their
+            # minimum this way, 1 in 4 with steps of up to 1; small networks lose more than
+            # they gain.
+            local.tsSearchParams.radius = local.tsSearchParams.max_radius = 0.1
+        neb = local.NEBparams
+        # Forces of a loss are near 0.1 and below; stiffer springs drown them.
+        neb.k = 0.01
+        # Aligned minima are about five apart; three images a unit resolve the path.
+        neb.image_density = 3.0
+        neb.max_images = 30
+        # The default tolerance of 1e-2 stops the band after two steps; the default
+        # memory of 4 and step of 0.1 leave it short of its path after that many iterations.
+        neb.NEBquenchParams = {"tol": 1e-5, "maxErise": 100.0, "maxstep": 0.5, "M": 10}
+
+    def _newton_cost(self):
+        """Gradients that a Hessian and its factorisation cost."""
+        n = self.n_dof
+        return n / 8 + n**2 / (3 * self.potential.n_samples)
+
+    def why_no_minimum(self, failures):
+        """Why a search found no minimum, a sentence, or None where that is not known.
+
+        Parameters
+        ----------
+        failures : dict
+            By what became of the quenches: how many (``n``), and ``lowest_loss``.
+        """
+        deviation = self.scales.energy**0.5
+        if failures and not 0.03 < deviation < 30:
+            return (
+                f"the targets deviate by {deviation:.1g}, where weights begin near one: "
+                "standardise them"
+            )
+        weight = f"{self.settings.regularization:g}"
+        if failures and TRAVELLING not in failures:
+            ended = ", ".join(f"{entry['n']} {reason}" for reason, entry in failures.items())
+            return (
+                f"no quench converged at regularization {weight} ({ended}); with a weak penalty or "
+                "none there may be no minimum: give a larger --regularization"
+            )
+        if not failures:
+            return None
+        lowest = failures[TRAVELLING]["lowest_loss"]
+        vanishes = lowest <= 1e-6 * self.scales.energy
+        remedy = "give --regularization" if weight == "0" else "give a larger --regularization"
+        return (
+            f"the loss has no minimum at regularization {weight} on these data: it falls "
+            f"{'towards 0 ' if vanishes else ''}as the parameters grow; {remedy}"
+        )
+
+    def save(self, directory):
+        """Write ``dataset.npz``."""
+        self.data.save(Path(directory) / _DATASET)
+
+    def _data_properties(self):
+        """What a database records of the data."""
+        return {"dataset": self.data.name, "dataset_sha256": self.data.sha256}
+
+
+class NNSystem(LossSystem):
     """The loss of a network on a data set as a complete pele system.
 
     Parameters
@@ -28,8 +135,8 @@ class NNSystem(LandscapeSystem):
     data : Dataset
         Its training set defines the loss.
     loss : str, optional
-        One of `LOSSES`; by default the first that is for such data:
-        cross-entropy for class labels, squared error for targets.
+        One of `LOSSES`; by default cross-entropy for class labels, squared error
+        for targets.
     regularization : float
         Weight of the sum of squared parameters.
     regularize_bias : bool
@@ -70,88 +177,20 @@ class NNSystem(LandscapeSystem):
                 f"{n_outputs} output{'s' * (n_outputs > 1)}, not {net.layer_sizes[0]} and "
                 f"{net.layer_sizes[-1]}"
             )
-        self.net, self.data = net, data
-        self.settings = LossSettings(record.name, regularization, regularize_bias)
-        self.potential = NNPotential(
-            net,
-            data.X_train,
-            data.y_train,
-            loss=record.name,
-            regularization=regularization,
-            regularize_bias=regularize_bias,
+        self.net = net
+        settings = LossSettings(record.name, regularization, regularize_bias)
+        self._set_parts(
+            data=data,
+            settings=settings,
+            potential=NNPotential(net, data.X_train, data.y_train, **asdict(settings)),
+            identity=Symmetry(net, *astuple(settings)),
+            n_dof=net.n_parameters,
+            energy=record.scale(data.y_train),
+            starts={name: partial(_start, net, name) for name in INITIALIZATIONS},
         )
-        self.identity = Symmetry(
-            net, record.name, self.settings.regularization, self.settings.regularize_bias
-        )
-        self.scales = Scales(record.scale(data.y_train), self.identity.tolerance)
-        self.n_dof = net.n_parameters
-        self.starts = {name: partial(_start, net, name) for name in INITIALIZATIONS}
-        self.measures = network_measures(self)
-        self.energy_label = f"regularised loss ({record.unit} per sample)"
-        self._set_params()
 
-    def _set_params(self):
-        p = self.params
-        large = is_large(self.n_dof)
-        # Neighbouring minima differ by hundredths of a nat, not by units.
-        p.basinhopping.temperature = 0.01 * self.scales.energy
-        # At 1.0 most steps of 3-10-4 and 3-5-4 networks fell back, at 2.0 few did.
-        p.takestep.stepsize = 2.0
-        # The default of 0.1 crawls across distances of order ten.
-        p.structural_quench_params.maxstep = 1.0
-        # Roughly the Hessian and a factorisation.
-        n = self.n_dof
-        p.structural_quench_params.newton_cost = n / 8 + n**2 / (3 * self.potential.n_samples)
-        local = p.double_ended_connect.local_connect_params
-        if large:
-            # Matrix-free, L-BFGS is cheaper than Newton almost to the end.
-            p.structural_quench_params.lbfgs_tol = 1e-8
-            # Where a band takes minutes, the search had better choose a new pair in between.
-            p.double_ended_connect.niter = 3
-            # Of walks up the softest modes of a 64-32-32-10 network 6 in 10 stayed with their
-            # minimum this way, 1 in 4 with steps of up to 1; small networks lose more than
-            # they gain.
-            local.tsSearchParams.radius = local.tsSearchParams.max_radius = 0.1
-        neb = local.NEBparams
-        # Forces of a loss are near 0.1 and below; stiffer springs drown them.
-        neb.k = 0.01
-        # Aligned minima are about five apart; three images a unit resolve the path.
-        neb.image_density = 3.0
-        neb.max_images = 30
-        # The default tolerance of 1e-2 stops the band after two steps; the default
-        # memory of 4 and step of 0.1 leave it short of its path after that many iterations.
-        neb.NEBquenchParams = {"tol": 1e-5, "maxErise": 100.0, "maxstep": 0.5, "M": 10}
-
-    def why_no_minimum(self, failures):
-        """Why a search found no minimum, a sentence, or None where that is not known.
-
-        Parameters
-        ----------
-        failures : dict
-            By what became of the quenches: how many (``n``), and ``lowest_loss``.
-        """
-        deviation = self.scales.energy**0.5
-        if failures and not 0.03 < deviation < 30:
-            return (
-                f"the targets deviate by {deviation:.1g}, where weights begin near one: "
-                "standardise them"
-            )
-        weight = f"{self.settings.regularization:g}"
-        if failures and TRAVELLING not in failures:
-            ended = ", ".join(f"{entry['n']} {reason}" for reason, entry in failures.items())
-            return (
-                f"no quench converged at regularization {weight} ({ended}); with a weak penalty or "
-                "none there may be no minimum: give a larger --regularization"
-            )
-        if not failures:
-            return None
-        lowest = failures[TRAVELLING]["lowest_loss"]
-        vanishes = lowest <= 1e-6 * self.scales.energy
-        remedy = "give --regularization" if weight == "0" else "give a larger --regularization"
-        return (
-            f"the loss has no minimum at regularization {weight} on these data: it falls "
-            f"{'towards 0 ' if vanishes else ''}as the parameters grow; {remedy}"
-        )
+    def outputs(self, x, X):
+        return self.net.outputs(x, X)
 
     def get_system_properties(self):
         """What a database of this system records, all plain numbers and strings."""
@@ -162,8 +201,7 @@ class NNSystem(LandscapeSystem):
             "loss": self.settings.loss,
             "regularization": self.settings.regularization,
             "regularize_bias": int(self.settings.regularize_bias),
-            "dataset": self.data.name,
-            "dataset_sha256": self.data.sha256,
+            **self._data_properties(),
         }
 
     def describe(self):
@@ -178,10 +216,6 @@ class NNSystem(LandscapeSystem):
             "potential": asdict(self.settings),
         }
 
-    def save(self, directory):
-        """Write ``dataset.npz``."""
-        self.data.save(Path(directory) / _DATASET)
-
     @classmethod
     def load(cls, directory, settings):
         """The network, data and loss of a landscape.
@@ -191,16 +225,7 @@ class NNSystem(LandscapeSystem):
         InputError
             If the data are missing, damaged, or not those of the settings.
         """
-        recorded, path = settings["dataset"], Path(directory) / _DATASET
-        known = ("name", "seed", "n_train", "n_test", "sha256")
-        data = Dataset.load(
-            path,
-            name=recorded["name"],
-            seed=recorded.get("seed"),
-            details={name: value for name, value in recorded.items() if name not in known},
-        )
-        if data.sha256 != recorded["sha256"]:
-            raise InputError(f"{path} is not the data set that settings.toml describes")
+        data = load_data(directory, settings)
         return cls(MLP(**settings["network"]), data, **settings["potential"], seed=settings["seed"])
 
     def __str__(self):
@@ -212,6 +237,27 @@ class NNSystem(LandscapeSystem):
         if self.net.bias and not self.settings.regularize_bias:
             parts.append("biases not regularized")
         return ", ".join(parts)
+
+
+def load_data(directory, settings):
+    """The data set of a landscape.
+
+    Raises
+    ------
+    InputError
+        If it is missing, damaged, or not that of the settings.
+    """
+    recorded, path = settings["dataset"], Path(directory) / _DATASET
+    known = ("name", "seed", "n_train", "n_test", "sha256")
+    data = Dataset.load(
+        path,
+        name=recorded["name"],
+        seed=recorded.get("seed"),
+        details={name: value for name, value in recorded.items() if name not in known},
+    )
+    if data.sha256 != recorded["sha256"]:
+        raise InputError(f"{path} is not the data set that settings.toml describes")
+    return data
 
 
 def _start(net, initialization, rng):
