@@ -28,7 +28,7 @@ _HOMES = {
 __all__ = list(_HOMES)
 
 # not for everyone: it needs an extra, and seconds
-_HOMES["TorchSystem"] = "systems.torch_modules"
+_HOMES["TorchSystem"] = "systems.torch_system"
 
 
 def __getattr__(name):

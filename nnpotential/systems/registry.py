@@ -19,7 +19,7 @@ _HOMES = {
     "binary_lennard_jones": ("systems.glass", "BinaryLennardJones"),
     "linear_autoencoder": ("systems.functions", "LinearAutoencoder"),
     "egg_box": ("systems.functions", "EggBox"),
-    "torch": ("systems.torch_modules", "TorchSystem"),
+    "torch": ("systems.torch_system", "TorchSystem"),
 }
 # names as in 'nnpotential explore lj13': the kind, made with the number of atoms
 _ATOMS = {"lj": "lennard_jones", "blj": "binary_lennard_jones"}

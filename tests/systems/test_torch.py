@@ -233,12 +233,12 @@ def test_batches_give_the_same_numbers(batch_size):
 
 def test_memory_stays_bounded(monkeypatch):
     """Of many samples as many are worked on at a time as the limit allows."""
-    from nnpotential.systems import torch_modules
+    from nnpotential.systems import torch_potential
 
     module, data = image_net(), images()
     whole = nnp.TorchSystem(module, None, data).potential
-    monkeypatch.setattr(torch_modules, "_BATCH", 1000)
-    monkeypatch.setattr(torch_modules, "_VECTORS", 1000)
+    monkeypatch.setattr(torch_potential, "_BATCH", 1000)
+    monkeypatch.setattr(torch_potential, "_VECTORS", 1000)
     small = nnp.TorchSystem(module, None, data).potential
     assert small.batch_size < 12
     x = start(nnp.TorchSystem(module, None, data))
