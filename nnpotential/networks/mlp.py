@@ -1,10 +1,13 @@
 """The shape of a network and the layout of its parameter vector."""
 
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 
 from ..checks import check_choice, check_flag, check_integer
+from ..contract import Array
 from ..errors import InputError
 from .activations import ACTIVATIONS, find_activation
 
@@ -47,7 +50,7 @@ class MLP:
     activation: str = "tanh"
     bias: bool = True
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         try:
             sizes = tuple(self.layer_sizes)
         except TypeError:
@@ -62,19 +65,19 @@ class MLP:
         object.__setattr__(self, "activation", find_activation(self.activation).name)
 
     @property
-    def hidden_sizes(self):
+    def hidden_sizes(self) -> tuple[int, ...]:
         """Sizes of the hidden layers, a tuple."""
         return self.layer_sizes[1:-1]
 
     @property
-    def n_parameters(self):
+    def n_parameters(self) -> int:
         """Length of the parameter vector."""
         return sum((n_in + self.bias) * n_out for n_in, n_out in self._shapes())
 
-    def _shapes(self):
-        return zip(self.layer_sizes[:-1], self.layer_sizes[1:], strict=True)
+    def _shapes(self) -> Iterator[tuple[int, int]]:
+        return pairwise(self.layer_sizes)
 
-    def split(self, x):
+    def split(self, x: Array) -> list[tuple[Array, Array]]:
         """Views of the weights and biases in a parameter vector.
 
         Parameters
@@ -96,11 +99,11 @@ class MLP:
             at = end
         return layers
 
-    def join(self, layers):
+    def join(self, layers: Sequence[tuple[Array, Array]]) -> Array:
         """The parameter vector of weights and biases, the inverse of `split`."""
         return np.concatenate([part.ravel() for layer in layers for part in layer])
 
-    def outputs(self, x, X):
+    def outputs(self, x: Array, X: Array) -> Array:
         """Outputs of the network, as the loss takes them.
 
         Parameters
@@ -119,7 +122,9 @@ class MLP:
             a = function(z) if depth + 1 < len(layers) else z
         return a
 
-    def random_parameters(self, rng, initialization="glorot_uniform"):
+    def random_parameters(
+        self, rng: np.random.Generator, initialization: str = "glorot_uniform"
+    ) -> Array:
         """A random start as practitioners draw it.
 
         Parameters

@@ -1,15 +1,20 @@
 """The loss of a network on a data set as a system to search."""
 
+from collections.abc import Mapping
 from dataclasses import asdict, astuple
 from functools import partial
+from os import PathLike
 from pathlib import Path
+from typing import Any, Self
 
-from ..contract import TRAVELLING, LandscapeSystem, Scales, is_large
+import numpy as np
+
+from ..contract import TRAVELLING, Array, Identity, LandscapeSystem, Scales, is_large
 from ..errors import InputError
 from .activations import ACTIVATIONS
 from .datasets import Dataset
 from .generalisation import network_measures
-from .losses import LOSSES, default_loss, find_loss
+from .losses import LOSSES, Loss, default_loss, find_loss
 from .mlp import INITIALIZATIONS, MLP
 from .potential import LossSettings, NNPotential
 from .symmetry import Symmetry
@@ -31,7 +36,19 @@ class LossSystem(LandscapeSystem):
         What of it stands in no setting.
     """
 
-    def _set_parts(self, *, data, settings, potential, identity, n_dof, energy, starts):
+    potential: Any  # has n_samples besides
+
+    def _set_parts(
+        self,
+        *,
+        data: Dataset,
+        settings: LossSettings,
+        potential: Any,
+        identity: Identity,
+        n_dof: int,
+        energy: float,
+        starts: dict[str, Any],
+    ) -> None:
         """All that the contract asks for, from the parts."""
         self.data, self.settings = data, settings
         self.potential, self.identity = potential, identity
@@ -42,15 +59,15 @@ class LossSystem(LandscapeSystem):
         self._set_params()
 
     @property
-    def loss(self):
+    def loss(self) -> Loss:
         """The record of the loss."""
         return LOSSES[self.settings.loss]
 
-    def outputs(self, x, X):
+    def outputs(self, x: Array, X: Array) -> Array:
         """What the model gives for inputs, before any softmax, shape (n_samples, n_out)."""
         raise NotImplementedError
 
-    def _set_params(self):
+    def _set_params(self) -> None:
         p = self.params
         large = is_large(self.n_dof)
         # Neighbouring minima differ by hundredths of a nat, not by units.
@@ -81,12 +98,12 @@ class LossSystem(LandscapeSystem):
         # memory of 4 and step of 0.1 leave it short of its path after that many iterations.
         neb.NEBquenchParams = {"tol": 1e-5, "maxErise": 100.0, "maxstep": 0.5, "M": 10}
 
-    def _newton_cost(self):
+    def _newton_cost(self) -> float:
         """Gradients that a Hessian and its factorisation cost."""
         n = self.n_dof
         return n / 8 + n**2 / (3 * self.potential.n_samples)
 
-    def why_no_minimum(self, failures):
+    def why_no_minimum(self, failures: Mapping[str, Any]) -> str | None:
         """Why a search found no minimum, a sentence, or None where that is not known.
 
         Parameters
@@ -117,11 +134,11 @@ class LossSystem(LandscapeSystem):
             f"{'towards 0 ' if vanishes else ''}as the parameters grow; {remedy}"
         )
 
-    def save(self, directory):
+    def save(self, directory: str | PathLike[str]) -> None:
         """Write ``dataset.npz``."""
         self.data.save(Path(directory) / _DATASET)
 
-    def _data_properties(self):
+    def _data_properties(self) -> dict[str, str]:
         """What a database records of the data."""
         return {"dataset": self.data.name, "dataset_sha256": self.data.sha256}
 
@@ -164,7 +181,16 @@ class NNSystem(LossSystem):
 
     kind = "network"
 
-    def __init__(self, net, data, *, loss=None, regularization=1e-4, regularize_bias=True, seed=0):
+    def __init__(
+        self,
+        net: MLP,
+        data: Dataset,
+        *,
+        loss: str | None = None,
+        regularization: float = 1e-4,
+        regularize_bias: bool = True,
+        seed: Any = 0,
+    ) -> None:
         super().__init__(seed)
         ACTIVATIONS[net.activation].require_smooth(
             ", so its landscape has no transition states to find"
@@ -189,10 +215,10 @@ class NNSystem(LossSystem):
             starts={name: partial(_start, net, name) for name in INITIALIZATIONS},
         )
 
-    def outputs(self, x, X):
+    def outputs(self, x: Array, X: Array) -> Array:
         return self.net.outputs(x, X)
 
-    def get_system_properties(self):
+    def get_system_properties(self) -> dict[str, Any]:
         """What a database of this system records, all plain numbers and strings."""
         return {
             "layer_sizes": "-".join(map(str, self.net.layer_sizes)),
@@ -204,7 +230,7 @@ class NNSystem(LossSystem):
             **self._data_properties(),
         }
 
-    def describe(self):
+    def describe(self) -> dict[str, dict[str, Any]]:
         """The sections ``[dataset]``, ``[network]`` and ``[potential]``."""
         return {
             "dataset": self.data.settings,
@@ -217,7 +243,7 @@ class NNSystem(LossSystem):
         }
 
     @classmethod
-    def load(cls, directory, settings):
+    def load(cls, directory: str | PathLike[str], settings: Mapping[str, Any]) -> Self:
         """The network, data and loss of a landscape.
 
         Raises
@@ -228,7 +254,7 @@ class NNSystem(LossSystem):
         data = load_data(directory, settings)
         return cls(MLP(**settings["network"]), data, **settings["potential"], seed=settings["seed"])
 
-    def __str__(self):
+    def __str__(self) -> str:
         sizes = "-".join(map(str, self.net.layer_sizes))
         parts = [f"{self.data.name} N={len(self.data.X_train)}", f"{sizes} {self.net.activation}"]
         if not self.net.bias:
@@ -239,7 +265,7 @@ class NNSystem(LossSystem):
         return ", ".join(parts)
 
 
-def load_data(directory, settings):
+def load_data(directory: str | PathLike[str], settings: Mapping[str, Any]) -> Dataset:
     """The data set of a landscape.
 
     Raises
@@ -260,5 +286,5 @@ def load_data(directory, settings):
     return data
 
 
-def _start(net, initialization, rng):
+def _start(net: MLP, initialization: str, rng: np.random.Generator) -> Array:
     return net.random_parameters(rng, initialization)
