@@ -12,6 +12,7 @@ import numpy as np
 from pele.storage import Minimum
 from sqlalchemy.orm import undefer
 
+from ..contract import rms
 from ..findings import Point, Verdict
 from .flow import GradientFlow
 from .inertia import Curvature, NegativeCurvatureError, conjugate_gradients
@@ -108,7 +109,7 @@ def _examine(system, point, index):
     energy, gradient = system.potential.getEnergyGradient(x)
     if abs(energy - point.energy) > scales.energy_error * max(1.0, abs(energy) / scales.energy):
         return "loss differs", None
-    if np.sqrt(np.mean(gradient**2)) > scales.rms:
+    if rms(gradient) > scales.rms:
         return "not converged", None
     curvature = Curvature(system.potential, x, system.identity.zero_modes(x))
     if curvature.largest <= scales.flat:
@@ -172,11 +173,12 @@ def follow_gradient(system, x, tolerance=1e-4, max_time=1e11, max_steps=100_000)
 
 def _nearby_minimum(system, start, gradient):
     """The minimum a few short Newton steps away, or None."""
-    if np.sqrt(np.mean(gradient**2)) > 1e-3 * system.scales.energy:
+    if rms(gradient) > 1e-3 * system.scales.energy:
         return None
-    potential, x = system.potential, start
+    potential, x, before = system.potential, start, np.inf
     for _ in range(_APPROACH):
         energy, gradient = potential.getEnergyGradient(x)
+        here = rms(gradient)
         zero_modes = system.identity.zero_modes(x)
 
         def outside(v, zero_modes=zero_modes):
@@ -192,11 +194,13 @@ def _nearby_minimum(system, start, gradient):
             return None
         if step is None or np.linalg.norm(x + step - start) > _NEAR:
             return None
-        if np.linalg.norm(step) <= 1e-8:
+        # it is stored where the search went elsewhere, so it has to meet the definition too
+        accurate = here <= system.scales.rms or here > 0.5 * before
+        if np.linalg.norm(step) <= 1e-8 and accurate:
             # the steps may not feel a mode along which there is no gradient
             outcome, _, _ = Curvature(potential, x, zero_modes).judge(0)
             return Point(float(energy), x) if outcome == "ok" else None
-        x = x + step
+        x, before = x + step, here
     return None
 
 
