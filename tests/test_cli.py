@@ -18,7 +18,6 @@ import sqlalchemy.exc
 
 import nnpotential as nnp
 from nnpotential import Landscape
-from nnpotential.cli import main
 
 COMMAND = [sys.executable, "-P", "-m", "nnpotential"]
 SMALL = ["--n-train", "50", "--n-test", "50", "--hidden", "5", "--regularization", "1e-3"]
@@ -26,20 +25,6 @@ LIMITS = ["--quenches", "6", "--basin-hopping-runs", "1", "--basin-hopping-steps
 LIMITS += ["--untrap-attempts", "1"]
 FEWEST = ["--quenches", "3", "--basin-hopping-runs", "0", "--connection-attempts", "0"]
 FEWEST += ["--untrap-attempts", "0"]
-
-
-@pytest.fixture
-def run(monkeypatch, capsys):
-    """Run a command in this process; returns (exit code, standard output, standard error)."""
-
-    def run(*arguments):
-        monkeypatch.setattr(sys, "argv", ["nnpotential", *map(str, arguments)])
-        with pytest.raises(SystemExit) as stop:
-            main()
-        captured = capsys.readouterr()
-        return stop.value.code or 0, captured.out, captured.err
-
-    return run
 
 
 @pytest.fixture(scope="module")
