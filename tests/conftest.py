@@ -1,4 +1,5 @@
 import sys
+import threading
 from itertools import combinations
 
 import numpy as np
@@ -60,7 +61,7 @@ def explored(tmp_path_factory, net, ljat):
 
 @pytest.fixture(scope="session")
 def small(tmp_path_factory, system):
-    """The landscape of `system`; not to be changed, see `land`."""
+    """The landscape of `system`; not to be changed, see `mapped`."""
     path = tmp_path_factory.mktemp("small") / "a"
     land = Landscape.create(path, system.net, system.data, regularization=1e-3, seed=1, **FEW)
     land.explore()
@@ -68,7 +69,7 @@ def small(tmp_path_factory, system):
 
 
 @pytest.fixture
-def land(tmp_path, small):
+def mapped(tmp_path, small):
     """A copy of `small`, to be changed."""
     return Landscape.open(copy_of(small, tmp_path))
 
@@ -110,3 +111,32 @@ def run(monkeypatch, capsys):
         return stop.value.code or 0, captured.out, captured.err
 
     return run
+
+
+@pytest.fixture
+def land(tmp_path, ljat):
+    """Not explored yet; explored, it is as `alone`."""
+    land = Landscape.create(tmp_path / "a", NET, ljat, regularization=1e-3, seed=5, **FEW)
+    yield land
+    land.close()
+
+
+@pytest.fixture
+def searching(land):
+    """Start a search in a thread of its own, which waits for `go` after some steps."""
+    failures, threads = [], []
+
+    def start(**options):
+        def search():
+            try:
+                land.explore(**options)
+            except BaseException as error:
+                failures.append(error)
+
+        threads.append(threading.Thread(target=search))
+        threads[0].start()
+        return threads[0], failures
+
+    yield start
+    for thread in threads:
+        thread.join()

@@ -10,8 +10,7 @@ from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 from multiprocessing import get_context
 
 import numpy as np
-import pytest
-from landscapes import FEW, contents
+from landscapes import contents
 from pele.storage import Minimum, TransitionState
 
 import nnpotential as nnp
@@ -19,34 +18,6 @@ from nnpotential import Landscape
 from nnpotential.sessions import snapshot
 
 NET = nnp.MLP([3, 5, 4])
-
-
-@pytest.fixture
-def land(tmp_path, ljat):
-    land = Landscape.create(tmp_path / "a", NET, ljat, regularization=1e-3, seed=5, **FEW)
-    yield land
-    land.close()
-
-
-@pytest.fixture
-def searching(land):
-    """Start a search in a thread of its own, which waits for `go` after some steps."""
-    failures, threads = [], []
-
-    def start(**options):
-        def search():
-            try:
-                land.explore(**options)
-            except BaseException as error:
-                failures.append(error)
-
-        threads.append(threading.Thread(target=search))
-        threads[0].start()
-        return threads[0], failures
-
-    yield start
-    for thread in threads:
-        thread.join()
 
 
 def test_reading_while_another_thread_searches(land, alone, searching):

@@ -167,19 +167,19 @@ def test_jobs_of_a_newer_version_are_refused():
         Known(system, database, KINDS, 0)
 
 
-def test_points_of_an_older_definition_are_verified_anew(land):
-    before = contents(land)
-    journal = Journal(land.database)
+def test_points_of_an_older_definition_are_verified_anew(mapped):
+    before = contents(mapped)
+    journal = Journal(mapped.database)
     assert not journal.outdated
     journal.tally["definition"] = 1
     journal.save()
     journal.add("check_minimum", (1,))  # it was stopped before this
-    land.database.session.commit()
-    figures = land.summary()
+    mapped.database.session.commit()
+    figures = mapped.summary()
     assert figures["verified_by_older_definition"]
     assert "may be stored twice" in figures["remarks"][0]
-    figures = land.explore()
+    figures = mapped.explore()
     assert not figures["verified_by_older_definition"]
-    after = contents(land)
+    after = contents(mapped)
     assert [m[:2] for m in after[0]] == [m[:2] for m in before[0]]
     assert {m[3]["verified"] for m in after[0]} == {"ok"}

@@ -42,7 +42,7 @@ def test_every_option_is_checked():
 
 @pytest.mark.parametrize("share", [-0.1, 1, 1.0, float("nan"), True, "0.5", None])
 def test_no_coverage_of_one_or_more(share):
-    with pytest.raises(InputError, match="^until_coverage must be at least 0 and below 1, not "):
+    with pytest.raises(InputError, match=r"^until_coverage must be at least 0 and below 1, not "):
         SearchSettings(until_coverage=share)
     assert SearchSettings(until_coverage=0.999).until_coverage == 0.999
 
@@ -65,7 +65,7 @@ def test_starts_are_those_of_the_system(system):
 
 def test_unknown_options_are_refused():
     assert SearchSettings.given(quenches=3) == SearchSettings(quenches=3)
-    with pytest.raises(InputError, match="^unknown search setting 'hops'$"):
+    with pytest.raises(InputError, match=r"^unknown search setting 'hops'$"):
         SearchSettings.given(quenches=3, hops=2)
 
 

@@ -57,13 +57,13 @@ def test_of_two_images_the_first_stays(tmp_path, explored):
     assert land.summary()["n_minima"] == explored.summary()["n_minima"]
 
 
-def test_repair_mends_what_verification_finds(land):
-    before = land.summary()
-    minimum = land.database.minima()[1]
+def test_repair_mends_what_verification_finds(mapped):
+    before = mapped.summary()
+    minimum = mapped.database.minima()[1]
     minimum.coords = minimum.coords + 1e-4
-    land.database.session.commit()
-    assert ("minimum", minimum.id(), "not converged") not in land.verify(repair=True)
-    after = land.summary()
+    mapped.database.session.commit()
+    assert ("minimum", minimum.id(), "not converged") not in mapped.verify(repair=True)
+    after = mapped.summary()
     for name in ("n_minima", "n_transition_states", "n_components", "verified", "coverage"):
         assert after[name] == before[name]
     assert after["barriers"] == pytest.approx(before["barriers"], abs=1e-12)
