@@ -98,7 +98,7 @@ def test_classes_of_a_csv_file_are_said_once_and_recorded(run, tmp_path):
     rows = [f"{i},{a:.3f},{('ja', 'nein')[i % 2]}" for i, a in enumerate(rng.normal(size=20))]
     path, out = tmp_path / "[mine].csv", tmp_path / "land"
     path.write_text("\n".join([",a,answer", *rows]))
-    options = ["-o", out, "--hidden", "2", *LIMITS]
+    options = ["-o", out, "--hidden", "2", *FEWEST]
     code, _, err = run("explore", path, *options)
     assert code == 0
     assert err.count("note: ") == 2
@@ -123,7 +123,7 @@ def test_a_csv_landscape_notices_that_its_file_changed(run, tmp_path):
     path = tmp_path / "mine.csv"
     np.savetxt(path, table, delimiter=",", fmt="%.6g")
     out = tmp_path / "land"
-    options = ["-o", out, "--hidden", "2", *LIMITS]
+    options = ["-o", out, "--hidden", "2", *FEWEST]
     assert run("explore", path, *options)[0] == 0
     assert run("explore", path, *options)[0] == 0
     table[0, 0] += 1

@@ -10,6 +10,7 @@ from landscapes import NET, TINY, contents, copy_of, tree
 
 import nnpotential as nnp
 from nnpotential import InputError, Landscape
+from nnpotential.settings import SETTINGS, check_same_settings, read_settings, write_settings
 
 
 def test_damaged_settings(tmp_path, explored):
@@ -157,3 +158,65 @@ def test_what_is_no_regularization(ljat, tmp_path, value):
     with pytest.raises(InputError, match="regularization must be a number not below 0"):
         Landscape.create(tmp_path / "a", NET, ljat, regularization=value)
     assert not list(tmp_path.iterdir())
+
+
+# The file itself
+
+WHOLE = {
+    "seed": 3,
+    "system": {"kind": "egg_box"},
+    "egg_box": {"depths": [1.0, 2.5]},
+    "search": {"quenches": 5},
+    "versions": {"numpy": "2"},
+}
+
+
+def test_settings_are_read_as_they_were_written(tmp_path):
+    write_settings(tmp_path, WHOLE)
+    assert read_settings(tmp_path) == WHOLE
+    write_settings(tmp_path, {**WHOLE, "seed": 4})
+    assert read_settings(tmp_path)["seed"] == 4
+    assert [p.name for p in tmp_path.iterdir()] == [SETTINGS]
+
+
+@pytest.mark.parametrize("section", ["seed", "search", "versions"])
+def test_a_section_that_is_missing_is_named(tmp_path, section):
+    write_settings(tmp_path, {name: value for name, value in WHOLE.items() if name != section})
+    with pytest.raises(InputError, match=f"lacks '{section}'"):
+        read_settings(tmp_path)
+
+
+@pytest.mark.parametrize("content", [b"seed = [", b"seed = 1\nseed = 2", b"\xff\xfe"])
+def test_what_is_no_toml_is_not_read(tmp_path, content):
+    (tmp_path / SETTINGS).write_bytes(content)
+    with pytest.raises(InputError, match=r"settings\.toml cannot be read: "):
+        read_settings(tmp_path)
+    assert (tmp_path / SETTINGS).read_bytes() == content
+
+
+def test_only_what_is_asked_for_must_agree():
+    check_same_settings("a", WHOLE, {})
+    check_same_settings("a", WHOLE, {"seed": 3, "egg_box": {"depths": [1.0, 2.5]}, "other": {}})
+
+
+@pytest.mark.parametrize(
+    ("asked", "difference"),
+    [
+        ({"seed": 4}, "there seed = 3, asked for 4"),
+        ({"search": {"quenches": 6}}, "there search.quenches = 5, asked for 6"),
+        ({"search": {"hops": 6}}, "there search.hops = None, asked for 6"),
+        ({"network": {"bias": True}}, "there network.bias = None, asked for True"),
+        ({"egg_box": {"depths": [1.0]}}, r"depths = \[1\.0, 2\.5\], asked for \[1\.0\]"),
+        ({"seed": 3, "search": {"quenches": 1}, "versions": {"numpy": "1"}}, "search.quenches"),
+    ],
+)
+def test_the_first_difference_is_named(asked, difference):
+    with pytest.raises(InputError, match=f"^a is another landscape: .*{difference}"):
+        check_same_settings("a", WHOLE, asked)
+
+
+def test_the_first_versions_knew_networks_only():
+    old = {"seed": 3, "search": {}}
+    check_same_settings("a", old, {"system": {"kind": "network"}})
+    with pytest.raises(InputError, match=r"system\.kind = 'network', asked for 'egg_box'"):
+        check_same_settings("a", old, {"system": {"kind": "egg_box"}})
