@@ -47,7 +47,7 @@ def alone(tmp_path_factory, ljat):
 
 @pytest.fixture(scope="session")
 def net():
-    return nnp.MLP([3, 3, 4])
+    return NET
 
 
 @pytest.fixture(scope="session")

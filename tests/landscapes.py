@@ -17,7 +17,7 @@ SEARCH = {
 }
 FEW = {**SEARCH, "soft_modes": 0}
 TINY = {"quenches": 2, "basin_hopping_runs": 0, "untrap_attempts": 0}
-NET = nnp.MLP([3, 5, 4])
+NET = nnp.MLP([3, 3, 4])
 
 
 def contents(land):

@@ -20,7 +20,7 @@ import nnpotential as nnp
 from nnpotential import Landscape
 
 COMMAND = [sys.executable, "-P", "-m", "nnpotential"]
-SMALL = ["--n-train", "50", "--n-test", "50", "--hidden", "5", "--regularization", "1e-3"]
+SMALL = ["--n-train", "50", "--n-test", "50", "--hidden", "3", "--regularization", "1e-3"]
 LIMITS = ["--quenches", "6", "--basin-hopping-runs", "1", "--basin-hopping-steps", "3"]
 LIMITS += ["--untrap-attempts", "1"]
 FEWEST = ["--quenches", "3", "--basin-hopping-runs", "0", "--connection-attempts", "0"]
@@ -59,7 +59,7 @@ def test_continue_and_refuse(run, landscape):
     before = (landscape / "settings.toml").read_bytes()
     for options, difference in (
         (["--n-train", "60"], "dataset.n_train = 50, asked for 60"),
-        (["--hidden", "5,5"], "network.layer_sizes = [3, 5, 4], asked for [3, 5, 5, 4]"),
+        (["--hidden", "5,5"], "network.layer_sizes = [3, 3, 4], asked for [3, 5, 5, 4]"),
         (["--regularization", "1e-4"], "potential.regularization = 0.001, asked for 0.0001"),
         (["--seed", "1"], "seed = 0, asked for 1"),
         (["--no-bias"], "network.bias = True, asked for False"),

@@ -10,14 +10,11 @@ from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 from multiprocessing import get_context
 
 import numpy as np
-from landscapes import contents
+from landscapes import NET, contents
 from pele.storage import Minimum, TransitionState
 
-import nnpotential as nnp
 from nnpotential import Landscape
 from nnpotential.sessions import snapshot
-
-NET = nnp.MLP([3, 5, 4])
 
 
 def test_reading_while_another_thread_searches(land, alone, searching):

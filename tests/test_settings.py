@@ -63,7 +63,7 @@ def test_missing_and_foreign_places(tmp_path, explored):
 
 def test_numpy_settings_are_plain_numbers(tmp_path, ljat):
     plain = {"quenches": 3, "basin_hopping_runs": 0, "until_coverage": 0.5}
-    net = nnp.MLP(np.array([3, 5, 4]), np.str_("tanh"), np.bool_(True))
+    net = nnp.MLP(np.array([3, 3, 4]), np.str_("tanh"), np.bool_(True))
     data = nnp.load_dataset("ljat", np.int64(50), n_test=np.uint16(50), seed=np.int32(0))
     land = Landscape.create(
         tmp_path / "a",
