@@ -52,10 +52,10 @@ cdef extern from "kernel.hpp" namespace "nnpotential":
         double regularization
         cbool regularize_bias
     cdef cppclass Kernel:
-        Kernel(const Model &, size_t, const double *, const long long *, const double *,
-               size_t, const string &) except +
-        Kernel(const Model &, size_t, const float *, const long long *, const double *,
-               size_t, const string &) except +
+        Kernel(const Model &, size_t, const double *, const double *, size_t,
+               const string &) except +
+        Kernel(const Model &, size_t, const float *, const double *, size_t,
+               const string &) except +
         size_t n_parameters()
         const char *engine()
         double energy(const double *) except + nogil
@@ -64,7 +64,10 @@ cdef extern from "kernel.hpp" namespace "nnpotential":
         void many(const double *, size_t, double *, double *) except + nogil
         double energy_gradient_hessian(const double *, double *, double *, cbool) except + nogil
         void hessian_products(const double *, const double *, size_t, double *) except + nogil
+    size_t truth_rows(Loss, size_t)
     vector[string] engines()
+    vector[string] activation_names()
+    vector[string] loss_names()
     void vector_function(const string &, int, size_t, const double *, double *) except +
 
 cdef extern from "pele_potential.hpp" namespace "nnpotential":
@@ -72,14 +75,14 @@ cdef extern from "pele_potential.hpp" namespace "nnpotential":
         PelePotential(cpp_shared_ptr[Kernel]) except +
 
 
-ACTIVATIONS = ("tanh", "sigmoid", "softplus", "silu", "relu")
-LOSSES = ("cross_entropy", "squared_error")
+ACTIVATIONS = tuple(name.decode() for name in activation_names())
+LOSSES = tuple(name.decode() for name in loss_names())
 ENGINES = tuple(name.decode() for name in engines())
 PELE_VERSION = nnpotential_pele_version.decode()
 
 
 def apply_function(str engine, int which, const double[::1] values):
-    """The engines' own exp (0), tanh (1) and log1p (2), for their tests."""
+    """The engines' own exp (0), tanh (1), log1p (2) and normal tail (3), for their tests."""
     result = np.empty(values.shape[0])
     cdef double[::1] out = result
     vector_function(engine.encode(), which, values.shape[0], &values[0], &out[0])
@@ -103,8 +106,8 @@ cdef class KernelPotential(_pele.BasePotential):
     regularization : float
     regularize_bias : bool
     X : ndarray, shape (n_samples, n_in)
-    labels : ndarray of int64, shape (n_samples,), or None
-    targets : ndarray, shape (n_samples, n_out), or None
+    truth : ndarray, shape (n_samples, 1) or (n_samples, n_out)
+        Class labels or targets, as the loss takes them.
     threads : int
     engine : str
         One of `ENGINES`, or empty for the first.
@@ -115,15 +118,15 @@ cdef class KernelPotential(_pele.BasePotential):
 
     def __cinit__(self, sizes, bint bias, int activation, int loss,
                   double regularization, bint regularize_bias, X,
-                  const long long[::1] labels, const double[:, ::1] targets,
-                  size_t threads, str engine, **kwargs):
+                  const double[:, ::1] truth, size_t threads, str engine, **kwargs):
         cdef Model model
         cdef const double[:, ::1] X64
         cdef const float[:, ::1] X32
-        cdef const long long *y = &labels[0] if labels is not None else NULL
-        cdef const double *t = &targets[0, 0] if targets is not None else NULL
         for size in sizes:
             model.sizes.push_back(<size_t>size)
+        cdef size_t rows = truth_rows(<Loss>loss, model.sizes.back())
+        if truth.shape[0] != X.shape[0] or <size_t>truth.shape[1] != rows:
+            raise ValueError(f"truth must have shape {(len(X), rows)} for {LOSSES[loss]}")
         model.bias = bias
         model.activation = <Activation>activation
         model.loss = <Loss>loss
@@ -132,11 +135,11 @@ cdef class KernelPotential(_pele.BasePotential):
         if X.dtype == np.float32:
             X32 = X
             self.kernel.reset(new Kernel(
-                model, <size_t>X32.shape[0], &X32[0, 0], y, t, threads, engine.encode()))
+                model, <size_t>X32.shape[0], &X32[0, 0], &truth[0, 0], threads, engine.encode()))
         else:
             X64 = X
             self.kernel.reset(new Kernel(
-                model, <size_t>X64.shape[0], &X64[0, 0], y, t, threads, engine.encode()))
+                model, <size_t>X64.shape[0], &X64[0, 0], &truth[0, 0], threads, engine.encode()))
         self.n = self.kernel.get().n_parameters()
         self.thisptr = _pele.shared_ptr[_pele.cBasePotential](
             <_pele.cBasePotential *>new PelePotential(self.kernel))

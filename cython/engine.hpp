@@ -26,7 +26,8 @@ struct Engine {
   void (*hessian_rows)(const Problem &, const struct HessianSamples &,
                        size_t layer, size_t unit, double *hessian);
   // Vector functions by themselves, for their tests: 0 exp of values not
-  // above 0, 1 tanh, 2 log1p of values not below 0.
+  // above 0, 1 tanh, 2 log1p of values not below 0, 3 the probability of the
+  // normal distribution beyond values not below 0.
   void (*function)(int which, size_t n, const double *in, double *out);
 };
 

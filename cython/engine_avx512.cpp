@@ -17,7 +17,6 @@
 namespace nnpotential {
 namespace {
 #define NNP_LANES 8
-#include "simd.hpp"
 #include "engine_impl.hpp"
 }  // namespace
 

@@ -9,7 +9,6 @@
 namespace nnpotential {
 namespace {
 #define NNP_LANES 2
-#include "simd.hpp"
 #include "engine_impl.hpp"
 }  // namespace
 

@@ -68,6 +68,16 @@ std::vector<std::string> engines() {
   return names;
 }
 
+std::vector<std::string> activation_names() {
+#define NNP_NAME(name, ...) #name,
+  return {NNP_ACTIVATIONS(NNP_NAME)};
+}
+
+std::vector<std::string> loss_names() {
+  return {NNP_LOSSES(NNP_NAME)};
+#undef NNP_NAME
+}
+
 void vector_function(const std::string &engine, int which, size_t n,
                      const double *in, double *out) {
   find_engine(engine)->function(which, n, in, out);
@@ -75,8 +85,7 @@ void vector_function(const std::string &engine, int which, size_t n,
 
 template <class Real>
 Kernel::Kernel(const Model &model, size_t n_samples, const Real *X,
-               const long long *labels, const double *targets, size_t n_threads,
-               const std::string &engine)
+               const double *truth, size_t n_threads, const std::string &engine)
     : engine_(find_engine(engine)), pool_(new Pool(n_threads)) {
   problem_.model = model;
   problem_.n_samples = n_samples;
@@ -96,23 +105,20 @@ Kernel::Kernel(const Model &model, size_t n_samples, const Real *X,
     const Tile tile = problem_.tile(t);
     const size_t first = t * tile_samples;
     double *inputs = problem_.inputs.data() + first * n_in;
-    double *truth = problem_.truth.data() + first * rows;
+    double *to = problem_.truth.data() + first * rows;
     for (size_t s = 0; s < tile.count; ++s) {
       for (size_t i = 0; i < n_in; ++i)
         inputs[i * tile.width + s] = X[(first + s) * n_in + i];
       for (size_t o = 0; o < rows; ++o)
-        truth[o * tile.width + s] = model.loss == Loss::cross_entropy
-                                        ? double(labels[first + s])
-                                        : targets[(first + s) * rows + o];
+        to[o * tile.width + s] = truth[(first + s) * rows + o];
     }
   }
 }
 
-template Kernel::Kernel(const Model &, size_t, const double *,
-                        const long long *, const double *, size_t,
-                        const std::string &);
-template Kernel::Kernel(const Model &, size_t, const float *, const long long *,
-                        const double *, size_t, const std::string &);
+template Kernel::Kernel(const Model &, size_t, const double *, const double *,
+                        size_t, const std::string &);
+template Kernel::Kernel(const Model &, size_t, const float *, const double *,
+                        size_t, const std::string &);
 
 // The loss, and the gradient if asked for, summed over samples.
 double Kernel::sum_chunks(const double *x, const Samples &samples,

@@ -15,13 +15,11 @@ namespace nnpotential {
 
 class Kernel {
  public:
-  // X is (n_samples, n_in) in C order. For cross-entropy `labels` holds one
-  // class index a sample; for squared error `targets` is (n_samples, n_out).
+  // X is (n_samples, n_in) and `truth` (n_samples, truth_rows), in C order.
   // `engine` is the name of an instruction set, or empty for the best one here.
   template <class Real>
   Kernel(const Model &model, size_t n_samples, const Real *X,
-         const long long *labels, const double *targets, size_t n_threads,
-         const std::string &engine);
+         const double *truth, size_t n_threads, const std::string &engine);
 
   size_t n_parameters() const { return problem_.n_parameters; }
   size_t n_samples() const { return problem_.n_samples; }
@@ -61,6 +59,9 @@ class Kernel {
 
 // Names of the engines that run on this machine, the best first.
 std::vector<std::string> engines();
+// In the order of their enumerators.
+std::vector<std::string> activation_names();
+std::vector<std::string> loss_names();
 // See Engine::function.
 void vector_function(const std::string &engine, int which, size_t n,
                      const double *in, double *out);

@@ -8,8 +8,38 @@
 
 namespace nnpotential {
 
-enum class Activation { tanh, sigmoid, softplus, silu, relu };
-enum class Loss { cross_entropy, squared_error };
+// Every activation: its name, also in Python, and its trait in activations.hpp.
+#define NNP_ACTIVATIONS(ONE) \
+  ONE(tanh, Tanh)            \
+  ONE(sigmoid, Sigmoid)      \
+  ONE(softplus, Softplus)    \
+  ONE(silu, Silu)            \
+  ONE(gelu, Gelu)            \
+  ONE(relu, Relu)
+
+// Every loss: its name, also in Python, its trait in losses.hpp, and what that
+// reads of a sample: one class index (label), or n_out numbers (targets).
+#define NNP_LOSSES(ONE)                     \
+  ONE(cross_entropy, CrossEntropy, label)   \
+  ONE(squared_error, SquaredError, targets) \
+  ONE(binary_cross_entropy, BinaryCrossEntropy, label)
+
+#define NNP_NAME(name, ...) name,
+enum class Activation { NNP_ACTIVATIONS(NNP_NAME) };
+enum class Loss { NNP_LOSSES(NNP_NAME) };
+#undef NNP_NAME
+
+enum class Truth { label, targets };
+
+// Numbers a sample that a loss reads beside the outputs.
+inline size_t truth_rows(Loss loss, size_t n_out) {
+  constexpr Truth truths[] = {
+#define NNP_TRUTH(name, Trait, truth) Truth::truth,
+      NNP_LOSSES(NNP_TRUTH)
+#undef NNP_TRUTH
+  };
+  return truths[static_cast<size_t>(loss)] == Truth::label ? 1 : n_out;
+}
 
 // Everything that defines the loss apart from the data.
 struct Model {
@@ -62,7 +92,7 @@ class Buffer {
 struct Tile {
   size_t count, width;
   const double *inputs;  // [n_in][width]
-  const double *truth;   // class indices [width], or targets [n_out][width]
+  const double *truth;   // [truth_rows][width]
 };
 
 constexpr size_t tile_samples = 64;
@@ -82,7 +112,7 @@ struct Problem {
   size_t n_in() const { return layers.front().n_in; }
   size_t n_out() const { return layers.back().n_out; }
   size_t truth_rows() const {
-    return model.loss == Loss::cross_entropy ? 1 : n_out();
+    return nnpotential::truth_rows(model.loss, n_out());
   }
   Tile tile(size_t t) const {
     const size_t first = t * tile_samples;

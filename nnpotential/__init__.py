@@ -21,10 +21,14 @@ _HOMES = {
     "BinaryLennardJones": "systems.glass",
     "LinearAutoencoder": "systems.functions",
     "EggBox": "systems.functions",
+    "Units": "networks.symmetry",
     "load_dataset": "networks.datasets",
 }
 
 __all__ = list(_HOMES)
+
+# not for everyone: it needs an extra, and seconds
+_HOMES["TorchSystem"] = "systems.torch_system"
 
 
 def __getattr__(name):
@@ -40,4 +44,4 @@ def __getattr__(name):
 
 
 def __dir__():
-    return sorted({*globals(), *__all__, "__version__"})
+    return sorted({*globals(), *_HOMES, "__version__"})

@@ -178,7 +178,9 @@ def check_labels(y, n_samples, n_classes=None):
             f"{label_hint(y)}"
         )
     if n_classes is not None and y.max() >= n_classes:
-        raise InputError(f"there are {n_classes} outputs, but the labels go up to {y.max():g}")
+        raise InputError(
+            f"the network tells {n_classes} classes apart, but the labels go up to {y.max():g}"
+        )
     return y.astype(np.int64)
 
 

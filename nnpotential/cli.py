@@ -23,13 +23,15 @@ from .database import database_fault
 from .errors import InputError
 from .files import printable
 from .landscape import Landscape
+from .networks.activations import SMOOTH
 from .networks.datasets import DATASETS, load_dataset
 from .networks.generalisation import MEASURES
-from .networks.mlp import INITIALIZATIONS
+from .networks.losses import LOSSES
+from .networks.mlp import INITIALIZATIONS, MLP
 from .request import Request
 from .search.settings import STAGES, SearchSettings, option_text
 from .storage import OUTCOMES
-from .systems.registry import import_user_module
+from .systems.registry import SYSTEMS, import_user_module
 from .view.disconnectivity import check_colour
 from .view.terminal import Reporter, heard, prepare_streams, print_summary, say, show
 
@@ -148,9 +150,9 @@ def explore(
         typer.Argument(
             metavar="DATASET",
             help=f"One of {', '.join(DATASETS)}, or a CSV or npz file. The last column of a CSV "
-            "file is the target; classes may be words. In place of a network's data: ljN for N "
-            "Lennard-Jones atoms, bljN for a binary glass, egg_box or linear_autoencoder. A "
-            "landscape that exists needs none.",
+            "file is the target; classes may be words. In place of data a system that is known: "
+            f"{', '.join(SYSTEMS)}, where N is a number of atoms. A landscape that exists needs "
+            "none.",
             show_default=False,
         ),
     ] = None,
@@ -180,7 +182,7 @@ def explore(
         int | None, typer.Option(help="Test samples. [default: 1000 for ljat and xor, else 20 %]")
     ] = None,
     activation: Annotated[
-        str | None, typer.Option(help="tanh, sigmoid, softplus or silu. [default: tanh]")
+        str | None, typer.Option(help=f"{SMOOTH}. [default: {MLP.activation}]")
     ] = None,
     bias: Annotated[
         bool | None, typer.Option("--bias/--no-bias", help="Biases in every layer. [default: yes]")
@@ -188,8 +190,8 @@ def explore(
     loss: Annotated[
         str | None,
         typer.Option(
-            help="cross_entropy for class labels, squared_error for real targets. "
-            "[default: cross_entropy]"
+            help=f"{', '.join(f'{loss.name} for {loss.learns}' for loss in LOSSES.values())}. "
+            f"[default: {next(iter(LOSSES))}]"
         ),
     ] = None,
     regularization: Annotated[

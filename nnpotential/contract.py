@@ -1,10 +1,13 @@
 """What a system must give. The engine knows this, and nothing else of a system."""
 
 from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Protocol
+from os import PathLike
+from typing import Any, Protocol, Self, TypeAlias
 
 import numpy as np
+from numpy.typing import NDArray
 from pele.potentials import BasePotential
 
 from .checks import check_integer, check_number
@@ -29,6 +32,8 @@ __all__ = [
     "is_large",
     "rms",
 ]
+
+Array: TypeAlias = NDArray[np.float64]
 
 ZERO = 1e-9  # an eigenvalue this far below the largest counts as zero
 KRYLOV_LIMIT = 400  # coordinates above which products with vectors are cheaper than eigenvectors
@@ -55,7 +60,7 @@ class Scales:
     energy: float = 1.0
     tolerance: float = 1e-5
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         for name in ("energy", "tolerance"):
             value = check_number(
                 f"scales.{name}", getattr(self, name), "above 0", lambda x: 0 < x < np.inf
@@ -63,17 +68,17 @@ class Scales:
             object.__setattr__(self, name, value)
 
     @property
-    def rms(self):
+    def rms(self) -> float:
         """Largest rms gradient of a converged point."""
         return 1e-9 * self.energy
 
     @property
-    def energy_error(self):
+    def energy_error(self) -> float:
         """Largest ``g^T |H|^-1 g / 2`` of a converged point."""
         return 1e-12 * self.energy
 
     @property
-    def step(self):
+    def step(self) -> float:
         """Largest component of the Newton step at a converged point.
 
         It bounds the error of the coordinates, on which identity rests: under
@@ -82,16 +87,16 @@ class Scales:
         return 0.1 * self.tolerance
 
     @property
-    def energy_window(self):
+    def energy_window(self) -> float:
         """Energies of two identical points differ by less, distinct points may as well."""
         return 1e-9 * self.energy
 
     @property
-    def flat(self):
+    def flat(self) -> float:
         """A point without a curvature above this lies on a plateau, as at infinity."""
         return 1e-16 * self.energy
 
-    def rounding(self, energy):
+    def rounding(self, energy: float) -> float:
         """Changes of an energy of this size that may be rounding."""
         return 1e-14 * (abs(energy) + self.energy)
 
@@ -99,12 +104,12 @@ class Scales:
 NATS = Scales()  # of cross-entropy
 
 
-def rms(vector):
+def rms(vector: Array) -> float:
     """Root mean square of a vector."""
     return float(np.linalg.norm(vector) / np.sqrt(vector.size))
 
 
-def is_large(n_dof):
+def is_large(n_dof: int) -> bool:
     """Whether a system of so many coordinates is searched without its Hessian as a whole."""
     return n_dof > KRYLOV_LIMIT
 
@@ -112,25 +117,25 @@ def is_large(n_dof):
 class LandscapePotential(Protocol):
     """A pele potential with its Hessian, products of it, and batches. See `adapt`."""
 
-    def getEnergy(self, x):
+    def getEnergy(self, x: Array) -> float:
         """The energy at `x`, shape (n,)."""
 
-    def getGradient(self, x):
+    def getGradient(self, x: Array) -> Array:
         """The gradient at `x`, shape (n,)."""
 
-    def getEnergyGradient(self, x):
+    def getEnergyGradient(self, x: Array) -> tuple[float, Array]:
         """Energy and gradient."""
 
-    def getHessian(self, x):
+    def getHessian(self, x: Array) -> Array:
         """The Hessian at `x`, shape (n, n)."""
 
-    def getEnergyGradientHessian(self, x):
+    def getEnergyGradientHessian(self, x: Array) -> tuple[float, Array, Array]:
         """Energy, gradient and Hessian."""
 
-    def hessian_vector_product(self, x, v):
+    def hessian_vector_product(self, x: Array, v: Array) -> Array:
         """The Hessian at `x` times one vector, shape (n,), or several as rows."""
 
-    def energies_gradients(self, X):
+    def energies_gradients(self, X: Array) -> tuple[Array, Array]:
         """Energies and gradients of a batch of points, rows of `X`."""
 
 
@@ -148,34 +153,34 @@ class Adapted(BasePotential):
         What pele's compiled optimisers run on without Python in between.
     """
 
-    def __init__(self, native):
+    def __init__(self, native: BasePotential) -> None:
         self.native = native
 
-    def getEnergy(self, x):
+    def getEnergy(self, x: Array) -> float:
         return self.native.getEnergy(x)
 
-    def getEnergyGradient(self, x):
+    def getEnergyGradient(self, x: Array) -> tuple[float, Array]:
         return self.native.getEnergyGradient(x)
 
-    def getGradient(self, x):
+    def getGradient(self, x: Array) -> Array:
         return self.native.getEnergyGradient(x)[1]
 
-    def getEnergyGradientHessian(self, x):
+    def getEnergyGradientHessian(self, x: Array) -> tuple[float, Array, Array]:
         energy, gradient, hessian = self.native.getEnergyGradientHessian(x)
         return energy, gradient, np.asarray(hessian).reshape(x.size, x.size)
 
-    def getHessian(self, x):
+    def getHessian(self, x: Array) -> Array:
         return self.getEnergyGradientHessian(x)[2]
 
-    def hessian_vector_product(self, x, v):
+    def hessian_vector_product(self, x: Array, v: Array) -> Array:
         return np.asarray(v) @ self.getHessian(x)
 
-    def energies_gradients(self, X):
+    def energies_gradients(self, X: Array) -> tuple[Array, Array]:
         parts = [self.native.getEnergyGradient(x) for x in X]
         return np.array([e for e, _ in parts]), np.array([g for _, g in parts])
 
 
-def adapt(potential):
+def adapt(potential: Any) -> LandscapePotential:
     """A pele potential as a `LandscapePotential`: itself, if it is one, else `Adapted`."""
     whole = all(hasattr(potential, m) for m in ("hessian_vector_product", "energies_gradients"))
     return potential if whole else Adapted(potential)
@@ -193,33 +198,33 @@ class Identity(ABC):
     tolerance: float
 
     @abstractmethod
-    def are_same(self, x1, x2):
+    def are_same(self, x1: Array, x2: Array) -> bool:
         """Whether a symmetry operation maps `x2` onto `x1`: exact, never by energy alone."""
 
     @abstractmethod
-    def align(self, x1, x2, quick=False):
+    def align(self, x1: Array, x2: Array, quick: bool = False) -> tuple[float, Array]:
         """An image of `x2` near `x1`: distance and image, the same for the same arguments.
 
         With `quick` one good enough to rank pairs by their distance.
         """
 
-    def align_second(self, x1, x2):
+    def align_second(self, x1: Array, x2: Array) -> tuple[float, Array] | None:
         """Another image of `x2`, as from `align`: another way between the two, or None."""
         return None
 
     @abstractmethod
-    def zero_modes(self, x):
+    def zero_modes(self, x: Array) -> Array:
         """Orthonormal directions at `x` in which the energy never changes, shape (n, k)."""
 
-    def barren_modes(self, x):
+    def barren_modes(self, x: Array) -> Array:
         """Orthonormal directions that no path need follow, shape (n, k); the zero modes in them."""
         return self.zero_modes(x)
 
     @abstractmethod
-    def n_self_images(self, x):
+    def n_self_images(self, x: Array) -> int:
         """Number of operations that leave `x` as it is, a Python int."""
 
-    def free_modes(self, x):
+    def free_modes(self, x: Array) -> Mapping[str, Array]:
         """Flat directions at `x` that are no symmetry: {why, a sentence: columns}."""
         return {}
 
@@ -239,19 +244,24 @@ class Measure:
         What it lacks to be defined here, the end of a sentence; empty if nothing.
     """
 
-    function: object
+    function: Callable[[Array], float]
     label: str
     unit: str = ""
     lacking: str = ""
 
     @property
-    def axis(self):
+    def axis(self) -> str:
         """Label and unit."""
         return f"{self.label} ({self.unit})" if self.unit else self.label
 
 
 class LandscapeSystem(PeleSystem, ABC):
     """A pele system that the engine can search.
+
+    Parameters
+    ----------
+    seed : int or numpy.random.SeedSequence
+        Of the generator that pele's own searches draw from.
 
     Attributes
     ----------
@@ -271,14 +281,19 @@ class LandscapeSystem(PeleSystem, ABC):
     """
 
     kind: str
-    energy_label = "energy"
-    measures: dict
+    potential: LandscapePotential
+    identity: Identity
+    scales: Scales
+    n_dof: int
+    starts: Mapping[str, Callable[[np.random.Generator], Array]]
+    measures: Mapping[str, Measure]
+    energy_label: str = "energy"
 
-    def __init__(self, seed=0):
+    def __init__(self, seed: Any = 0) -> None:
         super().__init__(seed)
         self.measures = {}
 
-    def __str__(self):
+    def __str__(self) -> str:
         """What `describe` says, in one line."""
         values = [
             f"{name} {value}"
@@ -289,7 +304,7 @@ class LandscapeSystem(PeleSystem, ABC):
 
     # What the engine asks besides.
 
-    def why_no_minimum(self, failures):
+    def why_no_minimum(self, failures: Mapping[str, Any]) -> str | None:
         """Why a search found no minimum, a sentence, or None where that is not known.
 
         Parameters
@@ -300,20 +315,26 @@ class LandscapeSystem(PeleSystem, ABC):
         return None
 
     @abstractmethod
-    def describe(self):
+    def describe(self) -> dict[str, dict[str, Any]]:
         """Sections of `settings.toml`, from which `load` makes the system again."""
 
-    def save(self, directory):
+    def save(self, directory: str | PathLike[str]) -> None:
         """Write what else `load` needs into a directory; by default nothing."""
 
     @classmethod
     @abstractmethod
-    def load(cls, directory, settings):
+    def load(cls, directory: str | PathLike[str], settings: Mapping[str, Any]) -> Self:
         """The system that `save` and `describe` left."""
 
 
-_PARTS = {
-    "potential": ("getEnergyGradient", "getEnergyGradientHessian", "hessian_vector_product"),
+_PARTS: dict[str, tuple[str, ...]] = {
+    "potential": (
+        "getEnergy",
+        "getEnergyGradient",
+        "getEnergyGradientHessian",
+        "hessian_vector_product",
+        "energies_gradients",
+    ),
     "identity": ("tolerance", "are_same", "align", "zero_modes", "barren_modes", "n_self_images"),
     "scales": ("energy", "tolerance"),
     "n_dof": (),
@@ -326,7 +347,7 @@ _PARTS = {
 }
 
 
-def check_system(system):
+def check_system(system: Any) -> None:
     """Refuse a system that lacks part of the contract.
 
     Raises

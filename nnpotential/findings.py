@@ -1,8 +1,8 @@
 """What a piece of work brings back, in plain numbers that travel between processes."""
 
-from typing import NamedTuple
+from typing import Any, NamedTuple, Self
 
-import numpy as np
+from .contract import Array
 
 __all__ = ["Connection", "Failure", "Findings", "Point", "Verdict"]
 
@@ -17,10 +17,10 @@ class Point(NamedTuple):
     """
 
     energy: float
-    coords: np.ndarray
+    coords: Array
 
     @classmethod
-    def of(cls, stored):
+    def of(cls, stored: Any) -> Self:
         """The numbers of a stored pele `Minimum`."""
         return cls(stored.energy, stored.coords)
 
@@ -40,14 +40,14 @@ class Connection(NamedTuple):
     """
 
     energy: float
-    coords: np.ndarray
+    coords: Array
     eigenval: float
-    eigenvec: np.ndarray
+    eigenvec: Array
     minimum1: Point
     minimum2: Point
 
     @classmethod
-    def of(cls, stored):
+    def of(cls, stored: Any) -> Self:
         """The numbers of a stored pele `TransitionState`."""
         ends = (Point.of(minimum) for minimum in (stored.minimum1, stored.minimum2))
         return cls(stored.energy, stored.coords, stored.eigenval, stored.eigenvec, *ends)
@@ -63,8 +63,8 @@ class Failure(NamedTuple):
 class Findings(NamedTuple):
     """What a job of the search found: points or connections, and its failures."""
 
-    found: list
-    failures: list
+    found: list[Any]
+    failures: list[Failure]
 
 
 class Verdict(NamedTuple):
@@ -82,4 +82,4 @@ class Verdict(NamedTuple):
 
     outcome: str
     why: str | None = None
-    ends: list = []  # noqa: RUF012 (never changed)
+    ends: list[Point] = []  # noqa: RUF012 (never changed)

@@ -6,17 +6,21 @@ import platform
 import shutil
 import tempfile
 import warnings
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import Executor
 from contextlib import contextmanager
 from dataclasses import replace
 from importlib.metadata import version
 from pathlib import Path
+from typing import Any, Self, TypeAlias
 
+import networkx as nx
 import numpy as np
 from sqlalchemy.exc import DatabaseError, OperationalError
 
 from .analysis.figures import landscape_graph, remarks, summarise
 from .checks import check_choice, check_integer, check_number, plain
-from .contract import check_system
+from .contract import LandscapeSystem, check_system
 from .database import database_fault, open_database
 from .errors import InputError
 from .files import absolute, atomic_write, place_check, printable
@@ -40,6 +44,10 @@ __all__ = ["Landscape"]
 
 _DATABASE = "landscape.sqlite"
 _SUMMARY = "summary.json"
+
+StrPath: TypeAlias = str | os.PathLike[str]
+Settings: TypeAlias = Mapping[str, Any]
+OnProgress: TypeAlias = Callable[[str, int, int | None, str], object]
 _OF_NETWORKS = ("loss", "regularization", "regularize_bias")
 
 
@@ -67,7 +75,7 @@ class Landscape:
     >>> land.summary()["n_minima"]
     """
 
-    def __init__(self, path):
+    def __init__(self, path: StrPath) -> None:
         self.path = absolute(path)
         self.settings = read_settings(self.path)
         try:
@@ -78,7 +86,7 @@ class Landscape:
             what = f"{type(error).__name__}: {error}"
             raise InputError(f"{self.path / SETTINGS} is damaged: {what}") from None
 
-    def _load(self):
+    def _load(self) -> None:
         check_integer("the seed", self.settings["seed"], 0)
         kind = self.settings.get("system", {"kind": "network"})["kind"]  # 0.1.0 knew no other
         self.system = system_class(kind).load(self.path, self.settings)
@@ -87,7 +95,15 @@ class Landscape:
         self.database = open_database(self.path / _DATABASE, self.system, self._check_place)
 
     @classmethod
-    def create(cls, path, system, data=None, *, seed=0, **options):
+    def create(
+        cls,
+        path: StrPath,
+        system: LandscapeSystem | MLP,
+        data: Dataset | None = None,
+        *,
+        seed: int = 0,
+        **options: Any,
+    ) -> Self:
         """Make a new landscape directory.
 
         Parameters
@@ -121,14 +137,8 @@ class Landscape:
         >>> Landscape.create("runs/a", MLP([3, 10, 4]), data, regularization=1e-3)
         >>> Landscape.create("runs/lj7", LennardJonesCluster(7))
         """
-        path = absolute(path)
-        if "?" in str(path):
-            raise InputError(f"{path} cannot be used: pele cannot open a path with '?' in it")
-        if path.is_dir() and (path / SETTINGS).exists():
-            raise InputError(f"{path} holds a landscape already: open it, or choose another place")
-        if path.is_file() or (path.is_dir() and any(path.iterdir())):
-            what = "a file" if path.is_file() else "a directory with other things in it"
-            raise InputError(f"{path} is {what}: choose a new or empty directory")
+        place = absolute(path)
+        _check_place_is_free(place)
         seed = check_integer("the seed", seed, 0)
         system, options = _system_of(system, data, seed, options)
         check_system(system)
@@ -139,42 +149,21 @@ class Landscape:
                 "it a kind of its own and nnpotential.register it"
             )
         settings = _settings(system, seed, SearchSettings.given(**options).of(system))
-        try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            unfinished = Path(tempfile.mkdtemp(dir=path.parent, prefix=f".{path.name}."))
-        except OSError as error:
-            raise InputError(f"{path} cannot be made: {error.strerror}") from None
-        try:
-            unfinished.chmod(0o755)
-            system.save(unfinished)
-            database = system.create_database(str(unfinished / _DATABASE))
-            database.session.close()
-            database.connection.close()
-            database.engine.dispose()
-            write_settings(unfinished, settings)
-            try:
-                again = kind.load(unfinished, read_settings(unfinished))
-                SearchSettings(**settings["search"]).of(again)
-            except (KeyError, TypeError, ValueError) as error:
-                raise InputError(
-                    f"{kind.__name__}.load does not make the system from what describe gives "
-                    f"({type(error).__name__}: {error})"
-                ) from error
-            os.rename(unfinished, path)
-        except BaseException as error:
-            shutil.rmtree(unfinished, ignore_errors=True)
-            if isinstance(error, OSError):
-                raise InputError(f"{path} cannot be made: {error.strerror}") from None
-            if isinstance(error, DatabaseError):
-                why = database_fault(error.orig)
-                raise InputError(f"{path} cannot be made: {_DATABASE} {why}") from error
-            raise
-        land = cls(path)
+        _make(place, system, kind, settings)
+        land = cls(place)
         land.system = system  # with parameters that its description does not hold
         return land
 
     @classmethod
-    def open_or_create(cls, path, system, data=None, *, seed=0, **options):
+    def open_or_create(
+        cls,
+        path: StrPath,
+        system: LandscapeSystem | MLP,
+        data: Dataset | None = None,
+        *,
+        seed: int = 0,
+        **options: Any,
+    ) -> Self:
         """The landscape of a system in a directory, made where there is none.
 
         Limits on the search may differ from those that are recorded: give them
@@ -202,7 +191,7 @@ class Landscape:
         return land
 
     @classmethod
-    def open(cls, path):
+    def open(cls, path: StrPath) -> Self:
         """Open a landscape that exists.
 
         Never open one of unknown origin: a pele database holds pickled
@@ -217,16 +206,16 @@ class Landscape:
 
     def explore(
         self,
-        on_progress=None,
+        on_progress: OnProgress | None = None,
         *,
-        workers=1,
-        executor=None,
-        max_seconds=None,
-        job_timeout=3600.0,
-        stages=STAGES,
-        draw=True,
-        **search,
-    ):
+        workers: int = 1,
+        executor: Executor | None = None,
+        max_seconds: float | None = None,
+        job_timeout: float = 3600.0,
+        stages: Sequence[str] = STAGES,
+        draw: bool = True,
+        **search: Any,
+    ) -> dict[str, Any]:
         """Find minima, connect and verify them, draw the graph; resumes if run again.
 
         The result is the same for any `workers` and any `executor`, provided
@@ -288,8 +277,14 @@ class Landscape:
         return self.summary()
 
     def verify(
-        self, on_progress=None, *, repair=False, workers=1, executor=None, job_timeout=3600.0
-    ):
+        self,
+        on_progress: OnProgress | None = None,
+        *,
+        repair: bool = False,
+        workers: int = 1,
+        executor: Executor | None = None,
+        job_timeout: float = 3600.0,
+    ) -> list[tuple[str, int, str]]:
         """Verify every stored point anew.
 
         Parameters
@@ -316,11 +311,13 @@ class Landscape:
                 repair_points(self.system, self.database, crew, on_progress)
         return outcomes(self.database)
 
-    def graph(self):
+    def graph(self) -> nx.Graph:
         """Minima joined by the lowest transition state of each pair; see `landscape_graph`."""
         return landscape_graph(self.database)
 
-    def draw(self, *, colour=None, levels=100, title=None):
+    def draw(
+        self, *, colour: str | None = None, levels: int = 100, title: str | None = None
+    ) -> tuple[int, int]:
         """Draw ``disconnectivity.png`` and ``.svg``; see `draw_disconnectivity_graph`.
 
         Returns
@@ -339,7 +336,7 @@ class Landscape:
             self.system, self.database, paths, colour=colour, levels=levels, title=title
         )
 
-    def summary(self):
+    def summary(self) -> dict[str, Any]:
         """The figures of the landscape as it is now, as in ``summary.json``."""
         figures = summarise(self.database)
         return {
@@ -351,19 +348,19 @@ class Landscape:
             "settings": self.settings,
         }
 
-    def write_summary(self):
+    def write_summary(self) -> None:
         """Rewrite ``summary.json``."""
         self._check_place()
         with atomic_write(self.path / _SUMMARY) as file:
             json.dump(self.summary(), file, indent=2)
             file.write("\n")
 
-    def close(self):
+    def close(self) -> None:
         """Close the database, for all threads."""
         close_sessions(self.database)
 
     @contextmanager
-    def _working(self, search=None):
+    def _working(self, search: Settings | None = None) -> Iterator[None]:
         """Hold the landscape for this process; whatever happens, write the summary.
 
         What was found is committed piece by piece; the figures follow it, also
@@ -391,21 +388,67 @@ class Landscape:
                     "kept"
                 ) from error
 
-    def _exploration(self, on_progress):
+    def _exploration(self, on_progress: OnProgress | None) -> Exploration:
         search = SearchSettings(**self.settings["search"])
         seed = self.settings["seed"]
         return Exploration(self.system, self.database, search, seed, CHECKS, on_progress)
 
-    def _update_search(self, search):
-        merged = SearchSettings.given(**{**self.settings["search"], **search})
-        merged = merged.of(self.system).as_toml()
+    def _update_search(self, search: Settings) -> None:
+        limits = SearchSettings.given(**{**self.settings["search"], **search})
+        merged = limits.of(self.system).as_toml()
         if merged != self.settings["search"]:
             settings = {**self.settings, "search": merged}
             write_settings(self.path, settings)
             self.settings = settings
 
 
-def _system_of(system, data, seed, options):
+def _check_place_is_free(path: Path) -> None:
+    if "?" in str(path):
+        raise InputError(f"{path} cannot be used: pele cannot open a path with '?' in it")
+    if path.is_dir() and (path / SETTINGS).exists():
+        raise InputError(f"{path} holds a landscape already: open it, or choose another place")
+    if path.is_file() or (path.is_dir() and any(path.iterdir())):
+        what = "a file" if path.is_file() else "a directory with other things in it"
+        raise InputError(f"{path} is {what}: choose a new or empty directory")
+
+
+def _make(path: Path, system: LandscapeSystem, kind: Any, settings: dict[str, Any]) -> None:
+    """Write a new landscape beside its place and move it there whole."""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        unfinished = Path(tempfile.mkdtemp(dir=path.parent, prefix=f".{path.name}."))
+    except OSError as error:
+        raise InputError(f"{path} cannot be made: {error.strerror}") from None
+    try:
+        unfinished.chmod(0o755)
+        system.save(unfinished)
+        database = system.create_database(str(unfinished / _DATABASE))
+        database.session.close()
+        database.connection.close()
+        database.engine.dispose()
+        write_settings(unfinished, settings)
+        try:
+            again = kind.load(unfinished, read_settings(unfinished))
+            SearchSettings(**settings["search"]).of(again)
+        except (KeyError, TypeError, ValueError) as error:
+            raise InputError(
+                f"{kind.__name__}.load does not make the system from what describe gives "
+                f"({type(error).__name__}: {error})"
+            ) from error
+        os.rename(unfinished, path)
+    except BaseException as error:
+        shutil.rmtree(unfinished, ignore_errors=True)
+        if isinstance(error, OSError):
+            raise InputError(f"{path} cannot be made: {error.strerror}") from None
+        if isinstance(error, DatabaseError):
+            why = database_fault(error.orig)
+            raise InputError(f"{path} cannot be made: {_DATABASE} {why}") from error
+        raise
+
+
+def _system_of(
+    system: Any, data: Any, seed: int, options: dict[str, Any]
+) -> tuple[LandscapeSystem, dict[str, Any]]:
     """The system that `Landscape.create` is given, and the options that are not its own."""
     if isinstance(system, MLP):
         options = dict(options)
@@ -419,18 +462,18 @@ def _system_of(system, data, seed, options):
     return system, options
 
 
-def _checked_stages(stages):
+def _checked_stages(stages: Any) -> tuple[str, ...]:
     if isinstance(stages, str) or not np.iterable(stages):
         raise InputError(f"stages must be a list of {', '.join(STAGES)}, not {stages!r}")
     return tuple(check_choice("stage", stage, STAGES) for stage in stages)
 
 
-def _check_progress(on_progress):
+def _check_progress(on_progress: Any) -> None:
     if on_progress is not None and not callable(on_progress):
         raise InputError(f"on_progress must be a function, not {on_progress!r}")
 
 
-def _settings(system, seed, search):
+def _settings(system: LandscapeSystem, seed: int, search: SearchSettings) -> dict[str, Any]:
     return {
         "seed": seed,
         "system": {"kind": system.kind},

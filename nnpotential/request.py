@@ -5,14 +5,16 @@ from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
+from .checks import check_choice
 from .errors import InputError
 from .files import printable
 from .landscape import Landscape
 from .networks.datasets import DATASETS, load_dataset
+from .networks.losses import default_loss, find_loss
 from .networks.mlp import MLP
 from .networks.system import NNSystem
 from .settings import check_same_settings
-from .systems.registry import named_system
+from .systems.registry import SYSTEMS, named_system
 
 __all__ = ["Request"]
 
@@ -52,10 +54,6 @@ class Request:
         """The seed, where none was asked for 0."""
         return 0 if self._asked_seed is None else self._asked_seed
 
-    @property
-    def _regression(self):
-        return self._loss.get("loss") == "squared_error"
-
     def system(self):
         """The system, and a name for its directory.
 
@@ -68,11 +66,16 @@ class Request:
         if system is not None:
             self._refuse_options_of_networks()
             return system, self._name
-        data = load_dataset(
-            self._name, seed=self.seed, regression=self._regression, **self._dataset
-        )
+        if self._name not in DATASETS and not (
+            Path(self._name).suffix or Path(self._name).exists()
+        ):
+            check_choice("data set or system", self._name, (*DATASETS, *SYSTEMS))
+        loss = find_loss(self._loss["loss"]) if "loss" in self._loss else None
+        regression = loss is not None and not loss.takes_labels
+        data = load_dataset(self._name, seed=self.seed, regression=regression, **self._dataset)
         sizes = _HIDDEN if self._hidden is None else self._hidden
-        net = MLP([data.n_inputs, *sizes, data.n_outputs], **self._network)
+        n_outputs = (loss or default_loss(data)).n_outputs(data)
+        net = MLP([data.n_inputs, *sizes, n_outputs], **self._network)
         data = replace(data, name=printable(data.name))
         system = NNSystem(net, data, seed=self.seed, **self._loss)
         shape = "x".join(map(str, sizes)) or "none"
@@ -138,7 +141,7 @@ class Request:
                 self._dataset.get("n_test", recorded["n_test"]),
                 seed=recorded.get("seed", found["seed"]),
                 standardize=recorded.get("standardize", True),
-                regression=found["potential"]["loss"] == "squared_error",
+                regression=not find_loss(found["potential"]["loss"]).takes_labels,
             ).sha256
 
 

@@ -1,5 +1,6 @@
 """Whether this installation finds what is known exactly; its report belongs to a bug report."""
 
+import os
 import platform
 import tempfile
 import traceback
@@ -84,6 +85,12 @@ def run(directory=None, report=print):
     directory = absolute(directory)
     if directory.is_file() or (directory.is_dir() and any(directory.iterdir())):
         raise InputError(f"{directory} holds something already: choose a new or empty directory")
+    try:
+        directory.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise InputError(f"{directory} cannot be made: {error.strerror}") from None
+    if not os.access(directory, os.W_OK):
+        raise InputError(f"{directory} cannot be written")
     checks = _Checks(report)
     for line in _installation():
         report(line)

@@ -2,13 +2,14 @@
 
 import autograd.numpy as anp
 import numpy as np
-from autograd.scipy.special import logsumexp
+from autograd.scipy.special import erf, logsumexp
 
 ACTIVATIONS = {
     "tanh": anp.tanh,
     "sigmoid": lambda z: 0.5 * (1 + anp.tanh(z / 2)),
     "softplus": lambda z: anp.logaddexp(0.0, z),
     "silu": lambda z: z * 0.5 * (1 + anp.tanh(z / 2)),
+    "gelu": lambda z: 0.5 * z * (1 + erf(z / np.sqrt(2))),
     "relu": lambda z: anp.maximum(z, 0.0),
 }
 
@@ -32,8 +33,12 @@ def loss(x, sizes, activation, bias, kind, regularization, regularize_bias, X, y
             a = ACTIVATIONS[activation](a)
     if kind == "cross_entropy":
         data = anp.mean(logsumexp(a, axis=1) - a[anp.arange(len(y)), y])
-    else:
+    elif kind == "binary_cross_entropy":
+        data = anp.mean(anp.logaddexp(0.0, (1 - 2 * y) * a[:, 0]))
+    elif kind == "squared_error":
         data = anp.mean(anp.mean((a - y) ** 2, axis=1))
+    else:
+        raise LookupError(f"no reference for the loss {kind}: write one here")
     return data + regularization * penalty
 
 

@@ -18,6 +18,7 @@ import sqlalchemy.exc
 
 import nnpotential as nnp
 from nnpotential import Landscape
+from nnpotential.networks.losses import LOSSES
 
 COMMAND = [sys.executable, "-P", "-m", "nnpotential"]
 SMALL = ["--n-train", "50", "--n-test", "50", "--hidden", "3", "--regularization", "1e-3"]
@@ -240,6 +241,20 @@ def write_csv(path, n=30):
     table = np.column_stack([rng.normal(size=(n, 2)), np.arange(n) % 2])
     np.savetxt(path, table, delimiter=",", fmt="%.6g")
     return path
+
+
+@pytest.mark.parametrize("loss", LOSSES)
+def test_every_loss(run, tmp_path, loss):
+    """The output layer is as large as the loss needs; a landscape of it continues."""
+    command = ["explore", write_csv(tmp_path / "two.csv"), "--loss", loss, "--hidden", "2"]
+    command += ["--regularization", "1e-2", *FEWEST, "-o", tmp_path / "a"]
+    assert run(*command)[0] == 0
+    settings = tomllib.loads((tmp_path / "a" / "settings.toml").read_text())
+    n_outputs = {"cross_entropy": 2}.get(loss, 1)
+    assert settings["network"]["layer_sizes"] == [2, 2, n_outputs]
+    assert json.loads((tmp_path / "a" / "summary.json").read_text())["n_minima"] >= 1
+    assert run(*command)[0] == 0
+    assert run("verify", tmp_path / "a")[0] == 0
 
 
 def test_a_landscape_from_arrays_continues_by_its_directory_alone(run, tmp_path):

@@ -10,7 +10,7 @@ from landscapes import SEARCH
 
 import nnpotential as nnp
 from nnpotential import InputError, Landscape
-from nnpotential.networks.generalisation import generalisation
+from nnpotential.networks.generalisation import MEASURES, generalisation
 
 
 def test_directory_is_complete(explored):
@@ -88,14 +88,20 @@ def test_drawing_small_landscapes(tmp_path, ljat):
     assert convex.draw(colour="test-loss") == (1, 1)
 
 
-@pytest.mark.parametrize("colour", [None, "test-auc", "test-loss", "train-loss", "test-accuracy"])
+@pytest.mark.parametrize("colour", [None, *MEASURES])
 def test_colours(explored, colour):
     drawn, total = explored.draw(colour=colour, title="a title", levels=10)
     assert drawn == total
     svg = (explored.path / "disconnectivity.svg").read_text()
     assert "nats per sample" in svg
-    if colour == "test-auc":
-        assert "test AUC" in svg
+    if colour is not None:
+        assert MEASURES[colour].label in svg
+
+
+def test_the_weight_norm_is_what_the_penalty_is_made_of(explored):
+    x, measures = explored.database.minima()[0].coords, explored.system.measures
+    penalty = explored.system.potential.getEnergy(x) - measures["train-loss"].function(x)
+    assert 1e-3 * measures["weight-norm"].function(x) ** 2 == pytest.approx(penalty)
 
 
 def test_colour_needs_a_test_set(tmp_path, net, ljat):

@@ -59,6 +59,10 @@ ELSEWHERE = {
     "search.choice": "search/test_pairs.py",
     "systems.atoms": "systems/test_clusters.py",
     "systems.registry": "test_contract.py",
+    **{
+        f"systems.torch_{part}": "systems/test_torch.py"
+        for part in ("potential", "program", "system", "tracing", "units")
+    },
 }
 
 

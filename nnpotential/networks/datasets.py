@@ -5,7 +5,9 @@ import logging
 import os
 import zipfile
 from dataclasses import dataclass, field
+from os import PathLike
 from pathlib import Path
+from typing import Any, Self
 
 import numpy as np
 import tomli_w
@@ -68,9 +70,10 @@ class Dataset:
     details: dict = field(default_factory=dict)
     _digest: str | None = field(default=None, init=False, repr=False)
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         X_train = check_inputs(self.X_train)
         n_train, n_inputs = X_train.shape
+        y_test: Any  # labels or targets
         no_test = _is_empty(self.X_test)
         X_test = np.empty((0, n_inputs)) if no_test else check_inputs(self.X_test, n_inputs)
         if no_test and not _is_empty(self.y_test):
@@ -101,24 +104,24 @@ class Dataset:
             raise InputError(f"the details of a data set must be plain values: {error}") from None
 
     @property
-    def n_inputs(self):
+    def n_inputs(self) -> int:
         """Number of inputs of a sample."""
         return self.X_train.shape[1]
 
     @property
-    def is_classification(self):
+    def is_classification(self) -> bool:
         """Whether the targets are class labels."""
         return self.y_train.ndim == 1
 
     @property
-    def n_outputs(self):
-        """Number of classes, or of regression targets."""
+    def n_outputs(self) -> int:
+        """Number of classes, or of regression targets; see `Loss.n_outputs` for a network's."""
         if self.is_classification:
             return int(self.y_train.max()) + 1
         return self.y_train.shape[1]
 
     @property
-    def settings(self):
+    def settings(self) -> dict[str, Any]:
         """What `settings.toml` records under ``[dataset]``."""
         settings = {"name": self.name, "n_train": len(self.X_train), "n_test": len(self.X_test)}
         if self.seed is not None:
@@ -126,17 +129,17 @@ class Dataset:
         return settings | self.details | {"sha256": self.sha256}
 
     @property
-    def sha256(self):
+    def sha256(self) -> str:
         """Digest of the four arrays: shapes, types and bytes."""
         return self._digest or _sha256([getattr(self, name) for name in _ARRAYS])
 
-    def save(self, path):
+    def save(self, path: str | PathLike[str]) -> None:
         """Write ``dataset.npz``: the four arrays, no pickled objects; atomically."""
         with atomic_write(path, "wb") as file:
             np.savez_compressed(file, **{name: getattr(self, name) for name in _ARRAYS})
 
     @classmethod
-    def load(cls, path, **kwargs):
+    def load(cls, path: str | PathLike[str], **kwargs: Any) -> Self:
         """Read what `save` wrote, as it is: nothing is split or standardised.
 
         Raises
@@ -175,7 +178,15 @@ def _n_axes(values):
         return 1
 
 
-def load_dataset(source, n_train=None, n_test=None, seed=0, *, standardize=True, regression=False):
+def load_dataset(
+    source: Any,
+    n_train: int | None = None,
+    n_test: int | None = None,
+    seed: int = 0,
+    *,
+    standardize: bool = True,
+    regression: bool = False,
+) -> Dataset:
     """Load or make a data set and split it.
 
     Parameters
@@ -234,9 +245,9 @@ def load_dataset(source, n_train=None, n_test=None, seed=0, *, standardize=True,
     if not isinstance(source, str | os.PathLike):
         name, (X, y) = "arrays", _pair(source)
     elif (name := os.fspath(source)) in _GENERATED:
-        n_train = 1000 if n_train is None else n_train
-        n_test = 1000 if n_test is None else n_test
-        X, y = _MAKERS[name](n_train + n_test, np.random.default_rng(seed))
+        n_drawn = 1000 if n_train is None else n_train
+        n_more = 1000 if n_test is None else n_test
+        X, y = _MAKERS[name](n_drawn + n_more, np.random.default_rng(seed))
     elif name in _SKLEARN:
         from sklearn import datasets
 
@@ -268,7 +279,7 @@ def load_dataset(source, n_train=None, n_test=None, seed=0, *, standardize=True,
         y = check_labels(y, len(X))
         _check_classes(y, "the data set")
     if name in _GENERATED:
-        train, test = np.split(np.arange(n_train + n_test), [n_train])  # independent draws
+        train, test = np.split(np.arange(len(X)), [n_drawn])  # independent draws
     else:
         n_train, n_test = _sizes(len(X), n_train, n_test)
         order = np.random.default_rng(seed).permutation(len(X))

@@ -1,24 +1,19 @@
 """The shape of a network and the layout of its parameter vector."""
 
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
-from scipy.special import expit
 
 from ..checks import check_choice, check_flag, check_integer
+from ..contract import Array
 from ..errors import InputError
+from .activations import ACTIVATIONS, find_activation
 
 __all__ = ["INITIALIZATIONS", "MLP"]
 
 INITIALIZATIONS = ("glorot_uniform", "glorot_normal", "he_uniform", "he_normal", "gaussian")
-
-_FUNCTIONS = {
-    "tanh": np.tanh,
-    "sigmoid": expit,
-    "softplus": lambda z: np.logaddexp(0, z),
-    "silu": lambda z: z * expit(z),
-    "relu": lambda z: np.maximum(z, 0),
-}
 
 
 @dataclass(frozen=True)
@@ -34,9 +29,9 @@ class MLP:
     ----------
     layer_sizes : sequence of int
         ``[n_in, hidden..., n_out]``, at least two sizes.
-    activation : {"tanh", "sigmoid", "softplus", "silu", "relu"}
-        Applied to every hidden layer. ``relu`` has no second derivative where
-        it matters and serves where no curvature is asked for.
+    activation : str
+        One of `ACTIVATIONS`, applied to every hidden layer. One that is not
+        smooth serves where no curvature is asked for.
     bias : bool
         Whether every layer has a bias.
 
@@ -55,7 +50,7 @@ class MLP:
     activation: str = "tanh"
     bias: bool = True
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         try:
             sizes = tuple(self.layer_sizes)
         except TypeError:
@@ -67,23 +62,22 @@ class MLP:
         sizes = tuple(check_integer("a layer size", size, 1) for size in sizes)
         object.__setattr__(self, "layer_sizes", sizes)
         object.__setattr__(self, "bias", check_flag("bias", self.bias))
-        activation = check_choice("activation", self.activation, tuple(_FUNCTIONS))
-        object.__setattr__(self, "activation", activation)
+        object.__setattr__(self, "activation", find_activation(self.activation).name)
 
     @property
-    def hidden_sizes(self):
+    def hidden_sizes(self) -> tuple[int, ...]:
         """Sizes of the hidden layers, a tuple."""
         return self.layer_sizes[1:-1]
 
     @property
-    def n_parameters(self):
+    def n_parameters(self) -> int:
         """Length of the parameter vector."""
         return sum((n_in + self.bias) * n_out for n_in, n_out in self._shapes())
 
-    def _shapes(self):
-        return zip(self.layer_sizes[:-1], self.layer_sizes[1:], strict=True)
+    def _shapes(self) -> Iterator[tuple[int, int]]:
+        return pairwise(self.layer_sizes)
 
-    def split(self, x):
+    def split(self, x: Array) -> list[tuple[Array, Array]]:
         """Views of the weights and biases in a parameter vector.
 
         Parameters
@@ -105,12 +99,12 @@ class MLP:
             at = end
         return layers
 
-    def join(self, layers):
+    def join(self, layers: Sequence[tuple[Array, Array]]) -> Array:
         """The parameter vector of weights and biases, the inverse of `split`."""
         return np.concatenate([part.ravel() for layer in layers for part in layer])
 
-    def outputs(self, x, X):
-        """Outputs of the network before any softmax.
+    def outputs(self, x: Array, X: Array) -> Array:
+        """Outputs of the network, as the loss takes them.
 
         Parameters
         ----------
@@ -121,14 +115,16 @@ class MLP:
         -------
         ndarray, shape (n_samples, n_out)
         """
-        layers = self.split(x)
+        layers, function = self.split(x), ACTIVATIONS[self.activation].function
         a = X
         for depth, (weights, bias) in enumerate(layers):
             z = a @ weights.T + (bias if self.bias else 0.0)
-            a = _FUNCTIONS[self.activation](z) if depth + 1 < len(layers) else z
+            a = function(z) if depth + 1 < len(layers) else z
         return a
 
-    def random_parameters(self, rng, initialization="glorot_uniform"):
+    def random_parameters(
+        self, rng: np.random.Generator, initialization: str = "glorot_uniform"
+    ) -> Array:
         """A random start as practitioners draw it.
 
         Parameters

@@ -3,8 +3,10 @@
 import os
 from dataclasses import dataclass
 from importlib.metadata import version
+from typing import Any, Self
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from .. import _kernel
 from ..checks import (
@@ -12,17 +14,19 @@ from ..checks import (
     check_flag,
     check_inputs,
     check_integer,
-    check_labels,
     check_number,
-    check_targets,
     frozen,
 )
+from ..contract import Array
 from ..errors import InputError
+from .activations import ACTIVATIONS
+from .losses import LOSSES, find_loss
+from .mlp import MLP
 
 __all__ = ["NNPotential"]
 
 
-def check_pele_version(built, installed):
+def check_pele_version(built: str, installed: str) -> None:
     """Refuse a pele whose class layout may not be the one compiled against.
 
     Raises
@@ -47,7 +51,8 @@ class LossSettings:
 
     Parameters
     ----------
-    loss : {"cross_entropy", "squared_error"}
+    loss : str
+        One of `LOSSES`.
     regularization : float
         Weight of the sum of squared parameters, not negative.
     regularize_bias : bool
@@ -58,9 +63,8 @@ class LossSettings:
     regularization: float = 1e-4
     regularize_bias: bool = True
 
-    def __post_init__(self):
-        loss = check_choice("loss", self.loss, _kernel.LOSSES)
-        object.__setattr__(self, "loss", loss)
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "loss", self._checked_loss())
         weight = check_number(
             "regularization",
             self.regularization,
@@ -70,6 +74,9 @@ class LossSettings:
         object.__setattr__(self, "regularization", weight)
         flag = check_flag("regularize_bias", self.regularize_bias)
         object.__setattr__(self, "regularize_bias", flag)
+
+    def _checked_loss(self) -> str:
+        return find_loss(self.loss).name
 
 
 class NNPotential(_kernel.KernelPotential):
@@ -85,10 +92,11 @@ class NNPotential(_kernel.KernelPotential):
     net : MLP
     X : array_like, shape (n_samples, n_in)
     y : array_like
-        Class labels ``0 .. n_out - 1``, shape ``(n_samples,)``, for
-        cross-entropy; targets ``(n_samples, n_out)`` for squared error.
-    loss : {"cross_entropy", "squared_error"}
-        Softmax cross-entropy, or ``(1/n_out) sum_k (f_k - y_k)**2``.
+        As the loss takes it: class labels from 0 up, shape ``(n_samples,)``,
+        or targets ``(n_samples, n_out)``.
+    loss : str
+        One of `LOSSES`: ``cross_entropy`` (softmax), or ``squared_error``, the
+        mean over outputs of ``(f_k - y_k)**2``.
     regularization : float
         Weight of the L2 term, not negative.
     regularize_bias : bool
@@ -122,22 +130,18 @@ class NNPotential(_kernel.KernelPotential):
 
     def __new__(
         cls,
-        net,
-        X,
-        y,
+        net: MLP,
+        X: Any,
+        y: Any,
         *,
-        loss="cross_entropy",
-        regularization=1e-4,
-        regularize_bias=True,
-        threads=1,
-    ):
+        loss: str = "cross_entropy",
+        regularization: float = 1e-4,
+        regularize_bias: bool = True,
+        threads: int = 1,
+    ) -> Self:
         settings = LossSettings(loss, regularization, regularize_bias)
         X = check_inputs(X, net.layer_sizes[0], keep_float32=True)
-        labels = targets = None
-        if settings.loss == "cross_entropy":
-            labels = check_labels(y, len(X), net.layer_sizes[-1])
-        else:
-            targets = check_targets(y, len(X), net.layer_sizes[-1])
+        y = LOSSES[settings.loss].check(y, len(X), net.layer_sizes[-1])
         self = super().__new__(
             cls,
             net.layer_sizes,
@@ -147,8 +151,7 @@ class NNPotential(_kernel.KernelPotential):
             settings.regularization,
             settings.regularize_bias,
             X,
-            labels,
-            targets,
+            y.reshape(len(X), -1).astype(np.float64, copy=False),
             check_integer("threads", threads, 1),
             _engine(),
         )
@@ -157,23 +160,23 @@ class NNPotential(_kernel.KernelPotential):
         self.settings = settings
         self._shape = (net.n_parameters,)
         # the kernel has a copy of its own, and what rebuilds it must stay the same
-        self._data = (frozen(X), frozen(labels if targets is None else targets))
+        self._data = (frozen(X), frozen(y))
         self.n_samples = len(X)
         return self
 
-    def __init__(self, *args, **kwargs):
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
         pass  # all is done in __new__, where the compiled part is made
 
-    def __reduce__(self):
+    def __reduce__(self) -> tuple[Any, ...]:
         s = self.settings
         options = (s.loss, s.regularization, s.regularize_bias, self.threads)
         return _rebuild, (self.net, *self._data, *options)
 
-    def getEnergy(self, x):
+    def getEnergy(self, x: Array) -> float:
         """The loss at `x`, an ndarray of float64, shape (n_parameters,)."""
         return self._energy(self._check("x", x))
 
-    def getEnergyGradient(self, x):
+    def getEnergyGradient(self, x: Array) -> tuple[float, Array]:
         """Loss and gradient.
 
         Parameters
@@ -193,20 +196,20 @@ class NNPotential(_kernel.KernelPotential):
         """
         return self._energy_gradient(self._check("x", x))
 
-    def getGradient(self, x):
+    def getGradient(self, x: Array) -> Array:
         """The gradient at `x`, shape (n_parameters,)."""
         return self.getEnergyGradient(x)[1]
 
-    def getEnergyGradientHessian(self, x):
+    def getEnergyGradientHessian(self, x: Array) -> tuple[float, Array, Array]:
         """Loss, gradient and exact Hessian, shape (n_parameters, n_parameters)."""
         self._require_curvature()
         return self._energy_gradient_hessian(self._check("x", x))
 
-    def getHessian(self, x):
+    def getHessian(self, x: Array) -> Array:
         """The exact Hessian at `x`, shape (n_parameters, n_parameters)."""
         return self.getEnergyGradientHessian(x)[2]
 
-    def getGaussNewton(self, x):
+    def getGaussNewton(self, x: Array) -> Array:
         """The Gauss-Newton part of the Hessian, shape (n_parameters, n_parameters).
 
         ``J^T H_l J / N`` with the Jacobian of the outputs and the Hessian of
@@ -215,7 +218,7 @@ class NNPotential(_kernel.KernelPotential):
         """
         return self._energy_gradient_hessian(self._check("x", x), True)[2]
 
-    def hessian_vector_product(self, x, v):
+    def hessian_vector_product(self, x: Array, v: Array) -> Array:
         """The exact product of the Hessian at `x` with one vector or several.
 
         Parameters
@@ -232,7 +235,7 @@ class NNPotential(_kernel.KernelPotential):
         x, v = self._check("x", x), self._check("v", v, several=True)
         return self._products(x, v.reshape(-1, v.shape[-1])).reshape(v.shape)
 
-    def energies_gradients(self, x):
+    def energies_gradients(self, x: Array) -> tuple[Array, Array]:
         """Losses and gradients at several points in one call.
 
         Parameters
@@ -247,7 +250,7 @@ class NNPotential(_kernel.KernelPotential):
         x = self._check("x", x, several=True)
         return self._many(x.reshape(-1, x.shape[-1]))
 
-    def subset_energy_gradient(self, x, indices):
+    def subset_energy_gradient(self, x: Array, indices: ArrayLike) -> tuple[float, Array]:
         """Loss and gradient on some of the samples, such as a minibatch.
 
         Parameters
@@ -272,14 +275,10 @@ class NNPotential(_kernel.KernelPotential):
         indices = np.ascontiguousarray(indices, dtype=np.int64)
         return self._subset(self._check("x", x), indices)
 
-    def _require_curvature(self):
-        if self.net.activation == "relu":
-            raise InputError(
-                "relu has no second derivative: use tanh, sigmoid, softplus or silu where a "
-                "Hessian is needed"
-            )
+    def _require_curvature(self) -> None:
+        ACTIVATIONS[self.net.activation].require_smooth(", which this needs")
 
-    def _check(self, name, x, several=False):
+    def _check(self, name: str, x: Any, several: bool = False) -> Array:
         if isinstance(x, np.ma.MaskedArray):
             raise InputError(f"{name} must not be a masked array: give its data")
         x = np.asarray(x)
@@ -297,7 +296,15 @@ class NNPotential(_kernel.KernelPotential):
         return x
 
 
-def _rebuild(net, X, y, loss, regularization, regularize_bias, threads):
+def _rebuild(
+    net: MLP,
+    X: Array,
+    y: Any,
+    loss: str,
+    regularization: float,
+    regularize_bias: bool,
+    threads: int,
+) -> NNPotential:
     return NNPotential(
         net,
         X,
@@ -309,7 +316,7 @@ def _rebuild(net, X, y, loss, regularization, regularize_bias, threads):
     )
 
 
-def _engine():
+def _engine() -> str:
     """The instruction set asked for in the environment, or empty for the best."""
     name = os.environ.get("NNPOTENTIAL_ENGINE", "")
     return check_choice("NNPOTENTIAL_ENGINE", name, _kernel.ENGINES) if name else name

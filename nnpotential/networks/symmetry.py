@@ -1,26 +1,67 @@
 """Symmetry operations of the loss: identity of two points, alignment, zero modes.
 
-Permuting the units of a hidden layer never changes the loss. For tanh, turning
-the sign of everything that goes into and comes out of a unit does not either.
-For sigmoid it does not where the biases are free (not regularized), because
-``s(-z) = 1 - s(z)`` and the bias of the next layer takes up the 1; written with
-``s(z) = (1 + tanh(z / 2)) / 2`` it is again a plain change of sign. Where no
-penalty holds the outputs in place, cross-entropy does not feel a common shift
-of all outputs: these are the zero modes.
+Permuting the units of a hidden layer never changes the loss. For an odd
+activation, such as tanh, turning the sign of everything that goes into and comes
+out of a unit does not either. For one that is odd but for a constant, such as
+sigmoid with ``s(-z) = 1 - s(z)``, it does not where the biases are free (not
+regularized), because the bias of the next layer takes up the 1; written with
+``s(z) - 1/2`` it is again a plain change of sign. Where no penalty holds the
+outputs in place, softmax cross-entropy does not feel a common shift of all
+outputs: these are the zero modes.
+
+All of it needs to know of a network only which axes of which parameters its
+interchangeable units lie along.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import reduce
 from itertools import count
-from math import factorial, lgamma, log
+from math import factorial, lgamma, log, prod
 
 import numpy as np
 from scipy.optimize import linear_sum_assignment
 
+from ..checks import check_integer
 from ..contract import Identity, Scales
+from ..errors import InputError
+from .activations import ACTIVATIONS
+from .losses import LOSSES
 
-__all__ = ["IDLE_UNIT", "Operation", "Symmetry"]
+__all__ = ["IDLE_UNIT", "Operation", "Symmetry", "UnitSymmetry", "Units", "softmax_shifts"]
 
 IDLE_UNIT = "a unit without effect leaves its own bias undetermined"
+
+
+@dataclass(frozen=True)
+class Units:
+    """Interchangeable units of a network, such as those of a hidden layer or the channels of one.
+
+    Parameters
+    ----------
+    axes : dict
+        For each parameter that they lie along, by name, the axis, or several.
+        The shortest of these axes has one entry a unit; in one that is m times
+        as long each unit has m neighbours, as after flattening an image.
+    odd : bool
+        Whether turning the sign of a unit in all of these leaves the loss as it is.
+    shifts : dict
+        For units behind an activation that is odd but for a constant, as a
+        sigmoid, so that their sign turns only together with a shift: the bias
+        that takes it up, by the name of the weights that the units go into.
+    center : float
+        That constant.
+
+    Examples
+    --------
+    The hidden units of ``Sequential(Linear(3, 10), Tanh(), Linear(10, 4))``:
+
+    >>> Units({"0.weight": 0, "0.bias": 0, "2.weight": 1}, odd=True)
+    """
+
+    axes: dict
+    odd: bool = False
+    shifts: dict = field(default_factory=dict)
+    center: float = 0.5
 
 
 @dataclass(frozen=True)
@@ -35,48 +76,81 @@ class Operation:
     signs: tuple
 
 
-class Symmetry(Identity):
-    """The symmetry group of the loss of one network.
+@dataclass(frozen=True)
+class _Group:
+    """Interchangeable units: how many, their signs, and where they are among the parts of a point.
+
+    Of all entries some go into the units, others come out of them; in some all
+    other units are matched before these are, in others not yet.
+    """
+
+    size: int
+    signs: tuple
+    entries: tuple
+    incoming: tuple
+    outgoing: tuple
+    closed: tuple
+    open: tuple
+
+
+class UnitSymmetry(Identity):
+    """The symmetry group of a loss under exchange of units.
 
     Parameters
     ----------
-    net : MLP
-    loss : {"cross_entropy", "squared_error"}
-    regularization : float
-    regularize_bias : bool
+    shapes : dict
+        Of the parameters by name, in the order of the parameter vector.
+    units : sequence of Units
+        From the input on. Matching takes one after the other, each by what
+        the ones before have settled.
+    zero_modes, barren_modes : ndarray, shape (n_parameters, k), optional
+        See `softmax_shifts`.
+    free : sequence of str
+        Biases that no penalty holds.
     tolerance : float
         Largest difference of a parameter between two identical points.
         Quenched points are accurate to far better; distinct minima differ by
         far more.
 
+    Raises
+    ------
+    InputError
+        If units are declared of parameters or axes that are not there.
     """
 
     def __init__(
         self,
-        net,
-        loss="cross_entropy",
-        regularization=1e-4,
-        regularize_bias=True,
+        shapes,
+        units,
+        zero_modes=None,
+        barren_modes=None,
+        free=(),
         tolerance=Scales.tolerance,
     ):
-        self.net = net
         self.tolerance = tolerance
-        free_bias = net.bias and (regularization == 0 or not regularize_bias)
-        self._shifted = net.activation == "sigmoid" and free_bias
-        self.has_signs = net.activation == "tanh" or self._shifted
-        self._unit_signs = (1.0, -1.0) if self.has_signs else (1.0,)
-        self._free_bias = free_bias
-        softmax = loss == "cross_entropy"
-        self._zero_modes = self._softmax_shifts(
-            free_bias and softmax, regularization == 0 and softmax
-        )
-        self._barren_modes = self._softmax_shifts(net.bias and softmax, softmax)
+        self.n_parameters = sum(prod(shape) for shape in shapes.values())
+        none = np.zeros((self.n_parameters, 0))
+        self._zero_modes = none if zero_modes is None else zero_modes
+        self._barren_modes = none if barren_modes is None else barren_modes
+        self._parts, self._groups = _layout(shapes, units)
+        self._places = {name: at for at, name in enumerate(shapes)}
+        # weights, the biases that take up the shift of what goes into them, and its size
+        self._shifts = [
+            (self._places[weights], self._places[bias], group.center)
+            for group in units
+            for weights, bias in group.shifts.items()
+        ]
+        self._free = {self._places[name] for name in free}
+
+    @property
+    def has_signs(self):
+        """Whether signs of units may be turned."""
+        return any(len(group.signs) > 1 for group in self._groups)
 
     @property
     def log_n_images(self):
         """Logarithm of the number of images of a point without symmetry of its own."""
-        per_unit = log(2) if self.has_signs else 0.0
-        return sum(lgamma(n + 1) + n * per_unit for n in self.net.hidden_sizes)
+        return sum(lgamma(g.size + 1) + g.size * log(len(g.signs)) for g in self._groups)
 
     def zero_modes(self, x=None):
         """Orthonormal directions in which the loss never changes, the same at every point.
@@ -99,64 +173,48 @@ class Symmetry(Identity):
         """
         return self._barren_modes
 
-    def _softmax_shifts(self, of_bias, of_weights):
-        modes = []
-        blank = np.zeros(self.net.n_parameters)
-        n_in, n_out = self.net.layer_sizes[-2:]
-        if of_bias:
-            mode = blank.copy()
-            self.net.split(mode)[-1][1][:] = 1 / np.sqrt(n_out)
-            modes.append(mode)
-        for unit in range(n_in if of_weights else 0):
-            mode = blank.copy()
-            self.net.split(mode)[-1][0][:, unit] = 1 / np.sqrt(n_out)
-            modes.append(mode)
-        return np.array(modes).T.reshape(self.net.n_parameters, len(modes))
+    # Parts in the form in which every operation is linear: signed permutations.
 
-    # Layers in the form in which every operation is linear: signed permutations.
+    def _split(self, x):
+        return [x[start:stop].reshape(shape) for start, stop, shape in self._parts]
 
     def _layers(self, x):
-        layers = [(W.copy(), b.copy()) for W, b in self.net.split(np.asarray(x, dtype=float))]
-        if self._shifted:
-            last = len(layers) - 1
-            for depth, (W, b) in enumerate(layers):
-                if depth > 0:
-                    W *= 0.5
-                    b += W.sum(axis=1)
-                if depth < last:
-                    W *= 0.5
-                    b *= 0.5
+        x = np.array(x, dtype=float)
+        parts = self._split(x)  # views
+        for weights, bias, center in self._shifts:
+            parts[bias] += center * parts[weights].reshape(len(parts[weights]), -1).sum(axis=1)
         # in this form, too, the zero modes are common shifts of all outputs
-        return self.net.split(self._without_zero_modes(self.net.join(layers)))
+        return self._split(self._without_zero_modes(x))
 
     def _without_zero_modes(self, x):
+        if self._zero_modes.size == 0:
+            return x
         return x - self._zero_modes @ (self._zero_modes.T @ x)
 
     def _vector(self, layers):
-        if self._shifted:
-            layers = [(W.copy(), b.copy()) for W, b in layers]
-            last = len(layers) - 1
-            for depth, (W, b) in enumerate(layers):
-                if depth < last:
-                    W *= 2
-                    b *= 2
-                if depth > 0:
-                    b -= W.sum(axis=1)
-                    W *= 2
-        return self.net.join(layers)
+        x = np.concatenate([part.ravel() for part in layers])
+        parts = self._split(x)
+        for weights, bias, center in self._shifts:
+            parts[bias] -= center * parts[weights].reshape(len(parts[weights]), -1).sum(axis=1)
+        return x
 
     def apply(self, operation, x):
         """The image of `x` under an operation, shape (n_parameters,)."""
-        return self._vector(_transform(self._layers(x), operation))
+        return self._vector(self._transform(self._layers(x), operation))
 
     def random_operation(self, rng):
         """A random `Operation`, every one equally likely."""
-        permutations = tuple(rng.permutation(n) for n in self.net.hidden_sizes)
+        permutations = tuple(rng.permutation(g.size) for g in self._groups)
         signs = tuple(
-            rng.choice([-1.0, 1.0], n) if self.has_signs else np.ones(n)
-            for n in self.net.hidden_sizes
+            rng.choice([-1.0, 1.0], g.size) if len(g.signs) > 1 else np.ones(g.size)
+            for g in self._groups
         )
         return Operation(permutations, signs)
+
+    def _transform(self, layers, operation):
+        for group, p, s in zip(self._groups, operation.permutations, operation.signs, strict=True):
+            layers = _permute(layers, group, p, s)
+        return layers
 
     # Identity
 
@@ -190,18 +248,18 @@ class Symmetry(Identity):
         layers = self._layers(x)
         # Exchangeable units are matched in one way only; count their exchanges here.
         exchanges = 1
-        for depth in range(len(self.net.hidden_sizes)):
-            units = np.column_stack([_incoming(layers[depth]), layers[depth + 1][0].T])
+        for group in self._groups:
+            units = _rows(layers, group.entries)
             counted = np.zeros(len(units), dtype=bool)
             for unit in range(len(units)):
-                gaps = [np.abs(units - s * units[unit]).max(axis=1) for s in self._unit_signs]
+                gaps = [np.abs(units - s * units[unit]).max(axis=1) for s in group.signs]
                 alike = np.min(gaps, axis=0) <= self.tolerance
                 if counted[unit]:
                     continue
                 counted |= alike
                 exchanges *= factorial(int(alike.sum()))
-                if self.has_signs and np.abs(units[unit]).max() <= self.tolerance:
-                    exchanges *= 2 ** int(alike.sum())
+                if np.abs(units[unit]).max() <= self.tolerance:
+                    exchanges *= len(group.signs) ** int(alike.sum())
         return exchanges * sum(1 for _ in self._matches(layers, layers))
 
     def free_modes(self, x):
@@ -219,14 +277,17 @@ class Symmetry(Identity):
             Orthonormal columns, shape (n_parameters, k), by a sentence; empty
             where there are none.
         """
-        layers = self.net.split(np.asarray(x, dtype=float))
+        parts = self._split(np.asarray(x, dtype=float))
         modes = []
-        for depth in range(len(self.net.hidden_sizes) if self._free_bias else 0):
-            weights = np.column_stack([layers[depth][0], layers[depth + 1][0].T])
-            for unit in np.flatnonzero(np.abs(weights).max(axis=1) <= self.tolerance):
-                mode = np.zeros(self.net.n_parameters)
-                self.net.split(mode)[depth][1][unit] = 1.0
-                modes.append(mode)
+        for group in self._groups if self._free else ():
+            biases = [e.part for e in group.incoming if e.part in self._free]
+            weights = [e for e in group.entries if e.part not in biases]
+            idle = np.abs(_rows(parts, weights)).max(axis=1) <= self.tolerance
+            for bias in biases:
+                for unit in np.flatnonzero(idle):
+                    mode = np.zeros(self.n_parameters)
+                    self._split(mode)[bias][unit] = 1.0
+                    modes.append(mode)
         return {IDLE_UNIT: np.column_stack(modes)} if modes else {}
 
     def _matches(self, layers1, layers2):
@@ -234,27 +295,29 @@ class Symmetry(Identity):
             yield Operation(tuple(p for p, _ in found), tuple(s for _, s in found))
 
     def _match(self, layers1, layers2, depth):
-        in1, in2 = _incoming(layers1[depth]), _incoming(layers2[depth])
-        if depth + 1 == len(layers1):
-            if np.abs(in1 - in2).max() <= self.tolerance:
+        if depth == len(self._groups):
+            gaps = zip(layers1, layers2, strict=True)
+            if all(np.abs(a - b).max() <= self.tolerance for a, b in gaps):
                 yield []
             return
-        out1, out2 = layers1[depth + 1][0], layers2[depth + 1][0]
-        to_output = depth + 2 == len(layers1)
-        if not to_output:
-            # the next layer is not ordered yet: compare what does not depend on it
-            out1, out2 = np.sort(np.abs(out1), axis=0), np.sort(np.abs(out2), axis=0)
+        group = self._groups[depth]
+        fits = []
+        if group.closed:
+            in1, in2 = _rows(layers1, group.closed), _rows(layers2, group.closed)
+        for e in group.open:
+            # the other units are not ordered yet: compare what does not depend on it
+            out1, out2 = e.unordered(layers1[e.part]), e.unordered(layers2[e.part])
+            fits.append(np.abs(out1[:, None] - out2[None]).max(axis=-1))
         possible = {}
-        for sign in self._unit_signs:
-            incoming = np.abs(in1[:, None] - sign * in2[None]).max(axis=-1)
-            outgoing = np.abs(out1.T[:, None] - (sign if to_output else 1) * out2.T[None]).max(
-                axis=-1
-            )
-            possible[sign] = np.maximum(incoming, outgoing) <= self.tolerance
-        for permutation, signs in _assignments(
-            possible, in2, layers2[depth + 1][0], self.tolerance
-        ):
-            ordered = _permute(layers2, depth, permutation, signs)
+        for sign in group.signs:
+            gaps = list(fits)
+            if group.closed:
+                gaps.append(np.abs(in1[:, None] - sign * in2[None]).max(axis=-1))
+            worst = reduce(np.maximum, gaps)
+            possible[sign] = worst <= self.tolerance
+        partners = _rows(layers2, group.entries)
+        for permutation, signs in _assignments(possible, partners, self.tolerance):
+            ordered = _permute(layers2, group, permutation, signs)
             for rest in self._match(layers1, ordered, depth + 1):
                 yield [(permutation, signs), *rest]
 
@@ -288,21 +351,21 @@ class Symmetry(Identity):
         (2023), algorithm 1, here with signs.
         """
         layers1, layers2 = self._layers(x1), self._layers(x2)
-        n_hidden = len(self.net.hidden_sizes)
-        if quick or n_hidden <= 1:
+        n_groups = len(self._groups)
+        if quick or n_groups <= 1:
             n_starts = 1
         rng = np.random.default_rng(seed)
         best = (np.inf, None)
         for start in range(n_starts):
             layers = layers2
             if start > 0:
-                layers = _transform(layers2, self.random_operation(rng))
+                layers = self._transform(layers2, self.random_operation(rng))
             for sweep in count():
                 before = layers
-                for depth in range(n_hidden):
+                for depth in range(n_groups):
                     # the first sweep of the first start looks at the inputs only
                     layers = self._assign(
-                        layers1, layers, depth, incoming_only=n_hidden > 1 and start + sweep == 0
+                        layers1, layers, depth, incoming_only=n_groups > 1 and start + sweep == 0
                     )
                 if sweep > 0 and _distance2(layers1, before) <= _distance2(layers1, layers):
                     break
@@ -335,8 +398,8 @@ class Symmetry(Identity):
         nearest = self._layers(self.align(x1, x2)[1])
         images = [
             self._assign(layers1, nearest, depth, barred=unit)
-            for depth, n in enumerate(self.net.hidden_sizes)
-            for unit in range(n)
+            for depth, group in enumerate(self._groups)
+            for unit in range(group.size)
         ]
         ranked = sorted(((_distance2(layers1, i), n) for n, i in enumerate(images)))
         # as near as the nearest is the same way: units without weights, a symmetric end
@@ -351,65 +414,251 @@ class Symmetry(Identity):
 
     def _assign(self, layers1, layers2, depth, incoming_only=False, barred=None):
         """The layer of `layers2` brought nearest; unit `barred` may not stay as it is."""
-        overlap = _incoming(layers1[depth]) @ _incoming(layers2[depth]).T
+        group = self._groups[depth]
+        overlap = _overlap(layers1, layers2, group.incoming)
         if not incoming_only:
-            overlap += layers1[depth + 1][0].T @ layers2[depth + 1][0]
-        signs = np.where(overlap < 0, -1.0, 1.0) if self.has_signs else np.ones_like(overlap)
-        if barred is not None and self.has_signs:
+            overlap += _overlap(layers1, layers2, group.outgoing)
+        has_signs = len(group.signs) > 1
+        signs = np.where(overlap < 0, -1.0, 1.0) if has_signs else np.ones_like(overlap)
+        if barred is not None and has_signs:
             signs[barred, barred] = -1.0
         gain = signs * overlap
-        if barred is not None and not self.has_signs and len(gain) > 1:
+        if barred is not None and not has_signs and len(gain) > 1:
             gain[barred, barred] = -np.inf
         units, permutation = linear_sum_assignment(gain, maximize=True)
-        return _permute(layers2, depth, permutation, signs[units, permutation])
+        return _permute(layers2, group, permutation, signs[units, permutation])
 
 
-def _incoming(layer):
-    """All that goes into the units of a layer, one row a unit."""
-    weights, bias = layer
-    return np.column_stack(layer) if bias.size else weights
+class Symmetry(UnitSymmetry):
+    """The symmetry group of the loss of one network.
+
+    Parameters
+    ----------
+    net : MLP
+    loss : str
+        One of `LOSSES`.
+    regularization : float
+    regularize_bias : bool
+    tolerance : float
+        Largest difference of a parameter between two identical points.
+    """
+
+    def __init__(
+        self,
+        net,
+        loss="cross_entropy",
+        regularization=1e-4,
+        regularize_bias=True,
+        tolerance=Scales.tolerance,
+    ):
+        self.net = net
+        free_bias = net.bias and (regularization == 0 or not regularize_bias)
+        shapes = {}
+        for depth, (weights, bias) in enumerate(net.split(np.zeros(net.n_parameters))):
+            shapes[f"{depth}.weight"] = weights.shape
+            if net.bias:
+                shapes[f"{depth}.bias"] = bias.shape
+        units, center = [], ACTIVATIONS[net.activation].center
+        for depth in range(len(net.hidden_sizes)):
+            into = dict.fromkeys((f"{depth}.weight", f"{depth}.bias")[: 1 + net.bias], 0)
+            after = f"{depth + 1}."
+            shifts = {f"{after}weight": f"{after}bias"}
+            units.append(
+                Units(
+                    {**into, f"{after}weight": 1},
+                    odd=center == 0,
+                    shifts=shifts if center and free_bias else {},
+                    center=center or 0.0,
+                )
+            )
+        last = f"{len(net.hidden_sizes)}."
+        modes = softmax_shifts(
+            shapes,
+            f"{last}weight",
+            f"{last}bias" if net.bias else None,
+            LOSSES[loss],
+            regularization,
+            regularize_bias,
+        )
+        free = [name for name in shapes if name.endswith("bias")] if free_bias else []
+        super().__init__(shapes, units, *modes, free, tolerance)
 
 
-def _permute(layers, depth, permutation, signs):
-    layers = list(layers)
-    W, b = layers[depth]
-    layers[depth] = (signs[:, None] * W[permutation], signs * b[permutation] if b.size else b)
-    W, b = layers[depth + 1]
-    layers[depth + 1] = (W[:, permutation] * signs, b)
-    return layers
+def softmax_shifts(shapes, weights, bias, loss, regularization, regularize_bias):
+    """Zero and barren modes of a loss: common shifts of all outputs.
+
+    Parameters
+    ----------
+    shapes : dict
+        Of the parameters by name, in the order of the parameter vector.
+    weights, bias : str or None
+        The last layer's, if it is linear; None where there is none.
+    loss : Loss
+        Only one that is `shift_invariant` does not feel them.
+    regularization : float
+    regularize_bias : bool
+
+    Returns
+    -------
+    zero_modes, barren_modes : ndarray, shape (n_parameters, k)
+        Orthonormal; the loss feels nothing of the first, the penalty alone the others.
+    """
+    starts = dict(zip(shapes, np.cumsum([0, *map(prod, shapes.values())])[:-1], strict=True))
+    n_parameters = sum(map(prod, shapes.values()))
+
+    def modes(of_bias, of_weights):
+        found = np.zeros((0, n_parameters))
+        for name, wanted in ((bias, of_bias), (weights, of_weights)):
+            if name is None or not wanted or not loss.shift_invariant:
+                continue
+            n_out = shapes[name][0]
+            n_in = prod(shapes[name][1:])
+            block = np.zeros((n_in, n_parameters))
+            for unit in range(n_in):
+                block[unit, starts[name] + unit + n_in * np.arange(n_out)] = 1 / np.sqrt(n_out)
+            found = np.concatenate([found, block])
+        return found.T
+
+    return modes(regularization == 0 or not regularize_bias, regularization == 0), modes(True, True)
 
 
-def _transform(layers, operation):
-    for depth, (p, s) in enumerate(zip(operation.permutations, operation.signs, strict=True)):
-        layers = _permute(layers, depth, p, s)
-    return layers
+def _along(units):
+    """Pairs of parameter and axis."""
+    for name, axes in units.axes.items():
+        for axis in axes if isinstance(axes, list | tuple) else (axes,):
+            yield name, check_integer(f"the axis of {name}", axis, 0)
 
 
-def _distance2(layers1, layers2):
-    return sum(
-        float(((a - b) ** 2).sum())
-        for one, two in zip(layers1, layers2, strict=True)
-        for a, b in zip(one, two, strict=True)
+def _layout(shapes, units):
+    """Where each parameter is in a vector, in which shape; and the groups of units."""
+    on_axes = {name: {} for name in shapes}  # which group is on which axis
+    sizes = []
+    for at, group in enumerate(units):
+        if not group.axes:
+            raise InputError("units without axes: name the parameters that they lie along")
+        for name, axis in _along(group):
+            if name not in shapes:
+                raise InputError(
+                    f"units lie along {name!r}, but the parameters are {', '.join(shapes)}"
+                )
+            if axis >= len(shapes[name]):
+                raise InputError(
+                    f"units lie along axis {axis} of {name}, which has {len(shapes[name])}"
+                )
+            if axis in on_axes[name]:
+                raise InputError(f"two kinds of units lie along axis {axis} of {name}")
+            on_axes[name][axis] = at
+        lengths = [(shapes[name][axis], name) for name, axis in _along(group)]
+        size, _ = min(lengths)
+        for length, name in lengths:
+            if length % size:
+                raise InputError(
+                    f"units lie along axes of different length: {size}, and {length} of {name}"
+                )
+        sizes.append(size)
+    parts, entries, start = [], [[] for _ in units], 0
+    for part, (name, shape) in enumerate(shapes.items()):
+        split = []
+        for axis, length in enumerate(shape):
+            at = on_axes[name].get(axis)
+            if at is None:
+                split.append(length)
+                continue
+            entries[at].append((part, len(split), axis))
+            split += [sizes[at]] if length == sizes[at] else [sizes[at], length // sizes[at]]
+        parts.append((start, start + prod(shape), tuple(split)))
+        start += prod(shape)
+    cut = [shape for _, _, shape in parts]
+    return parts, [_group(at, size, entries, units[at], cut) for at, size in enumerate(sizes)]
+
+
+def _group(at, size, places, units, shapes):
+    # axes of units that are not matched before these: their order must not matter
+    later = [(part, axis) for others in places[at:] for part, axis, _ in others]
+    entries = []
+    for part, axis, original in places[at]:
+        others = tuple(a for p, a in later if p == part and a != axis)
+        # what goes into units is along the first axis, as everywhere in torch
+        entries.append(_Entry(part, axis, others, shapes[part], incoming=original == 0))
+    return _Group(
+        size,
+        (1.0, -1.0) if units.odd or units.shifts else (1.0,),
+        tuple(entries),
+        tuple(e for e in entries if e.incoming),
+        tuple(e for e in entries if not e.incoming),
+        tuple(e for e in entries if not e.others),
+        tuple(e for e in entries if e.others),
     )
 
 
-def _assignments(possible, incoming, outgoing, tolerance):
+class _Entry:
+    """Where units are in one part: the axis, and the other axes of units not matched before."""
+
+    def __init__(self, part, axis, others, shape, incoming):
+        self.part, self.others, self.incoming = part, others, incoming
+        order = (axis, *(a for a in range(len(shape)) if a != axis))
+        self._order = None if axis == 0 else order
+        self._width = None if len(shape) == 2 else prod(shape) // max(shape[axis], 1)
+        self._signs = (-1, *(1,) * (len(shape) - axis - 1))
+        self._before = (slice(None),) * axis
+
+    def rows(self, part):
+        """One row a unit."""
+        if self._order is not None:
+            part = part.transpose(self._order)
+        return part if self._width is None else part.reshape(-1, self._width)
+
+    def unordered(self, part):
+        """The same without sign and order of other units."""
+        values = np.abs(part)
+        for other in self.others:
+            values = np.sort(values, axis=other)
+        return self.rows(values)
+
+    def move(self, part, permutation, signs):
+        return part[(*self._before, permutation)] * signs.reshape(self._signs)
+
+
+def _rows(parts, entries):
+    """All that belongs to the units of a group, one row a unit."""
+    if len(entries) == 1:
+        return entries[0].rows(parts[entries[0].part])
+    return np.concatenate([e.rows(parts[e.part]) for e in entries], axis=1)
+
+
+def _overlap(parts1, parts2, entries):
+    if not entries:
+        return 0.0
+    return _rows(parts1, entries) @ _rows(parts2, entries).T
+
+
+def _permute(parts, group, permutation, signs):
+    parts = list(parts)
+    for entry in group.entries:
+        parts[entry.part] = entry.move(parts[entry.part], permutation, signs)
+    return parts
+
+
+def _distance2(parts1, parts2):
+    return sum(float(((a - b) ** 2).sum()) for a, b in zip(parts1, parts2, strict=True))
+
+
+def _assignments(possible, partners, tolerance):
     """All distinct ways to give every unit a partner; one for exchangeable partners.
 
     Parameters
     ----------
     possible : dict
         For each sign the boolean matrix of units that may be partners.
-    incoming, outgoing : ndarray
-        Weights into (rows) and out of (columns) the partners.
+    partners : ndarray
+        All that belongs to each partner, one row each.
 
     Yields
     ------
     permutation, signs : ndarray
     """
-    n = len(incoming)
+    n = len(partners)
     permutation, signs = np.empty(n, dtype=np.intp), np.empty(n)
-    partners = np.concatenate([incoming, outgoing.T], axis=1)
 
     def place(unit, free):
         if unit == n:

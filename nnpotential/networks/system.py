@@ -1,99 +1,73 @@
-"""A network's loss on a data set as a system to search."""
+"""The loss of a network on a data set as a system to search."""
 
-from dataclasses import asdict
+from collections.abc import Mapping
+from dataclasses import asdict, astuple
 from functools import partial
+from os import PathLike
 from pathlib import Path
+from typing import Any, Self
 
 import numpy as np
 
-from ..contract import TRAVELLING, LandscapeSystem, Scales, is_large
+from ..contract import TRAVELLING, Array, Identity, LandscapeSystem, Scales, is_large
 from ..errors import InputError
+from .activations import ACTIVATIONS
 from .datasets import Dataset
 from .generalisation import network_measures
+from .losses import LOSSES, Loss, default_loss, find_loss
 from .mlp import INITIALIZATIONS, MLP
 from .potential import LossSettings, NNPotential
 from .symmetry import Symmetry
 
-__all__ = ["NNSystem"]
+__all__ = ["LossSystem", "NNSystem", "load_data"]
 
 _DATASET = "dataset.npz"
 
 
-class NNSystem(LandscapeSystem):
-    """The loss of a network on a data set as a complete pele system.
-
-    Parameters
-    ----------
-    net : MLP
-    data : Dataset
-        Its training set defines the loss.
-    loss : {"cross_entropy", "squared_error"}, optional
-        By default cross-entropy for class labels, squared error for targets.
-    regularization : float
-        Weight of the sum of squared parameters.
-    regularize_bias : bool
-    seed : int or sequence of int
-        Fixes the random starts and steps of this object. pele's own random
-        steps draw from NumPy's global state; none is used here.
+class LossSystem(LandscapeSystem):
+    """The loss of a model on a data set, whatever the model: what all of these share.
 
     Attributes
     ----------
-    potential : NNPotential
-    identity : Symmetry
-    scales : Scales
-        What is small here: tolerances, the window of energies.
-    params : pele.systems.Parameters
-        Tuned to these landscapes; change them as on any pele system.
-
-    Examples
-    --------
-    >>> import nnpotential as nnp
-    >>> data = nnp.load_dataset("iris", seed=0)
-    >>> system = nnp.NNSystem(nnp.MLP([4, 3, 3]), data, regularization=1e-3)
-    >>> database = system.create_database()
-    >>> system.get_basinhopping(database=database, outstream=None).run(5)
+    data : Dataset
+        Its training set defines the loss.
+    settings : LossSettings
+    loss : Loss
+        What of it stands in no setting.
     """
 
-    kind = "network"
+    potential: Any  # has n_samples besides
 
-    def __init__(self, net, data, *, loss=None, regularization=1e-4, regularize_bias=True, seed=0):
-        super().__init__(seed)
-        if net.activation == "relu":
-            raise InputError(
-                "relu has no second derivative, so its landscape has no transition states to find: "
-                "use tanh, sigmoid, softplus or silu"
-            )
-        if loss is None:
-            loss = "cross_entropy" if data.is_classification else "squared_error"
-        if loss == "cross_entropy" and not data.is_classification:
-            raise InputError("cross_entropy needs class labels; these data have real targets")
-        if net.layer_sizes[0] != data.n_inputs or net.layer_sizes[-1] != data.n_outputs:
-            raise InputError(
-                f"the data need a network with {data.n_inputs} inputs and {data.n_outputs} "
-                f"outputs, not {net.layer_sizes[0]} and {net.layer_sizes[-1]}"
-            )
-        self.net, self.data = net, data
-        self.settings = LossSettings(loss, regularization, regularize_bias)
-        self.potential = NNPotential(
-            net,
-            data.X_train,
-            data.y_train,
-            loss=loss,
-            regularization=regularization,
-            regularize_bias=regularize_bias,
-        )
-        self.identity = Symmetry(
-            net, loss, self.settings.regularization, self.settings.regularize_bias
-        )
-        self.scales = Scales(_energy_scale(loss, data.y_train), self.identity.tolerance)
-        self.n_dof = net.n_parameters
-        self.starts = {name: partial(_start, net, name) for name in INITIALIZATIONS}
+    def _set_parts(
+        self,
+        *,
+        data: Dataset,
+        settings: LossSettings,
+        potential: Any,
+        identity: Identity,
+        n_dof: int,
+        energy: float,
+        starts: dict[str, Any],
+    ) -> None:
+        """All that the contract asks for, from the parts."""
+        self.data, self.settings = data, settings
+        self.potential, self.identity = potential, identity
+        self.scales = Scales(energy, identity.tolerance)
+        self.n_dof, self.starts = n_dof, starts
         self.measures = network_measures(self)
-        unit = "nats" if loss == "cross_entropy" else "squared target units"
-        self.energy_label = f"regularised loss ({unit} per sample)"
+        self.energy_label = f"regularised loss ({self.loss.unit} per sample)"
         self._set_params()
 
-    def _set_params(self):
+    @property
+    def loss(self) -> Loss:
+        """The record of the loss."""
+        return LOSSES[self.settings.loss]
+
+    def outputs(self, x: Array, X: Array) -> Array:
+        """What the model gives for inputs, before any softmax, shape (n_samples, n_out)."""
+        raise NotImplementedError
+
+    def _set_params(self) -> None:
         p = self.params
         large = is_large(self.n_dof)
         # Neighbouring minima differ by hundredths of a nat, not by units.
@@ -103,8 +77,7 @@ class NNSystem(LandscapeSystem):
         # The default of 0.1 crawls across distances of order ten.
         p.structural_quench_params.maxstep = 1.0
         # Roughly the Hessian and a factorisation.
-        n = self.n_dof
-        p.structural_quench_params.newton_cost = n / 8 + n**2 / (3 * self.potential.n_samples)
+        p.structural_quench_params.newton_cost = self._newton_cost()
         local = p.double_ended_connect.local_connect_params
         if large:
             # Matrix-free, L-BFGS is cheaper than Newton almost to the end.
@@ -125,7 +98,12 @@ class NNSystem(LandscapeSystem):
         # memory of 4 and step of 0.1 leave it short of its path after that many iterations.
         neb.NEBquenchParams = {"tol": 1e-5, "maxErise": 100.0, "maxstep": 0.5, "M": 10}
 
-    def why_no_minimum(self, failures):
+    def _newton_cost(self) -> float:
+        """Gradients that a Hessian and its factorisation cost."""
+        n = self.n_dof
+        return n / 8 + n**2 / (3 * self.potential.n_samples)
+
+    def why_no_minimum(self, failures: Mapping[str, Any]) -> str | None:
         """Why a search found no minimum, a sentence, or None where that is not known.
 
         Parameters
@@ -156,7 +134,91 @@ class NNSystem(LandscapeSystem):
             f"{'towards 0 ' if vanishes else ''}as the parameters grow; {remedy}"
         )
 
-    def get_system_properties(self):
+    def save(self, directory: str | PathLike[str]) -> None:
+        """Write ``dataset.npz``."""
+        self.data.save(Path(directory) / _DATASET)
+
+    def _data_properties(self) -> dict[str, str]:
+        """What a database records of the data."""
+        return {"dataset": self.data.name, "dataset_sha256": self.data.sha256}
+
+
+class NNSystem(LossSystem):
+    """The loss of a network on a data set as a complete pele system.
+
+    Parameters
+    ----------
+    net : MLP
+    data : Dataset
+        Its training set defines the loss.
+    loss : str, optional
+        One of `LOSSES`; by default cross-entropy for class labels, squared error
+        for targets.
+    regularization : float
+        Weight of the sum of squared parameters.
+    regularize_bias : bool
+    seed : int or sequence of int
+        Fixes the random starts and steps of this object. pele's own random
+        steps draw from NumPy's global state; none is used here.
+
+    Attributes
+    ----------
+    potential : NNPotential
+    identity : Symmetry
+    scales : Scales
+        What is small here: tolerances, the window of energies.
+    params : pele.systems.Parameters
+        Tuned to these landscapes; change them as on any pele system.
+
+    Examples
+    --------
+    >>> import nnpotential as nnp
+    >>> data = nnp.load_dataset("iris", seed=0)
+    >>> system = nnp.NNSystem(nnp.MLP([4, 3, 3]), data, regularization=1e-3)
+    >>> database = system.create_database()
+    >>> system.get_basinhopping(database=database, outstream=None).run(5)
+    """
+
+    kind = "network"
+
+    def __init__(
+        self,
+        net: MLP,
+        data: Dataset,
+        *,
+        loss: str | None = None,
+        regularization: float = 1e-4,
+        regularize_bias: bool = True,
+        seed: Any = 0,
+    ) -> None:
+        super().__init__(seed)
+        ACTIVATIONS[net.activation].require_smooth(
+            ", so its landscape has no transition states to find"
+        )
+        record = default_loss(data) if loss is None else find_loss(loss)
+        n_outputs = record.n_outputs(data)
+        if net.layer_sizes[0] != data.n_inputs or net.layer_sizes[-1] != n_outputs:
+            raise InputError(
+                f"these data and {record.name} need a network with {data.n_inputs} inputs and "
+                f"{n_outputs} output{'s' * (n_outputs > 1)}, not {net.layer_sizes[0]} and "
+                f"{net.layer_sizes[-1]}"
+            )
+        self.net = net
+        settings = LossSettings(record.name, regularization, regularize_bias)
+        self._set_parts(
+            data=data,
+            settings=settings,
+            potential=NNPotential(net, data.X_train, data.y_train, **asdict(settings)),
+            identity=Symmetry(net, *astuple(settings)),
+            n_dof=net.n_parameters,
+            energy=record.scale(data.y_train),
+            starts={name: partial(_start, net, name) for name in INITIALIZATIONS},
+        )
+
+    def outputs(self, x: Array, X: Array) -> Array:
+        return self.net.outputs(x, X)
+
+    def get_system_properties(self) -> dict[str, Any]:
         """What a database of this system records, all plain numbers and strings."""
         return {
             "layer_sizes": "-".join(map(str, self.net.layer_sizes)),
@@ -165,11 +227,10 @@ class NNSystem(LandscapeSystem):
             "loss": self.settings.loss,
             "regularization": self.settings.regularization,
             "regularize_bias": int(self.settings.regularize_bias),
-            "dataset": self.data.name,
-            "dataset_sha256": self.data.sha256,
+            **self._data_properties(),
         }
 
-    def describe(self):
+    def describe(self) -> dict[str, dict[str, Any]]:
         """The sections ``[dataset]``, ``[network]`` and ``[potential]``."""
         return {
             "dataset": self.data.settings,
@@ -181,12 +242,8 @@ class NNSystem(LandscapeSystem):
             "potential": asdict(self.settings),
         }
 
-    def save(self, directory):
-        """Write ``dataset.npz``."""
-        self.data.save(Path(directory) / _DATASET)
-
     @classmethod
-    def load(cls, directory, settings):
+    def load(cls, directory: str | PathLike[str], settings: Mapping[str, Any]) -> Self:
         """The network, data and loss of a landscape.
 
         Raises
@@ -194,19 +251,10 @@ class NNSystem(LandscapeSystem):
         InputError
             If the data are missing, damaged, or not those of the settings.
         """
-        recorded, path = settings["dataset"], Path(directory) / _DATASET
-        known = ("name", "seed", "n_train", "n_test", "sha256")
-        data = Dataset.load(
-            path,
-            name=recorded["name"],
-            seed=recorded.get("seed"),
-            details={name: value for name, value in recorded.items() if name not in known},
-        )
-        if data.sha256 != recorded["sha256"]:
-            raise InputError(f"{path} is not the data set that settings.toml describes")
+        data = load_data(directory, settings)
         return cls(MLP(**settings["network"]), data, **settings["potential"], seed=settings["seed"])
 
-    def __str__(self):
+    def __str__(self) -> str:
         sizes = "-".join(map(str, self.net.layer_sizes))
         parts = [f"{self.data.name} N={len(self.data.X_train)}", f"{sizes} {self.net.activation}"]
         if not self.net.bias:
@@ -217,14 +265,26 @@ class NNSystem(LandscapeSystem):
         return ", ".join(parts)
 
 
-def _start(net, initialization, rng):
+def load_data(directory: str | PathLike[str], settings: Mapping[str, Any]) -> Dataset:
+    """The data set of a landscape.
+
+    Raises
+    ------
+    InputError
+        If it is missing, damaged, or not that of the settings.
+    """
+    recorded, path = settings["dataset"], Path(directory) / _DATASET
+    known = ("name", "seed", "n_train", "n_test", "sha256")
+    data = Dataset.load(
+        path,
+        name=recorded["name"],
+        seed=recorded.get("seed"),
+        details={name: value for name, value in recorded.items() if name not in known},
+    )
+    if data.sha256 != recorded["sha256"]:
+        raise InputError(f"{path} is not the data set that settings.toml describes")
+    return data
+
+
+def _start(net: MLP, initialization: str, rng: np.random.Generator) -> Array:
     return net.random_parameters(rng, initialization)
-
-
-def _energy_scale(loss, y):
-    """The loss, roughly, of a network that has learnt nothing."""
-    if loss == "cross_entropy":
-        return 1.0
-    largest = float(np.abs(y).max()) or 1.0
-    y = y / largest  # its squares may overflow
-    return largest**2 * float(np.var(y, axis=0).mean() or np.mean(y**2) or 1.0)

@@ -1,9 +1,11 @@
 """How much to search: each option once, with its default, its meaning and what it may be."""
 
-from dataclasses import asdict, dataclass, field, fields, replace
+from dataclasses import Field, asdict, dataclass, field, fields, replace
 from textwrap import fill
+from typing import Any, Self
 
 from ..checks import check_choice, check_integer, check_number
+from ..contract import LandscapeSystem
 from ..errors import InputError
 
 __all__ = ["STAGES", "SearchSettings", "option_text"]
@@ -11,7 +13,7 @@ __all__ = ["STAGES", "SearchSettings", "option_text"]
 STAGES = ("minima", "connections")
 
 
-def _option(default, text, *stages, **what):
+def _option(default: Any, text: str, *stages: str, **what: Any) -> Any:
     return field(default=default, metadata={"text": text, "stages": stages, **what})
 
 
@@ -66,7 +68,7 @@ class SearchSettings:
         least=1,
     )
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         for option in fields(self):
             if "least" in option.metadata:
                 value = getattr(self, option.name)
@@ -92,7 +94,7 @@ class SearchSettings:
         object.__setattr__(self, "initializations", names)
 
     @classmethod
-    def given(cls, **options):
+    def given(cls, **options: Any) -> Self:
         """Settings from options by name, as a user gave them.
 
         Raises
@@ -105,7 +107,7 @@ class SearchSettings:
             raise InputError(f"unknown search setting {unknown[0]!r}")
         return cls(**options)
 
-    def of(self, system):
+    def of(self, system: LandscapeSystem) -> Self:
         """The settings for a system, whose starts are named; by default all of them.
 
         Raises
@@ -120,7 +122,7 @@ class SearchSettings:
             initializations=tuple(check_choice("initialization", name, starts) for name in names),
         )
 
-    def check_workers(self, workers):
+    def check_workers(self, workers: int) -> None:
         """Refuse more workers than there are jobs under way."""
         if workers > self.lookahead:
             raise InputError(
@@ -128,18 +130,18 @@ class SearchSettings:
                 "raise lookahead, or take fewer workers"
             )
 
-    def as_toml(self):
+    def as_toml(self) -> dict[str, Any]:
         """The section ``[search]`` of ``settings.toml``."""
-        return {**asdict(self), "initializations": list(self.initializations)}
+        return {**asdict(self), "initializations": list(self.initializations or ())}
 
 
-def option_text(option):
+def option_text(option: Field[Any]) -> str:
     """What a field of `SearchSettings` means, and its default where that is a figure."""
     default = f" [default: {option.default:g}]" if option.default is not None else ""
     return option.metadata["text"] + default
 
 
-def _documented(cls):
+def _documented(cls: type) -> None:
     indent = " " * 8
     entries = (
         f"    {option.name} : {getattr(option.type, '__name__', option.type)}\n"

@@ -4,10 +4,14 @@ import re
 import sys
 from importlib import import_module
 from pathlib import Path
+from typing import Any, TypeVar
 
+from ..contract import LandscapeSystem
 from ..errors import InputError
 
-__all__ = ["import_user_module", "named_system", "register", "system_class"]
+_Kind = TypeVar("_Kind", bound=type[Any])
+
+__all__ = ["SYSTEMS", "import_user_module", "named_system", "register", "system_class"]
 
 _HOMES = {
     "network": ("networks.system", "NNSystem"),
@@ -15,16 +19,19 @@ _HOMES = {
     "binary_lennard_jones": ("systems.glass", "BinaryLennardJones"),
     "linear_autoencoder": ("systems.functions", "LinearAutoencoder"),
     "egg_box": ("systems.functions", "EggBox"),
+    "torch": ("systems.torch_system", "TorchSystem"),
 }
 # names as in 'nnpotential explore lj13': the kind, made with the number of atoms
 _ATOMS = {"lj": "lennard_jones", "blj": "binary_lennard_jones"}
 
-_FUNCTIONS = ("linear_autoencoder", "egg_box")
+_FUNCTIONS = ("egg_box", "linear_autoencoder")
 
-_registered = {}
+SYSTEMS = (*(f"{letters}N" for letters in _ATOMS), *_FUNCTIONS)  # N atoms; for messages
+
+_registered: dict[str, type[LandscapeSystem]] = {}
 
 
-def register(system):
+def register(system: _Kind) -> _Kind:
     """Make a kind of system known, so that its landscapes can be opened. A class decorator.
 
     Parameters
@@ -51,7 +58,7 @@ def register(system):
     return system
 
 
-def system_class(kind):
+def system_class(kind: str) -> type[Any]:
     """The class of a kind of system.
 
     Raises
@@ -72,7 +79,7 @@ def system_class(kind):
     return getattr(import_module(f"nnpotential.{module}"), name)
 
 
-def import_user_module(name):
+def import_user_module(name: str) -> None:
     """Import a module, or a Python file, that registers systems.
 
     Its folder joins the path, so that workers find it too.
@@ -96,7 +103,7 @@ def import_user_module(name):
         raise InputError(f"{name} cannot be imported ({type(error).__name__}: {error})") from error
 
 
-def named_system(name, seed=0):
+def named_system(name: str, seed: int = 0) -> LandscapeSystem | None:
     """The system that a name means, or None: ``lj13``, ``blj60``, ``egg_box`` and the like.
 
     Raises

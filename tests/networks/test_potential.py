@@ -3,6 +3,7 @@
 import itertools
 import pickle
 
+import mpmath
 import numpy as np
 import pytest
 from autograd import grad, hessian
@@ -10,23 +11,22 @@ from nnpotential._kernel import ENGINES, apply_function
 from reference import loss as reference_loss
 
 from nnpotential import MLP, InputError, NNPotential
+from nnpotential.networks.activations import ACTIVATIONS
+from nnpotential.networks.losses import LOSSES
 
 SIZES = [(3, 4), (3, 5, 4), (2, 4, 3, 3), (3, 3, 2, 4, 2)]
-COMBINATIONS = list(
-    itertools.product(
-        SIZES,
-        ["tanh", "sigmoid", "softplus", "silu"],
-        [True, False],
-        ["cross_entropy", "squared_error"],
-    )
-)
+SMOOTH = [name for name, record in ACTIVATIONS.items() if record.smooth]
+# every activation with every loss: a new one is tested without a new test
+COMBINATIONS = list(itertools.product(SIZES, SMOOTH, [True, False], LOSSES))
 
 
 def make(sizes, activation="tanh", bias=True, loss="cross_entropy", n=37, seed=0, **settings):
-    rng = np.random.default_rng(seed)
+    """A potential on random data; for two classes the last of `sizes` is 1, whatever is given."""
+    rng, record = np.random.default_rng(seed), LOSSES[loss]
+    sizes = (*sizes[:-1], 1) if record.two_classes else sizes
     X = rng.normal(size=(n, sizes[0]))
-    if loss == "cross_entropy":
-        y = rng.integers(sizes[-1], size=n)
+    if record.takes_labels:
+        y = rng.integers(2 if record.two_classes else sizes[-1], size=n)
     else:
         y = rng.normal(size=(n, sizes[-1]))
     net = MLP(sizes, activation=activation, bias=bias)
@@ -56,7 +56,7 @@ def test_derivatives_match_autograd(
         regularization=regularization,
         regularize_bias=regularize_bias,
     )
-    args = (sizes, activation, bias, loss, regularization, regularize_bias, X, y)
+    args = (pot.net.layer_sizes, activation, bias, loss, regularization, regularize_bias, X, y)
     assert pot.engine == engine
     e, g, H = pot.getEnergyGradientHessian(x)
     g_ref = grad(reference_loss)(x, *args)
@@ -112,6 +112,18 @@ def test_any_number_of_samples(engine, n):
     assert np.allclose(H, np.mean([p.getHessian(x) for p in single], 0), atol=1e-14)
 
 
+def test_the_normal_tail_is_accurate(engine):
+    """Within 3e-16, and relatively as far as the square of z is."""
+    z = np.r_[np.linspace(0, 8, 2001), np.linspace(8, 37, 501), 10.0 ** -np.arange(1, 21)]
+    found = apply_function(engine, 3, z)
+    with mpmath.workdps(40):
+        for value, at in zip(found, z, strict=True):
+            exact = mpmath.erfc(mpmath.mpf(float(at)) / mpmath.sqrt(2)) / 2
+            assert abs(value - exact) <= min(3e-16, 2.3e-16 * (5 + at**2) * exact)
+    assert list(apply_function(engine, 3, np.array([37.5, 1e300, np.inf]))) == [0, 0, 0]
+    assert np.isnan(apply_function(engine, 3, np.array([np.nan]))).all()
+
+
 @pytest.mark.parametrize("function", [0, 1, 2], ids=["exp", "tanh", "log1p"])
 def test_vector_functions_are_accurate_to_2_ulp(engine, function):
     """Against extended precision, over all magnitudes and signs that occur."""
@@ -139,13 +151,13 @@ def test_random_networks(engine, case):
     rng = np.random.default_rng(case)
     sizes = [int(s) for s in rng.integers(1, 20, size=rng.integers(2, 6))]
     sizes[-1] = max(2, sizes[-1])
-    activation = ["tanh", "sigmoid", "softplus", "silu"][case % 4]
-    loss = ["cross_entropy", "squared_error"][case % 3 == 0]
+    activation = SMOOTH[case % len(SMOOTH)]
+    loss = list(LOSSES)[case // len(SMOOTH) % len(LOSSES)]
     n = int(rng.choice([1, 2, 5, 63, 64, 65, 200, 700]))
     pot, X, y, x = make(
         tuple(sizes), activation, bool(case % 5), loss, n=n, seed=case, regularization=1e-3
     )
-    args = (tuple(sizes), activation, bool(case % 5), loss, 1e-3, True, X, y)
+    args = (pot.net.layer_sizes, activation, bool(case % 5), loss, 1e-3, True, X, y)
     e, g, H = pot.getEnergyGradientHessian(x)
     g_ref = grad(reference_loss)(x, *args)
     assert e == pytest.approx(reference_loss(x, *args), rel=1e-12)
@@ -245,7 +257,7 @@ def test_batches_equal_single_calls(engine):
         assert np.array_equal(pot.hessian_vector_product(x, v), Hv)
 
 
-@pytest.mark.parametrize("loss", ["cross_entropy", "squared_error"])
+@pytest.mark.parametrize("loss", LOSSES)
 def test_subsets_equal_a_potential_of_their_own(engine, loss):
     pot, X, y, x = make((3, 7, 4), loss=loss, n=300, regularization=1e-3)
     rng = np.random.default_rng(0)
@@ -301,17 +313,17 @@ def test_bad_threads(threads):
 @pytest.mark.parametrize("scale", [1e-300, 1e3, 1e8, 1e150])
 def test_extreme_parameters_never_give_a_silent_nan(engine, scale):
     """Finite, or infinite where the penalty itself overflows; never not-a-number."""
-    for activation in ("tanh", "sigmoid", "softplus", "silu"):
-        for regularization in (0.0, 1e-3):
-            pot, _, _, x = make((3, 5, 4), activation, regularization=regularization)
-            try:
-                e, g = pot.getEnergyGradient(scale * x)
-            except InputError as error:
-                assert scale == 1e150
-                assert "too large" in str(error)
-            else:
-                assert np.isfinite(e)
-                assert np.isfinite(g).all()
+    for activation, loss, weight in itertools.product(SMOOTH, LOSSES, (0.0, 1e-3)):
+        pot, _, _, x = make((3, 5, 4), activation, loss=loss, regularization=weight)
+        try:
+            e, g = pot.getEnergyGradient(scale * x)
+        except InputError as error:
+            # squares of outputs overflow earlier than logarithms of their exponentials
+            assert scale == 1e150
+            assert "too large" in str(error)
+        else:
+            assert np.isfinite(e)
+            assert np.isfinite(g).all()
 
 
 def test_loss_of_a_confident_network_keeps_its_digits(engine):
@@ -333,7 +345,7 @@ def test_pele_optimiser_runs_on_it():
 
 
 def test_pickled_potential_is_the_same():
-    for loss in ("cross_entropy", "squared_error"):
+    for loss in LOSSES:
         pot, _, _, x = make((3, 5, 4), "silu", loss=loss, regularize_bias=False)
         copy = pickle.loads(pickle.dumps(pot))
         assert copy.getEnergy(x) == pot.getEnergy(x)
@@ -365,7 +377,7 @@ def test_bad_parameter_vectors(x, message):
         ({"X": np.zeros((0, 2)), "y": []}, "shape"),
         ({"y": [0.5]}, "label 0 is 0.5"),
         ({"y": [-1]}, "start at 0"),
-        ({"y": [3]}, "there are 3 outputs"),
+        ({"y": [3]}, "3 classes apart, but the labels go up to 3"),
         ({"y": [0, 1]}, "labels must have shape"),
         ({"y": ["a"]}, "real numbers"),
         ({"loss": "cross-entropy"}, "did you mean 'cross_entropy'"),

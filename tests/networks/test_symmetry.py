@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from nnpotential import MLP, NNPotential, NNSystem, Symmetry, load_dataset
+from nnpotential.networks.activations import ACTIVATIONS
 from nnpotential.networks.symmetry import Operation
 
 NETWORKS = [(3, 4), (3, 6, 4), (3, 4, 5, 4), (3, 3, 4, 3, 4)]
@@ -17,7 +18,7 @@ def data(n_out=4, n=20):
 
 
 @pytest.mark.parametrize("sizes", NETWORKS)
-@pytest.mark.parametrize("activation", ["tanh", "sigmoid", "softplus", "silu"])
+@pytest.mark.parametrize("activation", [r.name for r in ACTIVATIONS.values() if r.smooth])
 @pytest.mark.parametrize("bias", [True, False])
 @pytest.mark.parametrize(
     ("regularization", "regularize_bias"), [(1e-3, True), (1e-3, False), (0.0, True)]
@@ -232,11 +233,14 @@ def test_aligned_image_has_the_same_loss_and_is_no_farther(sizes):
         (0.0, True, True, "cross_entropy", 6),
         (0.0, True, False, "cross_entropy", 5),
         (0.0, True, True, "squared_error", 0),
+        (0.0, True, True, "binary_cross_entropy", 0),
+        (1e-3, False, True, "binary_cross_entropy", 0),
     ],
 )
 def test_zero_modes_are_all_there_is(regularization, regularize_bias, bias, loss, count):
-    net = MLP([3, 5, 4], bias=bias)
-    X, y = data(n=200)
+    n_out = 1 if loss == "binary_cross_entropy" else 4
+    net = MLP([3, 5, n_out], bias=bias)
+    X, y = data(n=200, n_out=2 if n_out == 1 else 4)
     if loss == "squared_error":
         y = np.random.default_rng(0).normal(size=(200, 4))
     pot = NNPotential(
@@ -299,4 +303,5 @@ def test_only_the_penalty_feels_the_penalty_modes(activation, regularize_bias):
     shifted = x + modes @ rng.normal(size=6)
     assert bare.getEnergy(shifted) == pytest.approx(bare.getEnergy(x), rel=1e-13)
     assert abs(pot.getEnergy(shifted) - pot.getEnergy(x)) > 1e-4
-    assert Symmetry(net, "squared_error").barren_modes().shape[1] == 0
+    for loss in ("squared_error", "binary_cross_entropy"):
+        assert Symmetry(net, loss).barren_modes().shape[1] == 0

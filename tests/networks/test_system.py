@@ -141,7 +141,7 @@ def test_squared_error_and_regression():
     assert system.settings.loss == "squared_error"
     result = system.get_random_minimized_configuration()
     assert result.success
-    with pytest.raises(InputError, match="needs class labels"):
+    with pytest.raises(InputError, match="these data have real targets: use squared_error"):
         NNSystem(MLP([1, 3, 1]), data, loss="cross_entropy")
 
 

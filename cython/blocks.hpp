@@ -1,0 +1,260 @@
+// Products of small matrices over the samples of a tile, and sums over samples.
+// Included once per instruction set, after simd.hpp, in its namespace.
+
+constexpr size_t fold_tiles = 16;   // tiles summed plainly, then compensated
+constexpr size_t lane_budget = 256;  // parameters whose sums stay in lanes
+
+NNP_INLINE void copy(size_t n, const double *from, double *to) {
+  for (size_t i = 0; i < n; i += NNP_LANES) store(to + i, load(from + i));
+}
+
+// Register blocks: rows by vectors, within the registers of the instruction set.
+constexpr int block_rows = NNP_LANES == 8 ? 6 : 4;
+constexpr int block_vectors = NNP_LANES == 8 ? 4 : 2;
+
+// Y[r][s] (+)= bias[r] + sum_k matrix[r rs + k cs] A[k][s] for R rows and NV vectors
+template <int R, int NV>
+NNP_INLINE void multiply_block(size_t K, const double *matrix, size_t rs,
+                               size_t cs, const double *A, size_t width,
+                               const double *bias, bool add, double *Y) {
+  V acc[R][NV];
+  for (int r = 0; r < R; ++r)
+    for (int v = 0; v < NV; ++v) {
+      acc[r][v] = add ? load(Y + r * width + v * NNP_LANES) : V{};
+      if (bias) acc[r][v] += splat(bias[r]);
+    }
+  for (size_t k = 0; k < K; ++k) {
+    V a[NV];
+    for (int v = 0; v < NV; ++v) a[v] = load(A + k * width + v * NNP_LANES);
+    for (int r = 0; r < R; ++r) {
+      const V w = splat(matrix[r * rs + k * cs]);
+      for (int v = 0; v < NV; ++v) acc[r][v] += w * a[v];
+    }
+  }
+  for (int r = 0; r < R; ++r)
+    for (int v = 0; v < NV; ++v) store(Y + r * width + v * NNP_LANES, acc[r][v]);
+}
+
+template <int R>
+static void multiply_rows(size_t K, const double *matrix, size_t rs, size_t cs,
+                          const double *A, size_t width, const double *bias,
+                          bool add, double *Y) {
+  size_t s = 0;
+  constexpr size_t step = block_vectors * NNP_LANES;
+  for (; s + step <= width; s += step)
+    multiply_block<R, block_vectors>(K, matrix, rs, cs, A + s, width, bias, add,
+                                     Y + s);
+  for (; s < width; s += NNP_LANES)
+    multiply_block<R, 1>(K, matrix, rs, cs, A + s, width, bias, add, Y + s);
+}
+
+static void multiply(size_t rows, size_t K, const double *matrix, size_t rs,
+                     size_t cs, const double *A, size_t width,
+                     const double *bias, bool add, double *Y) {
+  size_t r = 0;
+  while (r < rows) {
+    const size_t left = rows - r;
+    const double *m = matrix + r * rs, *b = bias ? bias + r : nullptr;
+    double *y = Y + r * width;
+    size_t done;
+    // 5 + 5 rather than 6 + 4, 4 + 4 rather than 6 + 2
+    if (block_rows == 6 && left != 5 && left != 10 && left != 8 && left != 4 &&
+        left >= 6) {
+      multiply_rows<6>(K, m, rs, cs, A, width, b, add, y), done = 6;
+    } else if (block_rows == 6 && left >= 5 && left != 8) {
+      multiply_rows<5>(K, m, rs, cs, A, width, b, add, y), done = 5;
+    } else if (left >= 4) {
+      multiply_rows<4>(K, m, rs, cs, A, width, b, add, y), done = 4;
+    } else if (left == 3) {
+      multiply_rows<3>(K, m, rs, cs, A, width, b, add, y), done = 3;
+    } else if (left == 2) {
+      multiply_rows<2>(K, m, rs, cs, A, width, b, add, y), done = 2;
+    } else {
+      multiply_rows<1>(K, m, rs, cs, A, width, b, add, y), done = 1;
+    }
+    r += done;
+  }
+}
+
+// Sums over samples of one parameter each: kept in whole vectors while there
+// are few parameters, as plain numbers where there are many.
+struct Sums {
+  double *data;
+  bool lanes;
+};
+
+NNP_INLINE void add(const Sums &sums, size_t at, V value) {
+  if (sums.lanes) {
+    double *p = sums.data + at * NNP_LANES;
+    store(p, load(p) + value);
+  } else {
+    sums.data[at] += sum(value);
+  }
+}
+
+// sums[r K + k] += sum_s D[r][s] A[k][s]
+template <int R, int C>
+NNP_INLINE void outer_block(size_t width, const double *D, const double *A,
+                            size_t K, const Sums &sums, size_t at) {
+  V acc[R][C] = {};
+  for (size_t s = 0; s < width; s += NNP_LANES) {
+    V a[C];
+    for (int c = 0; c < C; ++c) a[c] = load(A + c * width + s);
+    for (int r = 0; r < R; ++r) {
+      const V d = load(D + r * width + s);
+      for (int c = 0; c < C; ++c) acc[r][c] += d * a[c];
+    }
+  }
+  for (int r = 0; r < R; ++r)
+    for (int c = 0; c < C; ++c) add(sums, at + r * K + c, acc[r][c]);
+}
+
+// The sums of LANES vectors as one vector. Each round halves the vectors and
+// doubles the lanes that belong together.
+NNP_INLINE V sums_of(const V *v) {
+#if NNP_LANES == 8
+  const M low4 = {0, 1, 2, 3, 8, 9, 10, 11}, high4 = {4, 5, 6, 7, 12, 13, 14, 15};
+  const M low2 = {0, 1, 8, 9, 4, 5, 12, 13}, high2 = {2, 3, 10, 11, 6, 7, 14, 15};
+  const M low1 = {0, 8, 2, 10, 4, 12, 6, 14}, high1 = {1, 9, 3, 11, 5, 13, 7, 15};
+#define NNP_ROUND(a, b, n) (NNP_SHUFFLE(a, b, low##n) + NNP_SHUFFLE(a, b, high##n))
+  const V p = NNP_ROUND(v[0], v[4], 4), q = NNP_ROUND(v[1], v[5], 4);
+  const V r = NNP_ROUND(v[2], v[6], 4), s = NNP_ROUND(v[3], v[7], 4);
+  const V t = NNP_ROUND(p, r, 2), u = NNP_ROUND(q, s, 2);
+  return NNP_ROUND(t, u, 1);
+#elif NNP_LANES == 4
+  const M low2 = {0, 1, 4, 5}, high2 = {2, 3, 6, 7};
+  const M low1 = {0, 4, 2, 6}, high1 = {1, 5, 3, 7};
+#define NNP_ROUND(a, b, n) (NNP_SHUFFLE(a, b, low##n) + NNP_SHUFFLE(a, b, high##n))
+  const V p = NNP_ROUND(v[0], v[2], 2), q = NNP_ROUND(v[1], v[3], 2);
+  return NNP_ROUND(p, q, 1);
+#else
+  const M low = {0, 2}, high = {1, 3};
+  return NNP_SHUFFLE(v[0], v[1], low) + NNP_SHUFFLE(v[0], v[1], high);
+#endif
+#undef NNP_ROUND
+}
+
+// The same where there are too many parameters to keep a vector of each.
+template <int R>
+NNP_INLINE void outer_reduced(size_t width, const double *D, const double *A,
+                              size_t K, double *sums) {
+  V acc[R][NNP_LANES] = {};
+  for (size_t s = 0; s < width; s += NNP_LANES) {
+    V d[R];
+    for (int r = 0; r < R; ++r) d[r] = load(D + r * width + s);
+    for (int c = 0; c < NNP_LANES; ++c) {
+      const V a = load(A + c * width + s);
+      for (int r = 0; r < R; ++r) acc[r][c] += d[r] * a;
+    }
+  }
+  for (int r = 0; r < R; ++r)
+    store(sums + r * K, load(sums + r * K) + sums_of(acc[r]));
+}
+
+template <int R>
+static void outer_rows(size_t width, const double *D, const double *A, size_t K,
+                       const Sums &sums, size_t at) {
+  constexpr int C = NNP_LANES == 8 ? 5 : 3;
+  constexpr int reduced = NNP_LANES == 8 ? 3 : 2;  // rows that fit the registers
+  size_t k = 0;
+  if (!sums.lanes && R >= reduced)
+    for (; k + NNP_LANES <= K; k += NNP_LANES) {
+      int r = 0;
+      double *to = sums.data + at + k;
+      for (; r + reduced <= R; r += reduced)
+        outer_reduced<reduced>(width, D + r * width, A + k * width, K, to + r * K);
+      for (; r < R; ++r)
+        outer_reduced<1>(width, D + r * width, A + k * width, K, to + r * K);
+    }
+  for (; k + C <= K; k += C)
+    outer_block<R, C>(width, D, A + k * width, K, sums, at + k);
+  const double *left = A + k * width;
+  switch (K - k) {
+    case 4:
+      return outer_block<R, 4>(width, D, left, K, sums, at + k);
+    case 3:
+      return outer_block<R, 3>(width, D, left, K, sums, at + k);
+    case 2:
+      return outer_block<R, 2>(width, D, left, K, sums, at + k);
+    case 1:
+      return outer_block<R, 1>(width, D, left, K, sums, at + k);
+  }
+}
+
+static void outer(size_t rows, size_t K, size_t width, const double *D,
+                  const double *A, const Sums &sums, size_t at) {
+  constexpr int R = NNP_LANES == 8 ? 5 : 3;
+  size_t r = 0;
+  if (!sums.lanes)  // the rows that `outer_reduced` takes at once
+    for (constexpr int few = NNP_LANES == 8 ? 3 : 2; r + few <= rows; r += few)
+      outer_rows<few>(width, D + r * width, A, K, sums, at + r * K);
+  for (; r + R <= rows; r += R)
+    outer_rows<R>(width, D + r * width, A, K, sums, at + r * K);
+  const double *left = D + r * width;
+  switch (rows - r) {
+    case 4:
+      return outer_rows<4>(width, left, A, K, sums, at + r * K);
+    case 3:
+      return outer_rows<3>(width, left, A, K, sums, at + r * K);
+    case 2:
+      return outer_rows<2>(width, left, A, K, sums, at + r * K);
+    case 1:
+      return outer_rows<1>(width, left, A, K, sums, at + r * K);
+  }
+}
+
+static void row_sums(size_t rows, size_t width, const double *D,
+                     const Sums &sums, size_t at) {
+  for (size_t r = 0; r < rows; ++r) {
+    V acc = V{};
+    for (size_t s = 0; s < width; s += NNP_LANES) acc += load(D + r * width + s);
+    add(sums, at + r, acc);
+  }
+}
+
+// total += part, with the rounding errors carried along (Neumaier).
+static void add_compensated(size_t n, const double *part, double *total,
+                            double *error) {
+  for (size_t i = 0; i < n; ++i) {
+    const double t = total[i] + part[i];
+    error[i] += (total[i] < 0 ? -total[i] : total[i]) >=
+                        (part[i] < 0 ? -part[i] : part[i])
+                    ? (total[i] - t) + part[i]
+                    : (part[i] - t) + total[i];
+    total[i] = t;
+  }
+}
+
+// Sums over many tiles: plain within a fold of them, compensated between folds.
+class Folder {
+ public:
+  Folder(size_t n, double *total)
+      : n_(n),
+        lanes_(n <= lane_budget),
+        size_(n * (lanes_ ? NNP_LANES : 1)),
+        part_(size_),
+        plain_(lanes_ ? n : 0),
+        error_(n),
+        total_(total) {
+    std::memset(total, 0, n * sizeof(double));
+  }
+  Sums sums() { return {part_.data(), lanes_}; }
+  void fold() {
+    if (lanes_)
+      for (size_t i = 0; i < n_; ++i)
+        plain_[i] = sum(load(part_.data() + i * NNP_LANES));
+    add_compensated(n_, lanes_ ? plain_.data() : part_.data(), total_,
+                    error_.data());
+    std::memset(part_.data(), 0, size_ * sizeof(double));
+  }
+  void finish() {
+    for (size_t i = 0; i < n_; ++i) total_[i] += error_[i];
+  }
+
+ private:
+  size_t n_;
+  bool lanes_;
+  size_t size_;
+  Buffer part_, plain_, error_;
+  double *total_;
+};

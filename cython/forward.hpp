@@ -1,0 +1,84 @@
+// What all derivatives share: a tile of samples through the network, and dL/dz
+// back through it. Included once per instruction set, in its namespace.
+
+// Scratch of one tile: activations, their derivatives, dL/dz, W^T dL/dz. The
+// last row of activations holds what the loss leaves there.
+struct Work {
+  std::vector<Buffer> a, d1, d2, delta, back;
+  Buffer gathered_inputs, gathered_truth;
+
+  Work(const Problem &problem, int order, bool gather) {
+    const size_t T = tile_samples;
+    for (const Layer &layer : problem.layers) {
+      const size_t n = layer.n_out * T;
+      a.emplace_back(n);
+      d1.emplace_back(order >= 1 ? n : 0);
+      d2.emplace_back(order >= 2 ? n : 0);
+      delta.emplace_back(order >= 1 ? n : 0);
+      back.emplace_back(order >= 2 ? n : 0);
+    }
+    if (gather) {
+      gathered_inputs = Buffer(problem.n_in() * T);
+      gathered_truth = Buffer(problem.truth_rows() * T);
+    }
+  }
+
+  // Tile t of the samples: a view of the data, or a copy of those listed.
+  Tile tile(const Problem &problem, const Samples &samples, size_t t) {
+    if (!samples.indices) return problem.tile(t);
+    const size_t first = t * tile_samples;
+    const size_t left = samples.count - first;
+    const size_t count = left < tile_samples ? left : tile_samples;
+    const size_t width = padded(count);
+    for (size_t s = 0; s < width; ++s) {
+      // padding repeats the last sample; it counts nowhere
+      const size_t n = samples.indices[first + (s < count ? s : count - 1)];
+      const Tile from = problem.tile(n / tile_samples);
+      const size_t lane = n % tile_samples;
+      for (size_t i = 0; i < problem.n_in(); ++i)
+        gathered_inputs[i * width + s] = from.inputs[i * from.width + lane];
+      for (size_t o = 0; o < problem.truth_rows(); ++o)
+        gathered_truth[o * width + s] = from.truth[o * from.width + lane];
+    }
+    return {count, width, gathered_inputs.data(), gathered_truth.data()};
+  }
+
+  const double *into(const Tile &tile, size_t layer) const {
+    return layer == 0 ? tile.inputs : a[layer - 1].data();
+  }
+};
+
+// The forward pass; returns the loss of the tile, lane by lane.
+template <int order>
+static V forward(const Problem &problem, const double *x, const Tile &tile,
+                 Work &w) {
+  const size_t last = problem.layers.size() - 1;
+  for (size_t l = 0; l <= last; ++l) {
+    const Layer &layer = problem.layers[l];
+    multiply(layer.n_out, layer.n_in, x + layer.weights, layer.n_in, 1,
+             w.into(tile, l), tile.width,
+             problem.model.bias ? x + layer.biases : nullptr, false,
+             w.a[l].data());
+    if (l < last)
+      activate<order>(problem.model.activation, layer.n_out * tile.width,
+                      w.a[l].data(), w.d1[l].data(), w.d2[l].data());
+  }
+  return evaluate_loss<order>(problem, tile, w.a[last].data(), w.delta[last].data());
+}
+
+// dL/dz of the hidden layers from that of the output layer.
+static void backward(const Problem &problem, const double *x, const Tile &tile,
+                     Work &w, bool keep) {
+  for (size_t l = problem.layers.size() - 1; l-- > 0;) {
+    const Layer &above = problem.layers[l + 1];
+    double *delta = w.delta[l].data();
+    multiply(above.n_in, above.n_out, x + above.weights, 1, above.n_in,
+             w.delta[l + 1].data(), tile.width, nullptr, false, delta);
+    const double *d1 = w.d1[l].data();
+    for (size_t k = 0; k < above.n_in * tile.width; k += NNP_LANES) {
+      const V back = load(delta + k);
+      if (keep) store(w.back[l].data() + k, back);
+      store(delta + k, back * load(d1 + k));
+    }
+  }
+}

@@ -1,0 +1,69 @@
+// Products of the Hessian with vectors. Included once per instruction set, in its
+// namespace.
+
+// Products by the R-operator: B. A. Pearlmutter, Neural Comput. 6, 147 (1994).
+static void product(const Problem &problem, const double *x,
+                    const double *vectors, size_t n_vectors, size_t first,
+                    size_t last, double *products) {
+  const size_t L = problem.layers.size(), P = problem.n_parameters;
+  const Samples all{nullptr, problem.n_samples};
+  Work w(problem, 2, false);
+  std::vector<Buffer> Rz, Ra, Rdelta;
+  for (const Layer &layer : problem.layers) {
+    Rz.emplace_back(layer.n_out * tile_samples);
+    Ra.emplace_back(layer.n_out * tile_samples);
+    Rdelta.emplace_back(layer.n_out * tile_samples);
+  }
+  std::vector<Folder> folders;
+  for (size_t i = 0; i < n_vectors; ++i) folders.emplace_back(P, products + i * P);
+
+  for (size_t t = first; t < last; ++t) {
+    const Tile tile = w.tile(problem, all, t);
+    const size_t width = tile.width;
+    forward<2>(problem, x, tile, w);
+    backward(problem, x, tile, w, true);
+    for (size_t i = 0; i < n_vectors; ++i) {
+      const double *v = vectors + i * P;
+      for (size_t l = 0; l < L; ++l) {
+        const Layer &layer = problem.layers[l];
+        multiply(layer.n_out, layer.n_in, v + layer.weights, layer.n_in, 1,
+                 w.into(tile, l), width,
+                 problem.model.bias ? v + layer.biases : nullptr, false,
+                 Rz[l].data());
+        if (l > 0)
+          multiply(layer.n_out, layer.n_in, x + layer.weights, layer.n_in, 1,
+                   Ra[l - 1].data(), width, nullptr, true, Rz[l].data());
+        if (l + 1 < L)
+          for (size_t k = 0; k < layer.n_out * width; k += NNP_LANES)
+            store(Ra[l].data() + k,
+                  load(w.d1[l].data() + k) * load(Rz[l].data() + k));
+      }
+      loss_product(problem, tile, w.a[L - 1].data(), Rz[L - 1].data(),
+                   Rdelta[L - 1].data());
+      const Sums sums = folders[i].sums();
+      for (size_t l = L; l-- > 0;) {
+        const Layer &layer = problem.layers[l];
+        outer(layer.n_out, layer.n_in, width, Rdelta[l].data(), w.into(tile, l),
+              sums, layer.weights);
+        if (problem.model.bias)
+          row_sums(layer.n_out, width, Rdelta[l].data(), sums, layer.biases);
+        if (l == 0) break;
+        outer(layer.n_out, layer.n_in, width, w.delta[l].data(),
+              Ra[l - 1].data(), sums, layer.weights);
+        double *back = Rdelta[l - 1].data();
+        multiply(layer.n_in, layer.n_out, v + layer.weights, 1, layer.n_in,
+                 w.delta[l].data(), width, nullptr, false, back);
+        multiply(layer.n_in, layer.n_out, x + layer.weights, 1, layer.n_in,
+                 Rdelta[l].data(), width, nullptr, true, back);
+        for (size_t k = 0; k < layer.n_in * width; k += NNP_LANES)
+          store(back + k, load(w.d1[l - 1].data() + k) * load(back + k) +
+                              load(w.d2[l - 1].data() + k) *
+                                  load(Rz[l - 1].data() + k) *
+                                  load(w.back[l - 1].data() + k));
+      }
+    }
+    if ((t + 1 - first) % fold_tiles == 0 || t + 1 == last)
+      for (Folder &folder : folders) folder.fold();
+  }
+  for (Folder &folder : folders) folder.finish();
+}
