@@ -1,8 +1,15 @@
+import sys
+import threading
+from itertools import combinations
+
 import numpy as np
 import pytest
-from landscapes import FEW
+from landscapes import FEW, NET, SEARCH, copy_of
 
 import nnpotential as nnp
+from nnpotential import Landscape
+from nnpotential.cli import main
+from nnpotential.points.saddle import find_transition_state
 
 
 @pytest.fixture(scope="session")
@@ -33,7 +40,103 @@ def quenched(system):
 def alone(tmp_path_factory, ljat):
     """A landscape that one process explored without interruption."""
     path = tmp_path_factory.mktemp("alone") / "a"
-    net = nnp.MLP([3, 5, 4])
-    land = nnp.Landscape.create(path, net, ljat, regularization=1e-3, seed=5, **FEW)
+    land = Landscape.create(path, NET, ljat, regularization=1e-3, seed=5, **FEW)
     land.explore()
     return land
+
+
+@pytest.fixture(scope="session")
+def net():
+    return NET
+
+
+@pytest.fixture(scope="session")
+def explored(tmp_path_factory, net, ljat):
+    """Another one, with soft modes followed; not to be changed, see `copy_of`."""
+    path = tmp_path_factory.mktemp("land") / "a"
+    land = Landscape.create(path, net, ljat, regularization=1e-3, seed=3, **SEARCH)
+    land.explore()
+    return land
+
+
+@pytest.fixture(scope="session")
+def small(tmp_path_factory, system):
+    """The landscape of `system`; not to be changed, see `mapped`."""
+    path = tmp_path_factory.mktemp("small") / "a"
+    land = Landscape.create(path, system.net, system.data, regularization=1e-3, seed=1, **FEW)
+    land.explore()
+    return land
+
+
+@pytest.fixture
+def mapped(tmp_path, small):
+    """A copy of `small`, to be changed."""
+    return Landscape.open(copy_of(small, tmp_path))
+
+
+@pytest.fixture(scope="session")
+def candidates(system, quenched):
+    """Points between two minima, and the lines' directions."""
+    minima = []
+    for found in sorted(quenched, key=lambda r: r.energy):
+        if not any(system.identity.are_same(found.coords, other) for other in minima):
+            minima.append(found.coords)
+    tops = []
+    for first, second in list(combinations(minima[:4], 2)):
+        _, image = system.identity.align(first, second)
+        line = image - first
+        points = first + np.linspace(0.05, 0.95, 19)[:, np.newaxis] * line
+        top = int(np.argmax([system.potential.getEnergy(x) for x in points]))
+        tops.append((points[top], line / np.linalg.norm(line)))
+    return tops
+
+
+@pytest.fixture(scope="session")
+def saddle_point(system, candidates):
+    """A transition state, from the dense search."""
+    pot, zero = system.potential, system.identity.zero_modes()
+    found = (find_transition_state(x, pot, zero, direction=d) for x, d in candidates)
+    return next(result for result in found if result.success)
+
+
+@pytest.fixture
+def run(monkeypatch, capsys):
+    """Run a command in this process; returns (exit code, standard output, standard error)."""
+
+    def run(*arguments):
+        monkeypatch.setattr(sys, "argv", ["nnpotential", *map(str, arguments)])
+        with pytest.raises(SystemExit) as stop:
+            main()
+        captured = capsys.readouterr()
+        return stop.value.code or 0, captured.out, captured.err
+
+    return run
+
+
+@pytest.fixture
+def land(tmp_path, ljat):
+    """Not explored yet; explored, it is as `alone`."""
+    land = Landscape.create(tmp_path / "a", NET, ljat, regularization=1e-3, seed=5, **FEW)
+    yield land
+    land.close()
+
+
+@pytest.fixture
+def searching(land):
+    """Start a search in a thread of its own, which waits for `go` after some steps."""
+    failures, threads = [], []
+
+    def start(**options):
+        def search():
+            try:
+                land.explore(**options)
+            except BaseException as error:
+                failures.append(error)
+
+        threads.append(threading.Thread(target=search))
+        threads[0].start()
+        return threads[0], failures
+
+    yield start
+    for thread in threads:
+        thread.join()

@@ -1,5 +1,11 @@
 """What the tests of landscapes share."""
 
+import shutil
+
+import numpy as np
+from pele.storage import Minimum
+
+import nnpotential as nnp
 from nnpotential.search.journal import Journal
 
 SEARCH = {
@@ -10,6 +16,8 @@ SEARCH = {
     "soft_modes": 1,
 }
 FEW = {**SEARCH, "soft_modes": 0}
+TINY = {"quenches": 2, "basin_hopping_runs": 0, "untrap_attempts": 0}
+NET = nnp.MLP([3, 3, 4])
 
 
 def contents(land):
@@ -22,3 +30,42 @@ def contents(land):
     journal = Journal(land.database)
     del journal.tally["seconds"]
     return minima, states, journal.tally, journal.all_jobs()
+
+
+def copy_of(land, tmp_path):
+    """The directory of a landscape once more, to be changed."""
+    return shutil.copytree(land.path, tmp_path / "copy")
+
+
+def different(system, points):
+    """How many of these points no symmetry operation maps on an earlier one."""
+    kept = []
+    for x in points:
+        if not any(system.identity.are_same(x, other) for other in kept):
+            kept.append(x)
+    return len(kept)
+
+
+def image(land, x, seed):
+    """`x` under a random symmetry operation."""
+    symmetry = land.system.identity
+    return symmetry.apply(symmetry.random_operation(np.random.default_rng(seed)), x)
+
+
+def replace(land, point, coords):
+    """Move a stored point."""
+    point.coords = np.array(coords)
+    point.energy = land.system.potential.getEnergy(point.coords)
+
+
+def twin(land, minimum):
+    """Store an image of a minimum once more, as if it had been verified."""
+    x = image(land, minimum.coords, 0)
+    other = Minimum(land.system.potential.getEnergy(x), x)
+    other.user_data = {"verified": "ok"}
+    land.database.session.add(other)
+
+
+def tree(path):
+    """What stands in all files below a directory."""
+    return {p: p.read_bytes() for p in sorted(path.rglob("*")) if p.is_file()}

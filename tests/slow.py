@@ -9,7 +9,7 @@ from nnpotential import pulse
 class SlowSystem(nnp.NNSystem):
     """Every quench takes some seconds, and says so."""
 
-    seconds = 4.0
+    seconds = 3.0
 
     def get_minimizer(self, **kwargs):
         minimizer = super().get_minimizer(**kwargs)

@@ -5,9 +5,8 @@ import signal
 import threading
 
 import pytest
-from landscapes import FEW, contents
+from landscapes import FEW, NET, contents
 
-import nnpotential as nnp
 from nnpotential import Landscape
 from nnpotential.interrupts import uninterrupted
 
@@ -89,8 +88,7 @@ def test_ctrl_c_within_a_merge(tmp_path, ljat, alone, monkeypatch):
     """Every so often while the database is written, and nothing is lost or half done."""
     import nnpotential.search.known as known
 
-    net = nnp.MLP([3, 5, 4])
-    land = Landscape.create(tmp_path / "a", net, ljat, regularization=1e-3, seed=5, **FEW)
+    land = Landscape.create(tmp_path / "a", NET, ljat, regularization=1e-3, seed=5, **FEW)
     true_store, calls = known.store_minimum, 0
 
     def store(database, *args):

@@ -49,6 +49,22 @@ ENGINE = (
 APART = {part: {"networks", "systems"} for part in ENGINE}
 APART["verification"] |= {"points"}
 
+TESTS = Path(__file__).parent
+# what is tested where it is used, in place of a module of tests of its own
+ELSEWHERE = {
+    "__main__": "test_cli.py",
+    "errors": "test_checks.py",
+    "networks.generalisation": "test_landscape.py",
+    "networks.mlp": "networks/test_system.py",
+    "search.choice": "search/test_pairs.py",
+    "systems.atoms": "systems/test_clusters.py",
+    "systems.registry": "test_contract.py",
+    **{
+        f"systems.torch_{part}": "systems/test_torch.py"
+        for part in ("potential", "program", "system", "tracing", "units")
+    },
+}
+
 
 def home(name):
     return name.split(".")[0]
@@ -114,3 +130,10 @@ def test_a_module_that_imports_below_itself_is_found(tmp_path):
     path.write_text("def late():\n    from ..search import journal\n", encoding="utf-8")
     assert list(imports(path, "points.wrong")) == ["search.journal"]
     assert floor("search.journal") > floor("points.wrong")
+
+
+@pytest.mark.parametrize("name", [n for _, n in modules() if not n.endswith("__init__")])
+def test_tests_mirror_the_package(name):
+    *folders, module = name.split(".")
+    own = TESTS.joinpath(*folders, f"test_{module}.py")
+    assert own.exists() or (TESTS / ELSEWHERE[name]).exists()

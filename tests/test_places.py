@@ -10,15 +10,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from landscapes import FEW, contents
+from landscapes import FEW, NET, TINY, contents, tree
 
 import nnpotential as nnp
 from nnpotential import InputError, Landscape
 from nnpotential.files import absolute
-from nnpotential.search.settings import SearchSettings
-
-NET = nnp.MLP([3, 5, 4])
-TINY = {"quenches": 2, "basin_hopping_runs": 0, "untrap_attempts": 0}
 
 
 class AnyPath:
@@ -29,10 +25,6 @@ class AnyPath:
 
     def __fspath__(self):
         return str(self.path)
-
-
-def tree(path):
-    return {p: p.read_bytes() for p in sorted(path.rglob("*")) if p.is_file()}
 
 
 @pytest.fixture
@@ -172,111 +164,3 @@ def test_what_is_no_path(path):
         absolute(path)
     with pytest.raises(InputError, match="is no path"):
         Landscape.open(path)
-
-
-# Settings
-
-
-def test_numpy_settings_are_plain_numbers(tmp_path, ljat):
-    plain = {"quenches": 3, "basin_hopping_runs": 0, "until_coverage": 0.5}
-    net = nnp.MLP(np.array([3, 5, 4]), np.str_("tanh"), np.bool_(True))
-    data = nnp.load_dataset("ljat", np.int64(50), n_test=np.uint16(50), seed=np.int32(0))
-    land = Landscape.create(
-        tmp_path / "a",
-        net,
-        data,
-        loss=np.str_("cross_entropy"),
-        regularization=np.float64(1e-3),
-        regularize_bias=np.bool_(True),
-        seed=np.int64(5),
-        quenches=np.int64(3),
-        basin_hopping_runs=np.uint8(0),
-        until_coverage=np.float32(0.5),
-        initializations=np.array(["gaussian", "he_normal"]),
-    )
-    other = Landscape.create(
-        tmp_path / "b",
-        NET,
-        ljat,
-        regularization=1e-3,
-        seed=5,
-        initializations=("gaussian", "he_normal"),
-        **plain,
-    )
-    files = [(one.path / "settings.toml").read_text() for one in (land, other)]
-    assert files[0] == files[1]
-    assert Landscape.open(tmp_path / "a").settings == other.settings
-    assert type(land.system.net.activation) is type(land.system.settings.loss) is str
-
-    options = {"max_seconds": np.float32(100), "job_timeout": np.int64(100)}
-    land.explore(workers=np.int64(1), stages=np.array(["minima"]), lookahead=np.int64(8), **options)
-    other.explore(stages=["minima"], lookahead=8)
-    assert contents(land) == contents(other)
-    assert land.settings == other.settings == Landscape.open(tmp_path / "a").settings
-    land.draw(levels=np.int64(20))
-
-
-def test_details_of_a_data_set_are_plain(tmp_path, ljat):
-    details = {"a": np.float32(0.5), "b": np.arange(2), "c": Path("x"), "d": (np.bool_(True), [])}
-    arrays = (ljat.X_train, ljat.y_train, ljat.X_test, ljat.y_test)
-    data = nnp.Dataset(*arrays, seed=np.int64(3), details=details)
-    Landscape.create(tmp_path / "a", NET, data)
-    found = tomllib.loads((tmp_path / "a" / "settings.toml").read_text())["dataset"]
-    assert found["seed"] == 3
-    assert {k: found[k] for k in "abcd"} == {"a": 0.5, "b": [0, 1], "c": "x", "d": [True, []]}
-
-
-@pytest.mark.parametrize(
-    ("options", "message"),
-    [
-        ({"quenches": -1}, "quenches must be at least 0"),
-        ({"quenches": np.float64(5)}, "quenches must be an integer"),
-        ({"quenches": True}, "quenches must be an integer"),
-        ({"until_coverage": True}, "until_coverage must be at least 0 and below 1, not True"),
-        ({"until_coverage": float("nan")}, "until_coverage must be at least 0 and below 1"),
-        ({"until_coverage": [0.5]}, "until_coverage must be at least 0 and below 1"),
-        ({"initializations": 5}, "must be a list of names"),
-        ({"initializations": [5]}, "unknown initialization 5"),
-        ({"initializations": []}, "must be a list of names"),
-        ({"lookahead": 1, "workers": 2}, "need a lookahead of at least as many"),
-        ({"max_seconds": "5"}, "max_seconds must be at least 0, not '5'"),
-        ({"max_seconds": float("nan")}, "max_seconds must be at least 0"),
-        ({"job_timeout": "5"}, "must be above 0 seconds, not '5'"),
-        ({"stages": "minima"}, "stages must be a list of minima, connections"),
-        ({"stages": 5}, "stages must be a list of minima, connections"),
-        ({"on_progress": 100}, "on_progress must be a function, not 100"),
-        ({"quenchs": 5}, "unknown search setting 'quenchs'"),
-    ],
-)
-def test_a_refused_setting_changes_nothing(tmp_path, ljat, options, message):
-    land = Landscape.create(tmp_path / "a", NET, ljat, **TINY)
-    before, settings = tree(land.path), land.settings
-    with pytest.raises(InputError, match=message):
-        land.explore(**{"soft_modes": 3, **options})
-    assert tree(land.path) == before
-    assert land.settings == settings
-    assert land.explore(stages=["minima"])["n_minima"] > 0
-    assert land.settings == settings
-
-
-def test_settings_that_cannot_be_written_are_not_taken(tmp_path, ljat, monkeypatch):
-    land = Landscape.create(tmp_path / "a", NET, ljat, **TINY)
-    settings = land.settings
-    with monkeypatch.context() as patch:
-        patch.setattr(os, "fsync", lambda _: (_ for _ in ()).throw(OSError(28, "No space left")))
-        with pytest.raises(InputError, match="cannot be written: No space left"):
-            land.explore(quenches=3)
-    assert land.settings == settings == Landscape.open(land.path).settings
-
-
-@pytest.mark.parametrize("value", [True, "1e-3", None, float("inf"), -1e-9, 1j, np.array([1.0])])
-def test_what_is_no_regularization(ljat, tmp_path, value):
-    with pytest.raises(InputError, match="regularization must be a number not below 0"):
-        Landscape.create(tmp_path / "a", NET, ljat, regularization=value)
-    assert not list(tmp_path.iterdir())
-
-
-def test_search_settings_are_plain():
-    search = SearchSettings(quenches=np.int8(3), until_coverage=np.float16(0.5), lookahead=True + 1)
-    assert type(search.quenches) is int
-    assert type(search.until_coverage) is float

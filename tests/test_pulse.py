@@ -6,15 +6,12 @@ import sys
 import threading
 import time
 
-import numpy as np
 import pytest
-from landscapes import FEW, contents
-from pele.optimize import lbfgs_cpp
+from landscapes import FEW, NET, contents
 from slow import SlowSystem
 
 import nnpotential as nnp
 from nnpotential import pulse
-from nnpotential.points.quench import _lbfgs
 from nnpotential.search.kinds import Quench
 from nnpotential.search.workers import Crew
 
@@ -57,7 +54,7 @@ def test_what_a_long_job_does_reaches_whoever_waits(slow, workers):
         (minima, _), _ = crew.result(1, lambda seconds, told: heard.append((seconds, told)))
     assert len(minima) == 1
     seconds, texts = zip(*heard, strict=True)
-    assert list(seconds) == sorted(seconds) and seconds[-1] > 3
+    assert list(seconds) == sorted(seconds) and seconds[-1] > 2
     assert "walking, rms gradient 5.0e-01, " in texts[-1]
 
 
@@ -71,24 +68,8 @@ def test_progress_says_what_a_long_job_does(tmp_path, slow):
     )
 
 
-def test_slices_of_lbfgs_are_the_whole(system):
-    x = system.get_random_configuration()
-    for limit in (0, 1, 7, 100_000):
-        options = {"tol": 1e-6, "nsteps": limit, "M": 30, "maxstep": 1.0}
-        whole = lbfgs_cpp(x, system.potential, **options)
-        parts = _lbfgs(x, system.potential, **options)
-        assert np.array_equal(whole.coords, parts.coords)
-        assert (whole.nfev, whole.nsteps, whole.success) == (
-            parts.nfev,
-            parts.nsteps,
-            parts.success,
-        )
-
-
 def test_the_search_does_not_depend_on_who_listens(tmp_path, alone, ljat):
-    land = nnp.Landscape.create(
-        tmp_path / "a", nnp.MLP([3, 5, 4]), ljat, regularization=1e-3, seed=5, **FEW
-    )
+    land = nnp.Landscape.create(tmp_path / "a", NET, ljat, regularization=1e-3, seed=5, **FEW)
     land.explore(lambda *_: None)
     assert contents(land) == contents(alone)
 

@@ -42,20 +42,15 @@ def test_a_system_of_ones_own(tmp_path):
     assert "16.2076" in done.stdout
 
 
-def test_what_cannot_be_imported_is_one_line(tmp_path):
+def test_what_cannot_be_imported_is_one_line(run, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
     (tmp_path / "broken.py").write_text("1 / 0\n", encoding="utf-8")
     for name, why in (
         ("broken.py", "broken cannot be imported (ZeroDivisionError: division by zero)"),
         ("missing.py", "there is no file missing.py"),
         ("no_such_module", "no_such_module cannot be imported (ModuleNotFoundError: "),
     ):
-        done = subprocess.run(
-            [sys.executable, "-P", "-m", "nnpotential", "--import", name, "summary", "x"],
-            cwd=tmp_path,
-            capture_output=True,
-            text=True,
-            timeout=60,
-        )
-        assert done.returncode == 2
-        assert done.stderr.startswith(f"error: {why}")
-        assert done.stderr.count("\n") == 1
+        code, _, err = run("--import", name, "summary", "x")
+        assert code == 2
+        assert err.startswith(f"error: {why}")
+        assert err.count("\n") == 1

@@ -2,14 +2,14 @@
 
 import numpy as np
 import pytest
+from pele.optimize import lbfgs_cpp
 from reference import assert_stationary
 from scipy.optimize import minimize as scipy_minimize
 
 from nnpotential import MLP, NNSystem
-from nnpotential.contract import Scales
 from nnpotential.networks.activations import ACTIVATIONS
+from nnpotential.points.quench import _lbfgs
 from nnpotential.points.stationary import spectrum
-from nnpotential.points.trust import trust_region_step
 
 
 @pytest.mark.parametrize("sizes", [(3, 4), (3, 5, 4), (3, 4, 4, 4), (3, 3, 3, 3, 4)])
@@ -70,36 +70,15 @@ def test_limits_are_kept_and_reported(system):
     assert result.message == "too many steps"
 
 
-@pytest.mark.parametrize("case", range(30))
-def test_trust_region_step_minimises_the_model(case):
-    """No point of a fine sample of the sphere and its inside has a lower model value."""
-    rng = np.random.default_rng(case)
-    values = np.sort(rng.normal(size=3) * 10.0 ** rng.integers(-3, 3, size=3))
-    components = rng.normal(size=3)
-    if case % 3 == 0:
-        components[0] = 0.0  # the hard case
-    if case == 3:
-        components[:] = 0.0
-    radius = 10.0 ** rng.uniform(-2, 1)
-    step = trust_region_step(values, components, radius)
-    assert np.linalg.norm(step) <= radius * (1 + 1e-9)
-
-    def model(h):
-        return h @ components + 0.5 * h**2 @ values
-
-    directions = rng.normal(size=(4000, 3))
-    directions /= np.linalg.norm(directions, axis=1)[:, None]
-    lengths = radius * rng.uniform(size=(4000, 1)) ** (1 / 3)
-    lengths[::2] = radius
-    lowest = model(directions * lengths).min()
-    # the root for the shift is found to 1e-3, which costs that share of the gain
-    assert model(step) <= lowest + 2e-3 * abs(lowest)
-
-
-def test_spectrum_counts(system, quenched):
-    here = spectrum(system.potential, quenched[0].coords, system.identity.zero_modes())
-    assert here.is_stationary(Scales())
-    assert here.index == 0
-    assert here.n_degenerate == 0
-    away = spectrum(system.potential, quenched[0].coords + 0.1, system.identity.zero_modes())
-    assert not away.is_stationary(Scales())
+def test_slices_of_lbfgs_are_the_whole(system):
+    x = system.get_random_configuration()
+    for limit in (0, 1, 7, 100_000):
+        options = {"tol": 1e-6, "nsteps": limit, "M": 30, "maxstep": 1.0}
+        whole = lbfgs_cpp(x, system.potential, **options)
+        parts = _lbfgs(x, system.potential, **options)
+        assert np.array_equal(whole.coords, parts.coords)
+        assert (whole.nfev, whole.nsteps, whole.success) == (
+            parts.nfev,
+            parts.nsteps,
+            parts.success,
+        )

@@ -8,29 +8,19 @@ from itertools import pairwise
 import numpy as np
 import pytest
 from exact import converge
-from landscapes import FEW, contents
-from pele.storage import Minimum, TransitionState
+from landscapes import different
+from pele.storage import Minimum
 
 import nnpotential as nnp
-from nnpotential.contract import DEGENERATE, TRAVELLING, UNRESOLVED, Scales
+from nnpotential.contract import DEGENERATE, TRAVELLING
 from nnpotential.networks.symmetry import IDLE_UNIT
 from nnpotential.points.connect import connect_pair
 from nnpotential.points.newton import newton
 from nnpotential.points.stationary import spectrum
-from nnpotential.storage import OUTSIDE, notes
 from nnpotential.verification.inertia import Curvature
 from nnpotential.verification.verify import verify_point
 
 SHORT = {"quenches": 20, "basin_hopping_runs": 0, "untrap_attempts": 0, "connection_attempts": 0}
-
-
-def different(system, points, tolerance=1e-5):
-    """How many of these points no symmetry operation maps on an earlier one."""
-    kept = []
-    for x in points:
-        if not any(system.identity.are_same(x, other) for other in kept):
-            kept.append(x)
-    return len(kept)
 
 
 # Weak penalties
@@ -89,56 +79,6 @@ def test_a_point_whose_coordinates_are_open_is_unresolved():
     assert verify_point(system, point, index=0) == "unresolved"
 
 
-class Rough:
-    """A quadratic valley of curvature `soft` whose gradient is wrong by about `noise`."""
-
-    n_samples = 1
-
-    def __init__(self, soft, noise):
-        self.hessian, self.noise = np.diag([1.0, soft]), noise
-
-    def getEnergyGradient(self, x):
-        bits = np.frombuffer(np.ascontiguousarray(x).tobytes(), dtype=np.uint32)
-        error = self.noise * np.random.default_rng(bits).uniform(-1, 1, 2)
-        return float(0.5 * x @ self.hessian @ x), self.hessian @ x + error
-
-    def getEnergyGradientHessian(self, x):
-        return *self.getEnergyGradient(x), self.hessian.copy()
-
-    def getGradient(self, x):
-        return self.getEnergyGradient(x)[1]
-
-    def getHessian(self, x):
-        return self.hessian.copy()
-
-    def hessian_vector_product(self, x, v):
-        return self.hessian @ v
-
-
-def test_what_rounding_leaves_open_is_unresolved():
-    rough = Rough(1e-8, 1e-12)  # coordinates open by 1e-4, the loss by 1e-16
-    result = newton(np.array([0.3, 0.2]), rough, np.empty((2, 0)))
-    assert not result.success
-    assert result.message == UNRESOLVED
-    fine = newton(np.array([0.3, 0.2]), Rough(1e-8, 1e-17), np.empty((2, 0)))
-    assert fine.success
-
-
-def test_verification_is_not_fooled_by_a_step_that_is_small_by_accident():
-    class System:
-        potential, scales = Rough(1e-8, 1e-12), Scales()
-        identity = type("None", (), {"zero_modes": staticmethod(lambda x: np.empty((2, 0)))})
-
-    # of many points in the noise pick the one whose Newton step happens to vanish
-    rng = np.random.default_rng(0)
-    points = np.column_stack([np.zeros(2000), 1e-4 * rng.uniform(-1, 1, 2000)])
-    steps = [np.abs(System.potential.getGradient(x) / [1.0, 1e-8]).max() for x in points]
-    x = points[int(np.argmin(steps))]
-    assert min(steps) < 1e-6
-    point = Minimum(System.potential.getEnergyGradient(x)[0], x)
-    assert verify_point(System, point, index=0) == "unresolved"
-
-
 # Minima at infinity
 
 
@@ -180,6 +120,20 @@ def test_a_point_on_the_way_to_infinity_is_not_verified(separable):
             "unresolved",
         )
     assert energy < 1e-75
+
+
+def test_without_regularization_success_means_a_minimum():
+    """Separable data have their minimum at infinity; no saddle may pass for one."""
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(20, 2))
+    data = nnp.load_dataset((X, (X[:, 0] > 0).astype(int)), n_test=0)
+    for activation in ("tanh", "silu"):
+        system = nnp.NNSystem(nnp.MLP([2, 2, 2], activation), data, regularization=0)
+        for _ in range(4):
+            result = system.get_random_minimized_configuration()
+            if result.success:
+                point = Minimum(result.energy, result.coords)
+                assert verify_point(system, point, index=0) in ("ok", "degenerate")
 
 
 def regression(unit):
@@ -280,158 +234,3 @@ def test_flat_valleys_are_explained(tmp_path):
 def test_nothing_is_explained_where_other_modes_vanish_as_well(separable):
     system = nnp.NNSystem(nnp.MLP([4, 3, 2]), separable, regularization=1e-3)
     assert system.identity.free_modes(np.zeros(system.net.n_parameters)) == {}
-
-
-# Orders of point groups
-
-
-@pytest.mark.parametrize("n_dead", [15, 16, 40])
-def test_orders_of_point_groups_beyond_64_bits(iris, n_dead):
-    system = nnp.NNSystem(nnp.MLP([4, n_dead + 1, 3]), iris, regularization=1e-3)
-    x = np.zeros(system.net.n_parameters)
-    W, b = system.net.split(x)[0]
-    W[0], b[0] = [0.3, 0.2, 0.1, 0.4], 0.5
-    exact = 1
-    for k in range(1, n_dead + 1):
-        exact *= 2 * k
-    order = system.identity.n_self_images(x)
-    assert order == exact and isinstance(order, int)
-    assert system.get_pgorder(x) == pytest.approx(exact, rel=1e-15)
-    database = system.create_database()
-    minimum = database.addMinimum(1.0, x)
-    minimum.pgorder = system.get_pgorder(x)
-    database.session.commit()
-    database.session.expire_all()
-    assert np.log(minimum.pgorder) == pytest.approx(
-        float(sum(np.log(2.0 * np.arange(1, n_dead + 1))))
-    )
-
-
-def test_an_order_beyond_all_floats_says_what_to_do(iris):
-    system = nnp.NNSystem(nnp.MLP([4, 200, 3]), iris, regularization=1e-3)
-    with pytest.raises(nnp.InputError, match=r"order 10\^435\.\d, more than a float holds"):
-        system.get_pgorder(np.zeros(system.net.n_parameters))
-
-
-# Points from outside
-
-
-@pytest.fixture
-def land(tmp_path, ljat):
-    net = nnp.MLP([3, 4, 4])
-    land = nnp.Landscape.create(tmp_path / "a", net, ljat, regularization=1e-3, seed=1, **FEW)
-    land.explore()
-    return land
-
-
-def image(land, x, seed):
-    symmetry = land.system.identity
-    return symmetry.apply(symmetry.random_operation(np.random.default_rng(seed)), x)
-
-
-def test_points_that_plain_pele_added_are_polished_verified_and_merged(land):
-    known = land.summary()
-    assert known["n_from_outside"] == 0 and known["remarks"] == []
-    database, pot = land.database, land.system.potential
-    land.system.get_basinhopping(database=database, outstream=None).run(20)
-    lowest = land.database.minima()[0]
-    # an image of a known minimum and a poor one, as a program with loose convergence leaves it
-    copy = image(land, lowest.coords, 0)
-    loose = image(land, lowest.coords, 1) + 1e-5
-    for x in (copy, loose):
-        new = Minimum(pot.getEnergy(x), x)
-        database.session.add(new)
-    database.session.commit()
-    ids = {m.id() for m in database.minima()}
-    between = land.summary()
-    assert between["n_minima"] == known["n_minima"]
-    assert between["n_from_outside"] == between["verified"]["unverified"] >= 2
-    [said] = between["remarks"]
-    assert f"{between['n_from_outside']} points come from outside" in said
-    assert {outcome for *_, outcome in land.verify()} == {"ok", "unverified"}
-    figures = land.explore()
-    assert figures["n_from_outside"] == 0 and figures["remarks"] == []
-    assert set(figures["verified"]) == {"ok"}
-    minima = database.minima()
-    assert {m.id() for m in minima} < ids
-    assert different(land.system, [m.coords for m in minima]) == len(minima) == figures["n_minima"]
-    assert notes(lowest)[OUTSIDE] >= 2
-    assert figures["coverage"]["n_quenches"] == known["coverage"]["n_quenches"]
-    assert all(outcome == "ok" for *_, outcome in land.verify())
-
-
-def test_transition_states_from_outside_get_the_minima_that_they_lead_to(land):
-    database = land.database
-    ts = next(t for t in database.transition_states() if t.minimum1 != t.minimum2)
-    ends = {ts.minimum1.id(), ts.minimum2.id()}
-    wrong = next(m for m in database.minima() if m.id() not in ends)
-    number, x = ts.id(), ts.coords + 1e-4
-    # as another program left it, and once more as an image
-    for coords in (x, image(land, ts.coords, 0)):
-        new = TransitionState(land.system.potential.getEnergy(coords), coords, wrong, ts.minimum1)
-        new.eigenval, new.eigenvec = ts.eigenval, ts.eigenvec
-        database.session.add(new)
-    database.session.flush()
-    database.remove_transition_state(ts)
-    figures = land.explore()
-    assert set(figures["verified"]) == {"ok"}
-    [found] = [
-        t for t in database.transition_states() if land.system.identity.are_same(t.coords, x - 1e-4)
-    ]
-    assert found.id() != number
-    assert {found.minimum1.id(), found.minimum2.id()} == ends
-
-
-def test_what_is_no_stationary_point_is_left_out(land):
-    database, rng = land.database, np.random.default_rng(0)
-    known = land.summary()
-    x = rng.normal(size=land.system.net.n_parameters)
-    lost = Minimum(land.system.potential.getEnergy(x), x)
-    lost.user_data = "a note of another program"
-    malformed = [
-        Minimum(0.0, coords) for coords in (np.zeros(3), x[:, np.newaxis], np.full_like(x, np.nan))
-    ]
-    malformed.append(TransitionState(0.0, np.zeros(3), *database.minima()[:2]))
-    database.session.add_all([lost, *malformed])
-    database.session.commit()
-    figures = land.explore()
-    # the first leads to some minimum; the others are none of this network's
-    assert figures["n_minima"] - known["n_minima"] in (0, 1)
-    assert figures["verified"]["malformed"] == 4
-    assert figures["n_from_outside"] == 0
-    assert figures["jobs_set_aside"] == []
-    for repair in (False, True, False):
-        outcomes = [outcome for *_, outcome in land.verify(repair=repair)]
-        assert outcomes.count("malformed") == 4 and set(outcomes) == {"ok", "malformed"}
-
-
-def test_repair_mends_what_verification_finds(land):
-    before = land.summary()
-    minimum = land.database.minima()[1]
-    minimum.coords = minimum.coords + 1e-4
-    land.database.session.commit()
-    assert ("minimum", minimum.id(), "not converged") not in land.verify(repair=True)
-    after = land.summary()
-    for name in ("n_minima", "n_transition_states", "n_components", "verified", "coverage"):
-        assert after[name] == before[name]
-    assert after["barriers"] == pytest.approx(before["barriers"], abs=1e-12)
-
-
-def test_points_of_an_older_definition_are_verified_anew(land):
-    from nnpotential.search.journal import Journal
-
-    before = contents(land)
-    journal = Journal(land.database)
-    assert not journal.outdated
-    journal.tally["definition"] = 1
-    journal.save()
-    journal.add("check_minimum", (1,))  # it was stopped before this
-    land.database.session.commit()
-    figures = land.summary()
-    assert figures["verified_by_older_definition"]
-    assert "may be stored twice" in figures["remarks"][0]
-    figures = land.explore()
-    assert not figures["verified_by_older_definition"]
-    after = contents(land)
-    assert [m[:2] for m in after[0]] == [m[:2] for m in before[0]]
-    assert {m[3]["verified"] for m in after[0]} == {"ok"}

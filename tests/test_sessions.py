@@ -10,44 +10,11 @@ from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 from multiprocessing import get_context
 
 import numpy as np
-import pytest
-from landscapes import FEW, contents
+from landscapes import NET, contents
 from pele.storage import Minimum, TransitionState
 
-import nnpotential as nnp
-from nnpotential import InputError, Landscape
-from nnpotential.quiet import quiet
+from nnpotential import Landscape
 from nnpotential.sessions import snapshot
-
-NET = nnp.MLP([3, 5, 4])
-
-
-@pytest.fixture
-def land(tmp_path, ljat):
-    land = Landscape.create(tmp_path / "a", NET, ljat, regularization=1e-3, seed=5, **FEW)
-    yield land
-    land.close()
-
-
-@pytest.fixture
-def searching(land):
-    """Start a search in a thread of its own, which waits for `go` after some steps."""
-    failures, threads = [], []
-
-    def start(**options):
-        def search():
-            try:
-                land.explore(**options)
-            except BaseException as error:
-                failures.append(error)
-
-        threads.append(threading.Thread(target=search))
-        threads[0].start()
-        return threads[0], failures
-
-    yield start
-    for thread in threads:
-        thread.join()
 
 
 def test_reading_while_another_thread_searches(land, alone, searching):
@@ -161,26 +128,6 @@ def test_a_large_merge_does_not_shut_readers_out(land):
     assert land.database.number_of_minima() == 8
 
 
-def test_two_searches_at_once_are_refused(land, searching):
-    begun, go = threading.Event(), threading.Event()
-
-    def wait(*_):
-        begun.set()
-        go.wait()
-
-    thread, failures = searching(on_progress=wait)
-    begun.wait()
-    try:
-        with pytest.raises(
-            InputError, match=rf"worked on by process {os.getpid()} on .* \(this one\)"
-        ):
-            land.explore()
-    finally:
-        go.set()
-    thread.join()
-    assert not failures
-
-
 def test_an_exception_of_on_progress_ends_a_search_in_a_thread(land, alone, searching):
     def stop(*_):
         if land.database.number_of_minima() > 2:
@@ -224,46 +171,3 @@ def test_a_forked_process_reads_on_connections_of_its_own(land):
         os._exit(0 if good else 1)
     assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
     assert land.database.number_of_minima() == n
-
-
-def test_a_lock_does_not_outlive_its_process(land):
-    """Whoever it forked."""
-    script = f"""
-import os, time, nnpotential as nnp
-land = nnp.Landscape.open({str(land.path)!r})
-def fork(*_):
-    child = os.fork()
-    if child == 0:
-        os.close(1)
-        time.sleep(60)
-    print(child, flush=True)
-    os.kill(os.getpid(), 9)
-land.explore(fork)
-"""
-    process = subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE, text=True)
-    child = int(process.stdout.readline())
-    process.communicate()
-    try:
-        land.explore(quenches=1, basin_hopping_runs=0, stages=["minima"])
-    finally:
-        os.kill(child, 9)
-
-
-def test_only_the_quiet_thread_is_quiet(capsys):
-    inside, go = threading.Event(), threading.Event()
-
-    def work():
-        with quiet():
-            print("dropped")
-            inside.set()
-            go.wait()
-
-    before = sys.stdout
-    thread = threading.Thread(target=work)
-    thread.start()
-    inside.wait()
-    print("kept")
-    go.set()
-    thread.join()
-    assert sys.stdout is before
-    assert capsys.readouterr().out == "kept\n"

@@ -1,0 +1,44 @@
+"""Whole Hessian or products with vectors: the size of the system decides, and nothing else."""
+
+import numpy as np
+import pytest
+
+import nnpotential.contract
+import nnpotential.points.krylov
+from nnpotential.points.connect import single_ended
+from nnpotential.points.quench import quench
+from nnpotential.points.saddle import find_transition_state
+
+
+@pytest.mark.parametrize("above", [True, False])
+def test_the_size_decides(system, monkeypatch, above):
+    """Above the threshold the search never asks for a Hessian, below it never for products."""
+    n = system.net.n_parameters
+    limit = n - 1 if above else n
+    monkeypatch.setattr(nnpotential.contract, "KRYLOV_LIMIT", limit)
+    monkeypatch.setattr(nnpotential.points.krylov, "EXACT_LIMIT", 0)
+    asked = set()
+
+    class Watched(type(system.potential)):
+        def getEnergyGradientHessian(self, x):
+            asked.add("matrix")
+            return super().getEnergyGradientHessian(x)
+
+        def hessian_vector_product(self, x, v):
+            asked.add("products")
+            return super().hessian_vector_product(x, v)
+
+    data = system.data
+    pot = Watched(system.net, data.X_train, data.y_train, regularization=1e-3)
+    x = system.net.random_parameters(np.random.default_rng(0))
+    quench(x, pot, system.identity.zero_modes())
+    find_transition_state(x, pot, system.identity.zero_modes(), nsteps=3)
+    assert asked == {"products" if above else "matrix"}
+
+
+def test_walks_up_soft_modes_do_not_depend_on_the_method(system, quenched, request):
+    starts = [quenched[i].coords for i in (2, 5)]  # where both arrive
+    dense = [single_ended(system, x, 0, 1)[0].energy for x in starts]
+    request.getfixturevalue("matrix_free")
+    free = [single_ended(system, x, 0, 1)[0].energy for x in starts]
+    assert free == pytest.approx(dense, abs=1e-10)

@@ -1,0 +1,87 @@
+"""Jobs that polish what another program stored."""
+
+import numpy as np
+from landscapes import different, image
+from pele.storage import Minimum, TransitionState
+
+from nnpotential.storage import OUTSIDE, notes
+
+
+def test_points_that_plain_pele_added_are_polished_verified_and_merged(mapped):
+    known = mapped.summary()
+    assert known["n_from_outside"] == 0 and known["remarks"] == []
+    database, pot = mapped.database, mapped.system.potential
+    mapped.system.get_basinhopping(database=database, outstream=None).run(20)
+    lowest = mapped.database.minima()[0]
+    # an image of a known minimum and a poor one, as a program with loose convergence leaves it
+    copy = image(mapped, lowest.coords, 0)
+    loose = image(mapped, lowest.coords, 1) + 1e-5
+    for x in (copy, loose):
+        new = Minimum(pot.getEnergy(x), x)
+        database.session.add(new)
+    database.session.commit()
+    ids = {m.id() for m in database.minima()}
+    between = mapped.summary()
+    assert between["n_minima"] == known["n_minima"]
+    assert between["n_from_outside"] == between["verified"]["unverified"] >= 2
+    [said] = between["remarks"]
+    assert f"{between['n_from_outside']} points come from outside" in said
+    assert {outcome for *_, outcome in mapped.verify()} == {"ok", "unverified"}
+    figures = mapped.explore()
+    assert figures["n_from_outside"] == 0 and figures["remarks"] == []
+    assert set(figures["verified"]) == {"ok"}
+    minima = database.minima()
+    assert {m.id() for m in minima} < ids
+    assert (
+        different(mapped.system, [m.coords for m in minima]) == len(minima) == figures["n_minima"]
+    )
+    assert notes(lowest)[OUTSIDE] >= 2
+    assert figures["coverage"]["n_quenches"] == known["coverage"]["n_quenches"]
+    assert all(outcome == "ok" for *_, outcome in mapped.verify())
+
+
+def test_transition_states_from_outside_get_the_minima_that_they_lead_to(mapped):
+    database = mapped.database
+    ts = next(t for t in database.transition_states() if t.minimum1 != t.minimum2)
+    ends = {ts.minimum1.id(), ts.minimum2.id()}
+    wrong = next(m for m in database.minima() if m.id() not in ends)
+    number, x = ts.id(), ts.coords + 1e-4
+    # as another program left it, and once more as an image
+    for coords in (x, image(mapped, ts.coords, 0)):
+        new = TransitionState(mapped.system.potential.getEnergy(coords), coords, wrong, ts.minimum1)
+        new.eigenval, new.eigenvec = ts.eigenval, ts.eigenvec
+        database.session.add(new)
+    database.session.flush()
+    database.remove_transition_state(ts)
+    figures = mapped.explore()
+    assert set(figures["verified"]) == {"ok"}
+    [found] = [
+        t
+        for t in database.transition_states()
+        if mapped.system.identity.are_same(t.coords, x - 1e-4)
+    ]
+    assert found.id() != number
+    assert {found.minimum1.id(), found.minimum2.id()} == ends
+
+
+def test_what_is_no_stationary_point_is_left_out(mapped):
+    database, rng = mapped.database, np.random.default_rng(0)
+    known = mapped.summary()
+    x = rng.normal(size=mapped.system.net.n_parameters)
+    lost = Minimum(mapped.system.potential.getEnergy(x), x)
+    lost.user_data = "a note of another program"
+    malformed = [
+        Minimum(0.0, coords) for coords in (np.zeros(3), x[:, np.newaxis], np.full_like(x, np.nan))
+    ]
+    malformed.append(TransitionState(0.0, np.zeros(3), *database.minima()[:2]))
+    database.session.add_all([lost, *malformed])
+    database.session.commit()
+    figures = mapped.explore()
+    # the first leads to some minimum; the others are none of this network's
+    assert figures["n_minima"] - known["n_minima"] in (0, 1)
+    assert figures["verified"]["malformed"] == 4
+    assert figures["n_from_outside"] == 0
+    assert figures["jobs_set_aside"] == []
+    for repair in (False, True, False):
+        outcomes = [outcome for *_, outcome in mapped.verify(repair=repair)]
+        assert outcomes.count("malformed") == 4 and set(outcomes) == {"ok", "malformed"}

@@ -1,0 +1,184 @@
+"""What is known of a landscape: restored from its database as it was left."""
+
+from itertools import count
+
+import numpy as np
+import pytest
+from landscapes import contents
+from pele.storage import Minimum, TransitionState
+
+from nnpotential import EggBox, InputError
+from nnpotential.findings import Connection, Point
+from nnpotential.search.exploration import Exploration
+from nnpotential.search.journal import Journal
+from nnpotential.search.kinds import SEARCHES
+from nnpotential.search.known import Known
+from nnpotential.search.settings import SearchSettings
+from nnpotential.verification.kinds import CHECKS, CheckMinimum, CheckTransitionState
+
+KINDS = (*SEARCHES, *CHECKS)
+
+
+def state(known):
+    """All that the choice of the next job can follow from."""
+    graph = known.graph
+    return {
+        "pending": known.pending,
+        "nodes": dict(graph.nodes(data="energy")),
+        "edges": {frozenset((i, j)): energy for i, j, energy in graph.edges(data="energy")},
+        "given out": +known.given_out,
+        "merged": +known.merged,
+        "attempts": vars(known.attempts),
+        "untrapped": known.n_untrapped,
+        "followed": known.followed,
+        "unpolished": known.unpolished,
+        "coverage": known.coverage(),
+        "has minima": known.has_minima(),
+        "connected": known.n_connected(),
+    }
+
+
+def every(nth, outcome, run):
+    """`run`, every so often with another outcome."""
+    number = count()
+
+    def now_and_then(*args):
+        verdict = run(*args)
+        return verdict._replace(outcome=outcome) if next(number) % nth == 0 else verdict
+
+    return staticmethod(now_and_then)
+
+
+@pytest.mark.parametrize("how", ["all goes well", "checks fail", "points from outside"])
+def test_restored_at_any_step_it_equals_the_live_one(monkeypatch, how):
+    system = EggBox()
+    database = system.create_database()
+    if how == "checks fail":
+        for kind in (CheckMinimum, CheckTransitionState):
+            monkeypatch.setattr(kind, "run", every(4, "wrong index", kind.run))
+    if how == "points from outside":
+        first, second, *_ = (p.x for p in system.stationary_points() if p.index == 0)
+        for x in (first, second + 1e-4, first + 2 * np.pi + 1e-5):
+            database.session.add(Minimum(system.potential.getEnergy(x), x))
+        database.session.commit()
+    search = SearchSettings(
+        quenches=16, basin_hopping_runs=2, basin_hopping_steps=3, untrap_attempts=2, soft_modes=2
+    )
+    steps = 0
+
+    def compare(*_):
+        nonlocal steps
+        steps += 1
+        assert state(Known(system, database, KINDS, 0)) == state(exploration.known)
+
+    exploration = Exploration(system, database, search, 0, CHECKS, compare)
+    exploration.run()
+    assert steps > 40
+    known = exploration.known
+    assert not known.pending and known.n_connected() > 3 and known.followed
+    invalid = sum(m.invalid for m in database.session.query(Minimum))
+    assert (invalid > 0) == (how == "checks fail")
+
+
+@pytest.fixture
+def box():
+    """An egg box and what is known of it: its minima and transition states, all new."""
+    system = EggBox()
+    known = Known(system, system.create_database(), KINDS, 0)
+    points = system.stationary_points()
+    for ts, i, j in system.connections():
+        ends = [Point(points[k].energy, points[k].x) for k in (i, j)]
+        at = points[ts]
+        known.add_connection(Connection(at.energy, at.x, -1.0, np.eye(3)[0], *ends))
+    return system, known
+
+
+def test_points_are_asked_to_be_checked_once(box):
+    system, known = box
+    asked = [(job.kind, job.args) for job in known.pending]
+    assert len(set(asked)) == len(asked) == 8 + 12
+    assert len(known.graph) == known.n_connected() == 8
+    assert known.graph.number_of_edges() == 12
+    lowest = system.stationary_points()[0]
+    minimum = known.add_minimum(Point(lowest.energy, -lowest.x + 2 * np.pi), "uniform")
+    assert minimum.id() in known.graph
+    assert len(known.pending) == len(asked) and len(known.graph) == 8
+
+
+def test_the_graph_keeps_the_lowest_of_each_pair(box):
+    _, known = box
+    session = known.database.session
+    low = session.query(TransitionState).order_by(TransitionState.energy).first()
+    pair = low.minimum1.id(), low.minimum2.id()
+    high = TransitionState(low.energy + 0.1, low.coords + 0.1, low.minimum1, low.minimum2)
+    session.add(high)
+    session.flush()
+    for ts in (high, low):
+        known.join(ts)
+        assert known.graph.edges[pair]["energy"] == low.energy
+    known.part(low)
+    assert known.graph.edges[pair]["energy"] == high.energy
+    low.invalid = 1
+    known.part(high)
+    assert not known.graph.has_edge(*pair)
+    assert known.graph.number_of_edges() == 11
+
+
+def test_a_minimum_that_counts_no_more_takes_its_edges_along_and_back(box):
+    _, known = box
+    before = state(known)
+    minimum = known.minimum(next(iter(known.graph)))
+    known.count_out(minimum)
+    assert minimum.id() not in known.graph and known.graph.number_of_edges() == 9
+    known.count_in(minimum)
+    assert state(known)["edges"] == before["edges"]
+
+
+def test_coverage_is_good_and_turings(box):
+    system, known = box
+    assert known.coverage() == 0.0 and not known.has_minima()
+    points = system.stationary_points()
+    for k in (0, 0, 1, 2, 0, 2):
+        known.add_minimum(Point(points[k].energy, points[k].x), "uniform")
+    assert known.has_minima()
+    assert known.coverage() == pytest.approx(1 - 1 / 6)  # one of six was found once
+    known.add_minimum(Point(points[1].energy, points[1].x), "basin_hopping")  # no quench
+    assert known.coverage() == pytest.approx(1 - 1 / 6)
+
+
+def test_failures_are_counted_with_the_lowest_energy(box):
+    _, known = box
+    known.count_failures("quenches", [("travelling", 0.5), ("travelling", 0.2), ("lost", None)])
+    known.count_failures("quenches", [("travelling", 0.4)])
+    assert known.journal.tally["failures"] == {
+        "quenches": {
+            "travelling": {"n": 3, "lowest_loss": 0.2},
+            "lost": {"n": 1, "lowest_loss": None},
+        }
+    }
+
+
+def test_jobs_of_a_newer_version_are_refused():
+    system = EggBox()
+    database = system.create_database()
+    Journal(database).add("dream", (1,))
+    with pytest.raises(InputError, match=r"a kind that is not known here, 'dream': .* newer"):
+        Known(system, database, KINDS, 0)
+
+
+def test_points_of_an_older_definition_are_verified_anew(mapped):
+    before = contents(mapped)
+    journal = Journal(mapped.database)
+    assert not journal.outdated
+    journal.tally["definition"] = 1
+    journal.save()
+    journal.add("check_minimum", (1,))  # it was stopped before this
+    mapped.database.session.commit()
+    figures = mapped.summary()
+    assert figures["verified_by_older_definition"]
+    assert "may be stored twice" in figures["remarks"][0]
+    figures = mapped.explore()
+    assert not figures["verified_by_older_definition"]
+    after = contents(mapped)
+    assert [m[:2] for m in after[0]] == [m[:2] for m in before[0]]
+    assert {m[3]["verified"] for m in after[0]} == {"ok"}

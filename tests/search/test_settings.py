@@ -1,0 +1,134 @@
+"""Each search option: checked, documented, and the same on the command line."""
+
+from dataclasses import fields
+
+import numpy as np
+import pytest
+import typer.main
+
+from nnpotential import InputError
+from nnpotential.cli import app
+from nnpotential.search.settings import STAGES, SearchSettings, option_text
+
+OPTIONS = {option.name: option for option in fields(SearchSettings)}
+COUNTS = {name: o.metadata["least"] for name, o in OPTIONS.items() if "least" in o.metadata}
+
+
+def flag_of(name):
+    """Of an option that may be given several times the name is in the singular."""
+    return "--" + name.replace("_", "-").replace("initializations", "initialization")
+
+
+@pytest.mark.parametrize(("name", "least"), COUNTS.items())
+def test_counts_are_integers_not_below_their_least(name, least):
+    assert getattr(SearchSettings(**{name: np.int16(least)}), name) == least
+    for wrong, message in (
+        (least - 1, f"^{name} must be at least {least}, not {least - 1}$"),
+        (least + 0.5, f"^{name} must be an integer, not {least + 0.5}$"),
+        (True, f"^{name} must be an integer, not True$"),
+        ("7", f"^{name} must be an integer, not '7'$"),
+        (None, f"^{name} must be an integer, not None$"),
+    ):
+        with pytest.raises(InputError, match=message):
+            SearchSettings(**{name: wrong})
+
+
+def test_every_option_is_checked():
+    """Of whatever kind: no field takes an object."""
+    for name in OPTIONS:
+        with pytest.raises(InputError, match=f"^{name} must be "):
+            SearchSettings(**{name: object()})
+
+
+@pytest.mark.parametrize("share", [-0.1, 1, 1.0, float("nan"), True, "0.5", None])
+def test_no_coverage_of_one_or_more(share):
+    with pytest.raises(InputError, match=r"^until_coverage must be at least 0 and below 1, not "):
+        SearchSettings(until_coverage=share)
+    assert SearchSettings(until_coverage=0.999).until_coverage == 0.999
+
+
+def test_search_settings_are_plain():
+    search = SearchSettings(quenches=np.int8(3), until_coverage=np.float16(0.5), lookahead=True + 1)
+    assert type(search.quenches) is int
+    assert type(search.until_coverage) is float
+
+
+def test_starts_are_those_of_the_system(system):
+    names = tuple(system.starts)
+    assert SearchSettings().of(system).initializations == names
+    chosen = SearchSettings(initializations=names[::-1]).of(system)
+    assert chosen.initializations == names[::-1]
+    assert SearchSettings(**chosen.as_toml()) == chosen
+    with pytest.raises(InputError, match=r"^unknown initialization 'box': choose from "):
+        SearchSettings(initializations=["box"]).of(system)
+
+
+def test_unknown_options_are_refused():
+    assert SearchSettings.given(quenches=3) == SearchSettings(quenches=3)
+    with pytest.raises(InputError, match=r"^unknown search setting 'hops'$"):
+        SearchSettings.given(quenches=3, hops=2)
+
+
+def test_no_more_workers_than_jobs_under_way():
+    search = SearchSettings(lookahead=3)
+    search.check_workers(3)
+    with pytest.raises(InputError, match="4 workers need a lookahead of at least as many, not 3"):
+        search.check_workers(4)
+
+
+@pytest.mark.parametrize("option", OPTIONS.values(), ids=list(OPTIONS))
+def test_every_option_is_documented(option):
+    """In the docstring by name, type, meaning and default."""
+    _, _, entry = SearchSettings.__doc__.partition(f"\n    {option.name} : ")
+    kind, *lines = entry.splitlines()
+    assert kind == getattr(option.type, "__name__", str(option.type))
+    text = option_text(option)
+    written = "".join("".join(lines).split())  # lines may break at a hyphen
+    assert written.startswith("".join(text.split()))
+    if option.default is not None:
+        assert text.endswith(f" [default: {option.default:g}]")
+    assert option.metadata["stages"] and set(option.metadata["stages"]) <= set(STAGES)
+
+
+@pytest.mark.parametrize(
+    ("command", "stages"), [("explore", STAGES), ("connect", ("connections",))]
+)
+def test_the_command_line_has_one_option_for_each(command, stages):
+    """With its own help, no default of its own, and none for other stages."""
+    params = typer.main.get_command(app).commands[command].params
+    for name, option in OPTIONS.items():
+        found = [param for param in params if param.name == name]
+        if not set(option.metadata["stages"]) & set(stages):
+            assert not found
+            continue
+        [param] = found
+        assert param.help.startswith(option_text(option))
+        assert param.default is None
+        assert param.opts == [flag_of(name)]
+        assert param.multiple == (name == "initializations")
+
+
+@pytest.mark.parametrize(("name", "least"), COUNTS.items())
+def test_the_command_line_names_the_option_that_is_wrong(run, name, least):
+    code, out, err = run("explore", "xor", flag_of(name), least - 1)
+    assert code == 2 and out == ""
+    assert flag_of(name) in err and len(err.splitlines()) == 1
+
+
+def test_the_command_line_hands_them_on(run, tmp_path, monkeypatch):
+    """Each as it was given, and only those that were given."""
+    monkeypatch.chdir(tmp_path)
+    seen = []
+    monkeypatch.setattr(
+        "nnpotential.cli.SearchSettings", lambda **options: seen.append(options) or 1 / 0
+    )
+    given = {name: least + 2 for name, least in COUNTS.items()}
+    given |= {"until_coverage": 0.25, "initializations": ["gaussian", "he_normal"]}
+    arguments = []
+    for name, value in given.items():
+        for each in value if isinstance(value, list) else [value]:
+            arguments += [flag_of(name), each]
+    for options, expected in ((arguments, given), (arguments[:2], {"quenches": 2})):
+        with pytest.raises(ZeroDivisionError):
+            run("explore", "xor", *options)
+        assert seen.pop() == expected

@@ -1,0 +1,69 @@
+"""Verification of all that is stored finds what is wrong, and mends it."""
+
+import json
+
+import pytest
+from landscapes import copy_of, replace, twin
+
+from nnpotential import Landscape
+
+
+def test_verify_agrees(explored):
+    results = explored.verify()
+    assert {outcome for _, _, outcome in results} == {"ok"}
+    n = explored.summary()["verified"]["ok"]
+    assert len(results) == n
+
+
+@pytest.mark.parametrize(
+    ("spoil", "outcome"),
+    [
+        (lambda land, m, t: setattr(m, "energy", m.energy + 1e-8), "loss differs"),
+        (lambda land, m, t: shift(land, m, 1e-6), "not converged"),
+        (lambda land, m, t: replace(land, m, t.coords), "wrong index"),
+        (lambda land, m, t: replace(land, t, m.coords), "wrong index"),
+        (lambda land, m, t: twin(land, m), "duplicate"),
+        (lambda land, m, t: misfile(land, t), "descends elsewhere"),
+    ],
+)
+def test_verification_finds(tmp_path, explored, spoil, outcome):
+    land = Landscape.open(copy_of(explored, tmp_path))
+    minimum = land.database.minima()[-1]
+    ts = next(t for t in land.database.transition_states() if t.minimum1 != t.minimum2)
+    spoil(land, minimum, ts)
+    land.database.session.commit()
+    outcomes = [o for _, _, o in land.verify()]
+    assert outcome in outcomes
+    assert json.loads((land.path / "summary.json").read_text())["verified"][outcome] >= 1
+
+
+def shift(land, point, by):
+    replace(land, point, point.coords + by)
+
+
+def misfile(land, ts):
+    others = [m for m in land.database.minima() if m not in (ts.minimum1, ts.minimum2)]
+    ts.minimum2 = others[0]
+
+
+def test_of_two_images_the_first_stays(tmp_path, explored):
+    land = Landscape.open(copy_of(explored, tmp_path))
+    minimum = land.database.minima()[0]
+    twin(land, minimum)
+    land.database.session.commit()
+    outcomes = {number: outcome for kind, number, outcome in land.verify() if kind == "minimum"}
+    assert outcomes[minimum.id()] == "ok"
+    assert sorted(outcomes.values()).count("duplicate") == 1
+    assert land.summary()["n_minima"] == explored.summary()["n_minima"]
+
+
+def test_repair_mends_what_verification_finds(mapped):
+    before = mapped.summary()
+    minimum = mapped.database.minima()[1]
+    minimum.coords = minimum.coords + 1e-4
+    mapped.database.session.commit()
+    assert ("minimum", minimum.id(), "not converged") not in mapped.verify(repair=True)
+    after = mapped.summary()
+    for name in ("n_minima", "n_transition_states", "n_components", "verified", "coverage"):
+        assert after[name] == before[name]
+    assert after["barriers"] == pytest.approx(before["barriers"], abs=1e-12)

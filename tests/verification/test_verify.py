@@ -1,0 +1,85 @@
+"""What verification accepts, what it rejects, and where the gradient leads."""
+
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+from pele.storage import Minimum
+from scipy.integrate import LSODA
+from surfaces import Rough
+
+from nnpotential.contract import Scales
+from nnpotential.findings import Verdict
+from nnpotential.points.saddle import descend
+from nnpotential.verification.verify import follow_gradient, verify_point, verify_transition_state
+
+
+def test_flow_reaches_the_minima_that_lsoda_reaches(system, saddle_point):
+    pot = system.potential
+    for side in (1, -1):
+        start = saddle_point.coords + 0.01 * side * saddle_point.eigenvec
+        _, reached = follow_gradient(system, start)
+        lsoda = LSODA(
+            lambda _, y: -pot.getGradient(y),
+            0.0,
+            start,
+            1e5,
+            rtol=1e-8,
+            atol=1e-10,
+            jac=lambda _, y: -pot.getHessian(y),
+        )
+        while lsoda.status == "running" and np.linalg.norm(pot.getGradient(lsoda.y)) > 1e-7:
+            lsoda.step()
+        assert np.linalg.norm(lsoda.y - reached) < 1e-3
+
+
+def test_flow_does_not_rest_on_a_saddle(system, saddle_point):
+    """Started exactly on one it goes nowhere, and says so."""
+    assert follow_gradient(system, saddle_point.coords, max_steps=30) is None
+
+
+@pytest.mark.parametrize("limit", [0, 10**6])
+def test_verification_accepts_and_rejects(system, quenched, saddle_point, monkeypatch, limit):
+    monkeypatch.setattr("nnpotential.verification.inertia.PROOF_LIMIT", limit)
+    pot = system.potential
+
+    def judge(x):
+        point = SimpleNamespace(coords=x, energy=pot.getEnergy(x), id=lambda: 1)
+        return verify_point(system, point, index=0)
+
+    assert judge(quenched[0].coords) == "ok"
+    assert judge(quenched[0].coords + 1e-6) == "not converged"
+    assert judge(saddle_point.coords) == "wrong index"
+    point = SimpleNamespace(coords=quenched[0].coords, energy=quenched[0].energy + 1e-9)
+    assert verify_point(system, point, index=0) == "loss differs"
+
+    ends = [
+        descend(
+            saddle_point.coords, side * saddle_point.eigenvec, pot, system.identity.zero_modes()
+        )
+        for side in (1, -1)
+    ]
+    m1, m2 = (SimpleNamespace(coords=e.coords, energy=e.energy) for e in ends)
+    ts = SimpleNamespace(
+        coords=saddle_point.coords, energy=saddle_point.energy, minimum1=m1, minimum2=m2
+    )
+    verdict = verify_transition_state(system, ts)
+    assert verdict.outcome == "ok"
+    assert len(verdict.ends) == 2
+    ts.coords, ts.energy = m1.coords, m1.energy
+    assert verify_transition_state(system, ts) == Verdict("wrong index")
+
+
+def test_verification_is_not_fooled_by_a_step_that_is_small_by_accident():
+    class System:
+        potential, scales = Rough(1e-8, 1e-12), Scales()
+        identity = type("None", (), {"zero_modes": staticmethod(lambda x: np.empty((2, 0)))})
+
+    # of many points in the noise pick the one whose Newton step happens to vanish
+    rng = np.random.default_rng(0)
+    points = np.column_stack([np.zeros(2000), 1e-4 * rng.uniform(-1, 1, 2000)])
+    steps = [np.abs(System.potential.getGradient(x) / [1.0, 1e-8]).max() for x in points]
+    x = points[int(np.argmin(steps))]
+    assert min(steps) < 1e-6
+    point = Minimum(System.potential.getEnergyGradient(x)[0], x)
+    assert verify_point(System, point, index=0) == "unresolved"
