@@ -48,6 +48,7 @@ def held(path):
             yield
         finally:
             _open.discard(lock)
+            fcntl.flock(lock, fcntl.LOCK_UN)  # a child forked just now may hold the file open
 
 
 def _take(lock, path):

@@ -298,12 +298,12 @@ class Crew:
         AttributeError, TypeError, NotImplementedError, ImportError, NameError
             If the job raised it: a mistake in a program.
         """
-        failures = 0
+        failures, asked = 0, monotonic()
         while True:
             future, kind, args = self._futures[job_id]
             died = False
             try:
-                result = self._wait(job_id, future, on_wait)
+                result = self._wait(job_id, future, on_wait, asked)
                 self._answered = True
                 if result is None:
                     again = self._send(job_id, self._payload, kind, args)
@@ -367,14 +367,17 @@ class Crew:
                 f"{self.timeout:g} s: see that it has workers; {_KEPT}"
             )
 
-    def _wait(self, job_id, future, on_wait):
-        """The result of a future; a pool that died or got stuck is found out."""
+    def _wait(self, job_id, future, on_wait, asked):
+        """The result of a future; a pool that died or got stuck is found out.
+
+        `asked` is when the caller began to wait.
+        """
         began = monotonic()
         last = began, 0
         while not self._is_done(future, on_wait):
             now = monotonic()
             if on_wait is not None:
-                on_wait(now - began, self._told(job_id, future))
+                on_wait(now - asked, self._told(job_id, future))
             if self._pool is None:
                 if self._executor is not None and now - began > self.timeout:
                     raise TimeoutError

@@ -8,6 +8,7 @@ from pele.storage import Minimum
 from scipy.integrate import LSODA
 from surfaces import Rough
 
+import nnpotential as nnp
 from nnpotential.contract import Scales
 from nnpotential.findings import Verdict
 from nnpotential.points.saddle import descend
@@ -83,3 +84,14 @@ def test_verification_is_not_fooled_by_a_step_that_is_small_by_accident():
     assert min(steps) < 1e-6
     point = Minimum(System.potential.getEnergyGradient(x)[0], x)
     assert verify_point(System, point, index=0) == "unresolved"
+
+
+@pytest.mark.parametrize("system", [nnp.LennardJonesCluster(13), nnp.BinaryLennardJones(33)])
+def test_what_the_flow_reaches_meets_the_definition(system):
+    """Also where curvatures are of the order of a thousand: it may be stored."""
+    rng = np.random.default_rng(0)
+    minimum = system.get_minimizer()(next(iter(system.starts.values()))(rng))
+    for _ in range(8):
+        start = minimum.coords + rng.normal(scale=0.03, size=system.n_dof)
+        reached = follow_gradient(system, start)
+        assert verify_point(system, reached, index=0) == "ok"
