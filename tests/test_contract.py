@@ -8,7 +8,7 @@ import nnpotential as nnp
 from nnpotential import InputError, Landscape
 from nnpotential.contract import Adapted, Identity, LandscapeSystem, Scales, adapt, check_system
 from nnpotential.systems.clusters import LennardJonesCluster
-from nnpotential.systems.registry import named_system, register, system_class
+from nnpotential.systems.registry import register
 
 
 @pytest.fixture
@@ -223,48 +223,6 @@ def test_scales_are_in_units_of_the_system():
     wide, narrow = Scales(1e3), Scales(1e-3, tolerance=1e-4)
     assert wide.rms / narrow.rms == pytest.approx(1e6)
     assert narrow.step == pytest.approx(1e-5)
-
-
-# Kinds and names
-
-
-def test_kinds_are_found_by_name(iris):
-    assert system_class("network") is nnp.NNSystem
-    assert system_class("lennard_jones") is LennardJonesCluster
-    with pytest.raises(InputError, match="unknown kind of system 'quantum'"):
-        system_class("quantum")
-
-
-def test_a_kind_cannot_be_taken_twice():
-    class Other(LennardJonesCluster):
-        kind = "network"
-
-    with pytest.raises(InputError, match="'network' is taken"):
-        register(Other)
-    Other.kind = ""
-    with pytest.raises(InputError, match="Other needs a kind"):
-        register(Other)
-
-
-@pytest.mark.parametrize(
-    "name", ["ljat", "iris", "lj13.csv", "ljoint.npz", "blj", "lj\u00b2\u00b2"]
-)
-def test_names_of_data_are_no_clusters(name):
-    assert named_system(name) is None
-
-
-@pytest.mark.parametrize(
-    ("name", "message"),
-    [
-        ("lj0", "at least 2 atoms, not 0"),
-        ("lj1", "at least 2 atoms, not 1"),
-        ("ljx", "give the number of atoms, as in lj13"),
-        ("blj4", "at least"),
-    ],
-)
-def test_clusters_that_cannot_be(name, message):
-    with pytest.raises(InputError, match=message):
-        named_system(name)
 
 
 # Landscapes of other systems

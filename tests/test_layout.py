@@ -54,11 +54,9 @@ TESTS = Path(__file__).parent
 ELSEWHERE = {
     "__main__": "test_cli.py",
     "errors": "test_checks.py",
-    "networks.generalisation": "test_landscape.py",
     "networks.mlp": "networks/test_system.py",
     "search.choice": "search/test_pairs.py",
     "systems.atoms": "systems/test_clusters.py",
-    "systems.registry": "test_contract.py",
     **{
         f"systems.torch_{part}": "systems/test_torch.py"
         for part in ("potential", "program", "system", "tracing", "units")
