@@ -18,7 +18,7 @@ from nnpotential.files import absolute
 from nnpotential.search.settings import SearchSettings
 
 NET = nnp.MLP([3, 5, 4])
-TINY = {"quenches": 2, "basin_hopping_runs": 0, "untrap_attempts": 0}
+TINY = {"quenches": 2, "basin_hopping_runs": 0, "untrap_attempts": 0, "soft_modes": 0}
 
 
 class AnyPath:
