@@ -55,7 +55,6 @@ ELSEWHERE = {
     "__main__": "test_cli.py",
     "errors": "test_checks.py",
     "networks.mlp": "networks/test_system.py",
-    "search.choice": "search/test_pairs.py",
     "systems.atoms": "systems/test_clusters.py",
     **{
         f"systems.torch_{part}": "systems/test_torch.py"

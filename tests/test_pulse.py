@@ -79,7 +79,7 @@ import time
 import nnpotential as nnp
 data = nnp.load_dataset("digits", n_train=1000, seed=0)
 net = nnp.MLP([64, 300, 100, 10])
-few = {"quenches": 1, "basin_hopping_runs": 0}
+few = {"quenches": 1, "basin_hopping_runs": 0, "soft_modes": 0}
 land = nnp.Landscape.create(%r, net, data, regularization=1e-5, **few)
 print("begun", flush=True)
 try:

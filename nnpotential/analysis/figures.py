@@ -145,9 +145,9 @@ def _summarise(database):
     barriers = barriers_to_lowest(graph)
     hits = [h for m in minima if (h := quench_hits(m))]
     n_quenches = sum(found is not None for _, found in journal.jobs("quench"))
-    attempts, followed = (
+    attempts, followed, rearranged = (
         [found for _, found in journal.jobs(kind) if found is not None]
-        for kind in ("connect", "single_ended")
+        for kind in ("connect", "single_ended", "rearrange")
     )
     outcomes = Counter(
         notes(point).get("verified", UNVERIFIED) for points in stored for point in points
@@ -170,6 +170,8 @@ def _summarise(database):
         "connection_attempts_with_transition_state": sum(found > 0 for found in attempts),
         "soft_modes_followed": len(followed),
         "soft_modes_with_transition_state": sum(found > 0 for found in followed),
+        "images_tried": len(rearranged),
+        "images_with_new_transition_state": sum(found > 0 for found in rearranged),
         "failed_quenches": journal.tally["failed_quenches"],
         "failures": journal.tally["failures"],
         "degenerate_minima": {

@@ -4,7 +4,7 @@ from itertools import pairwise
 
 import numpy as np
 from pele.landscape import DoubleEndedConnect, LocalConnect
-from pele.storage import Database
+from pele.storage import Database, Minimum
 
 from ..checks import check_choice, check_integer
 from ..contract import NATS
@@ -20,6 +20,7 @@ __all__ = [
     "ExactDoubleEndedConnect",
     "ExactLocalConnect",
     "connect_pair",
+    "rearrangements",
     "refined",
     "single_ended",
 ]
@@ -29,6 +30,11 @@ STRATEGIES = ("standard", "alignment", "images", "midpoint")
 # Of first steps from 0.1 to 2 this one found most transition states on the
 # minimum's own rim; from any of them nearly every walk converged.
 _UPHILL = 0.2
+
+# Of two, three and five steps of basin-hopping, twice as long leave more than a tenth of all
+# images of small clusters the minimum itself.
+_AWAY = 3.0
+_SAME_WAY = 0.3  # of the way to an image, at most, that zero modes leave of one that is no other
 
 
 class ExactLocalConnect(LocalConnect):
@@ -288,6 +294,51 @@ def single_ended(system, x, mode, side, failures=None):
     return refined(system, x + _UPHILL * uphill, uphill, search, failures)
 
 
+def rearrangements(system, x, seed, failures=None):
+    """Bands from a minimum to another image of itself, one that is drawn at random.
+
+    It is the nearest image to a point some way off. What stands between the two
+    is often a degenerate rearrangement, of a symmetry that walks seldom keep,
+    and as often the way to and from another minimum.
+
+    Parameters
+    ----------
+    system : LandscapeSystem
+    x : ndarray, shape (n_parameters,)
+        A minimum.
+    seed : SeedSequence
+        Draws the image.
+    failures : list, optional
+        As for `connect_pair`.
+
+    Returns
+    -------
+    list of Connection
+        Also between other minima; none where the image drawn is `x` itself.
+    """
+    x = np.asarray(x, dtype=float)
+    away, identity = x.copy(), system.identity
+    stepsize = _AWAY * system.params.takestep.stepsize
+    system.with_seed(seed).get_takestep(stepsize=stepsize).takeStep(away)
+    _, image = identity.align(away, x)
+    way, zero_modes = image - x, identity.zero_modes(x)
+    distance = float(np.linalg.norm(way))
+    across = way - zero_modes @ (zero_modes.T @ way)
+    if distance <= identity.tolerance or np.linalg.norm(across) <= _SAME_WAY * distance:
+        return []
+    energy = system.potential.getEnergy(x)
+    band = ExactLocalConnect(
+        system.potential,
+        lambda x1, x2: (distance, x1, x2),  # aligned they would be one
+        identity,
+        scales=system.scales,
+        failures=failures,
+        **system.params.double_ended_connect.local_connect_params,
+    )
+    found = band.connect(Minimum(energy, x), Minimum(energy, image))
+    return [_connection(triple) for triple in found.new_transition_states]
+
+
 def refined(system, x, direction, search, failures=None):
     """The transition state that a candidate leads to, and the minima below it.
 
@@ -319,9 +370,13 @@ def refined(system, x, direction, search, failures=None):
     triple = refine(x, direction)
     if triple is None:
         return []
+    return [_connection(triple)]
+
+
+def _connection(triple):
     ts, *ends = triple
     ends = (Point.of(end) for end in ends)
-    return [Connection(ts.energy, ts.coords, ts.eigenval, ts.eigenvec, *ends)]
+    return Connection(ts.energy, ts.coords, ts.eigenval, ts.eigenvec, *ends)
 
 
 class Refinement:

@@ -13,6 +13,8 @@ from .trust import TrustRadius, trust_region_step
 
 __all__ = ["descend", "find_transition_state"]
 
+_CLIMB = 1000.0  # energies above its start from which no walk came back: up a wall for ever
+
 
 def find_transition_state(
     x,
@@ -70,6 +72,7 @@ def find_transition_state(
     here = look(x, zero_modes, curvature(x.size).first_guesses(direction, x.size))
     trust = TrustRadius(radius, max_radius, shrink=0.4, grow=1.5)
     nfev, nhev = 1, 0
+    ceiling = here.energy + _CLIMB * scales.energy
     message = "too many steps"
     settled = False
     for _ in range(nsteps):
@@ -112,6 +115,9 @@ def find_transition_state(
             x, here = x + move, there
         elif trust.radius < 1e-12:
             message = "no step agrees with the quadratic model"
+            break
+        if here.energy > ceiling:
+            message = "climbed without end"
             break
     if settled:
         if here.index != 1:

@@ -13,7 +13,7 @@ from pele.basinhopping import BasinHopping
 from pele.storage import Minimum, TransitionState
 
 from ..findings import Failure, Findings, Point
-from ..points.connect import connect_pair, single_ended
+from ..points.connect import connect_pair, rearrangements, single_ended
 from ..points.polish import polish_minimum, polish_transition_state
 from ..storage import OUTSIDE, add_hit, find_point, merge_minima, notes, quench_hits, record_outcome
 
@@ -26,9 +26,10 @@ __all__ = [
     "PolishMinimum",
     "PolishTransitionState",
     "Quench",
+    "Rearrange",
 ]
 
-_QUENCH, _BASIN_HOPPING = 0, 1  # what a derived seed is for
+_QUENCH, _BASIN_HOPPING, _IMAGE = 0, 1, 2  # what a derived seed is for
 _NOTHING = Findings([], [Failure("set aside", None)])  # of a job that failed too often
 
 
@@ -218,6 +219,35 @@ class FollowMode(_Bridge):
         known.followed.add(args)
 
 
+class Rearrange(_Bridge):
+    """Bands from a minimum to another image of itself: the minimum, and the number of the image.
+
+    It counts as found what is new, and the search ends when nothing is.
+    """
+
+    name = "rearrange"
+
+    def needs(self, known, i, number):
+        return known.seed, known.coords(i), i, number
+
+    @staticmethod
+    def run(system, seed, x, i, number):
+        failures = []
+        seed = _seed(seed, _IMAGE, i, number)
+        return Findings(rearrangements(system, x, seed, failures), failures)
+
+    def merge(self, known, result, *args):
+        before = known.database.number_of_transition_states()
+        super().merge(known, result, *args)
+        return known.database.number_of_transition_states() - before
+
+    def begin(self, known, i, number):
+        known.rearranged[i] += 1
+
+    def end(self, known, found, *args):
+        known.n_in_vain = 0 if found else known.n_in_vain + 1
+
+
 class PolishMinimum(Kind):
     """A minimum that another program stored, to the full standard."""
 
@@ -292,8 +322,8 @@ class PolishTransitionState(Kind):
         return 1
 
 
-def _seed(seed, purpose, index):
-    return np.random.SeedSequence(seed, spawn_key=(purpose, index))
+def _seed(seed, purpose, *which):
+    return np.random.SeedSequence(seed, spawn_key=(purpose, *which))
 
 
 def _minimum_of(result):
@@ -303,4 +333,12 @@ def _minimum_of(result):
     return Findings([Point.of(result)], [])
 
 
-SEARCHES = (Quench(), Hop(), Connect(), FollowMode(), PolishMinimum(), PolishTransitionState())
+SEARCHES = (
+    Quench(),
+    Hop(),
+    Connect(),
+    FollowMode(),
+    Rearrange(),
+    PolishMinimum(),
+    PolishTransitionState(),
+)

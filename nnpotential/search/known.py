@@ -55,6 +55,10 @@ class Known:
         Attempts to find a lower path.
     followed : set of (int, int, int)
         Minimum, mode and side of the walks uphill.
+    rearranged : Counter
+        By minimum, images of itself that it was tried with.
+    n_in_vain : int
+        Such tries since the last one that found a new transition state.
     """
 
     def __init__(self, system, database, kinds, seed):
@@ -73,6 +77,7 @@ class Known:
         self._distances = {}
         # each reading is a query and a pickle
         self.coords = lru_cache(maxsize=4096)(lambda i: self.minimum(i).coords)
+        self.n_modes = lru_cache(maxsize=4096)(self._count_modes)
         self._restore_points()
         self._restore_jobs()
 
@@ -106,6 +111,7 @@ class Known:
     def _restore_jobs(self):
         self.given_out, self.merged = Counter(), Counter()
         self.attempts, self.n_untrapped, self.followed = Attempts(), 0, set()
+        self.rearranged, self.n_in_vain = Counter(), 0
         for kind in self.kinds.values():
             for job, found in self.journal.jobs(kind.name):
                 kind.begin(self, *job.args)
@@ -157,6 +163,11 @@ class Known:
             x1, x2 = (self.coords(k) for k in pair)
             self._distances[pair] = self.system.identity.align(x1, x2, quick=True)[0]
         return self._distances[pair]
+
+    def _count_modes(self, i):
+        """The modes of a minimum that lead anywhere."""
+        barren = self.system.identity.barren_modes(self.coords(i))
+        return self.system.n_dof - barren.shape[1]
 
     def coverage(self):
         """The share of minima that further quenches would find again, after Good and Turing."""

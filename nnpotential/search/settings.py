@@ -8,9 +8,12 @@ from ..checks import check_choice, check_integer, check_number
 from ..contract import LandscapeSystem
 from ..errors import InputError
 
-__all__ = ["STAGES", "SearchSettings", "option_text"]
+__all__ = ["STAGES", "WALKS_TIMES_COORDINATES", "SearchSettings", "option_text"]
 
 STAGES = ("minima", "connections")
+
+# What a search spends on further transition states that was not told: 500 walks of eight atoms.
+WALKS_TIMES_COORDINATES = 12_000
 
 
 def _option(default: Any, text: str, *stages: str, **what: Any) -> Any:
@@ -54,9 +57,12 @@ class SearchSettings:
         "connections",
         least=0,
     )
-    soft_modes: int = _option(
-        0,
-        "Softest modes of every minimum followed uphill, both ways, for further transition states.",
+    soft_modes: int | None = _option(
+        None,
+        "Softest modes of every minimum followed uphill, both ways, for further transition states. "
+        f"By default as many as {WALKS_TIMES_COORDINATES} walks, divided by the number of "
+        "coordinates, allow: all of a small landscape, where bands between images of one minimum "
+        "then follow until they find nothing new, and none of a large one.",
         "connections",
         least=0,
     )
@@ -70,8 +76,8 @@ class SearchSettings:
 
     def __post_init__(self) -> None:
         for option in fields(self):
-            if "least" in option.metadata:
-                value = getattr(self, option.name)
+            value = getattr(self, option.name)
+            if "least" in option.metadata and (value, option.default) != (None, None):
                 value = check_integer(option.name, value, option.metadata["least"])
                 object.__setattr__(self, option.name, value)
         coverage = check_number(
@@ -132,7 +138,8 @@ class SearchSettings:
 
     def as_toml(self) -> dict[str, Any]:
         """The section ``[search]`` of ``settings.toml``."""
-        return {**asdict(self), "initializations": list(self.initializations or ())}
+        entries = {**asdict(self), "initializations": list(self.initializations or ())}
+        return {name: value for name, value in entries.items() if value is not None}
 
 
 def option_text(option: Field[Any]) -> str:

@@ -15,6 +15,15 @@ _ALIGNED, _FINALISTS = 2, 8  # orientations worked out: by principal axes, and o
 _DENSITY = 0.6  # of random starts: loose enough to fill at random, compact enough to cohere
 _HARD_CORE = 0.8
 
+# axis x point, for each axis a matrix
+_AXES = np.array(
+    [
+        [[0, 0, 0], [0, 0, 1], [0, -1, 0]],
+        [[0, 0, -1], [0, 0, 0], [1, 0, 0]],
+        [[0, 1, 0], [-1, 0, 0], [0, 0, 0]],
+    ],
+    dtype=float,
+)
 _MIRROR = np.diag([1.0, 1.0, -1.0])
 _SIGNS = [np.diag([a, b, c]) for a in (1.0, -1.0) for b in (1.0, -1.0) for c in (1.0, -1.0)]
 # enough for one of them to be near any orientation; the same every time
@@ -56,7 +65,7 @@ class ClusterSymmetry(AtomicSymmetry):
         """Translations and rotations: six columns, five for a linear cluster."""
         X = _centred(x)
         shifts = np.tile(np.eye(3), (len(X), 1)) / np.sqrt(len(X))
-        turns = np.stack([np.cross(axis, X).ravel() for axis in np.eye(3)], axis=1)
+        turns = (X @ _AXES).reshape(3, -1).T  # np.cross took a third of the time of a walk
         modes, sizes, _ = np.linalg.svd(turns, full_matrices=False)
         return np.hstack([shifts, modes[:, sizes > _FLAT * self.tolerance]])
 

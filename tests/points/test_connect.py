@@ -1,13 +1,16 @@
 """Connections: every strategy gives transition states, and nothing else."""
 
 import copy
+from itertools import chain
 
 import numpy as np
 import pytest
 
 from nnpotential import MLP, InputError, NNSystem
 from nnpotential.points import connect as connect_module
-from nnpotential.points.connect import STRATEGIES, connect_pair, single_ended
+from nnpotential.points.connect import STRATEGIES, connect_pair, rearrangements, single_ended
+from nnpotential.systems.clusters import LennardJonesCluster
+from nnpotential.systems.functions import LinearAutoencoder
 
 
 def assert_valid(system, connections):
@@ -145,3 +148,58 @@ def test_walks_leave_zero_modes_alone(ljat):
 def test_bad_walks(system, pair, mode, side, message):
     with pytest.raises(InputError, match=message):
         single_ended(system, pair[0], mode, side)
+
+
+# Bands between images of one minimum
+
+
+@pytest.fixture(scope="module")
+def bipyramid():
+    """Seven atoms, and their lowest minimum."""
+    cluster = LennardJonesCluster(7)
+    rng = np.random.default_rng(1)
+    found = [cluster.get_minimizer()(cluster.starts["sphere"](rng)) for _ in range(8)]
+    return cluster, min(found, key=lambda r: r.energy).coords
+
+
+def test_bands_between_images_give_transition_states_only(bipyramid):
+    cluster, x = bipyramid
+    found = [rearrangements(cluster, x, seed) for seed in range(4)]
+    degenerate = 0
+    for energy, ts, *_, end1, end2 in chain(*found):
+        values = np.linalg.eigvalsh(cluster.potential.getHessian(ts))
+        assert energy == cluster.potential.getEnergy(ts) and (values < -1e-6).sum() == 1
+        assert max(end1.energy, end2.energy) < energy
+        degenerate += cluster.identity.are_same(end1.coords, end2.coords)
+    assert degenerate > 0
+    assert_same(found[2], rearrangements(cluster, x, 2))
+
+
+def test_the_rearrangement_of_a_landscape_with_one_minimum():
+    system = LinearAutoencoder()
+    lowest, saddle, *_ = system.stationary_points()
+    found = [rearrangements(system, lowest.x, seed) for seed in range(8)]
+    assert [] in found  # where the image drawn is the minimum itself
+    connections = list(chain(*found))
+    assert connections
+    for connection in connections:
+        assert connection.energy == pytest.approx(saddle.energy, abs=1e-9)
+        assert system.identity.are_same(connection.coords, saddle.x)
+        assert system.identity.are_same(connection.minimum1.coords, lowest.x)
+
+
+def test_an_image_that_is_only_turned_is_no_other(bipyramid, monkeypatch):
+    cluster, x = bipyramid
+    monkeypatch.setattr(connect_module, "_AWAY", 0.1)
+    assert rearrangements(cluster, x, 0) == []
+
+
+def test_walks_up_a_wall_end_early(bipyramid):
+    """Up the stiffest mode two atoms are pushed into each other, for ever."""
+    cluster, x = bipyramid
+    failures = []
+    for mode in range(10, 15):
+        for side in (1, -1):
+            single_ended(cluster, x, mode, side, failures)
+    assert "climbed without end" in {reason for reason, _ in failures}
+    assert all(energy < 1e6 for _, energy in failures)

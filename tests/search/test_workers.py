@@ -114,7 +114,7 @@ def test_a_failing_check_is_reported(tmp_path, ljat, monkeypatch, caplog):
         raise FloatingPointError("no check today")
 
     monkeypatch.setattr(CheckMinimum, "run", broken)
-    few = {"quenches": 4, "basin_hopping_runs": 0}
+    few = {"quenches": 4, "basin_hopping_runs": 0, "soft_modes": 0}
     land = Landscape.create(tmp_path / "a", NET, ljat, regularization=1e-3, **few)
     figures = land.explore(connection_attempts=1, untrap_attempts=0)
     assert figures["n_minima"] == 0
