@@ -67,82 +67,112 @@ def find_transition_state(
     T. Helgaker, Chem. Phys. Lett. 182, 503 (1991); C. J. Cerjan and W. H.
     Miller, J. Chem. Phys. 75, 2800 (1981).
     """
-    x = np.array(x, dtype=float)
-    look = partial(curvature(x.size).modes, potential)
-    here = look(x, zero_modes, curvature(x.size).first_guesses(direction, x.size))
-    trust = TrustRadius(radius, max_radius, shrink=0.4, grow=1.5)
-    nfev, nhev = 1, 0
-    ceiling = here.energy + _CLIMB * scales.energy
-    message = "too many steps"
-    settled = False
-    for _ in range(nsteps):
-        tell("eigenvector following", nfev, here.rms)
-        while True:
-            followed = 0 if lowest else _followed(here, direction)
-            values = here.eigenvalues
-            flip = np.ones_like(values)
-            flip[followed] = -1.0
-            components = here.components
-            step = trust_region_step(flip * values, flip * components, trust.radius)
-            if here.refine(step, trust.radius, followed):
-                continue
-            if settled or not (here.index == 1 and followed == 0 and here.is_stationary(scales)):
-                break
-            if here.complete():
-                settled = True
-                break
-            if here.index == 1:
-                break  # where all modes could not be told
-        direction = here.vector(followed)
-        predicted = float(components @ step + 0.5 * values @ step**2)
-        move = here.expand(step)
-        there = look(x + move, zero_modes, [here.vector(i) for i in {0, followed}])
-        nfev += 1
-        if settled and there.rms >= 0.5 * here.rms:
-            message = "converged"
-            nhev += there.n_curvatures
-            break
+    climb = _Climb(x, potential, zero_modes, scales, direction, lowest, radius, max_radius)
+    climb.run(nsteps)
+    return climb.result()
 
-        error = abs(there.energy - here.energy - predicted)
-        scale = abs(components @ step) + abs(0.5 * values @ step**2)
-        quality = error / max(scale, 100 * scales.rounding(here.energy))
+
+class _Climb:
+    """The point where `find_transition_state` is, and what it has met on its way."""
+
+    def __init__(self, x, potential, zero_modes, scales, direction, lowest, radius, max_radius):
+        self._x = np.array(x, dtype=float)
+        way = curvature(self._x.size)
+        self._look = partial(way.modes, potential, zero_modes=zero_modes)
+        self._here = self._look(self._x, guesses=way.first_guesses(direction, self._x.size))
+        self._scales, self._direction, self._lowest = scales, direction, lowest
+        self._trust = TrustRadius(radius, max_radius, shrink=0.4, grow=1.5)
+        self._ceiling = self._here.energy + _CLIMB * scales.energy
+        self._nfev, self._nhev = 1, 0
+        self._settled, self._over, self._message = False, False, "too many steps"
+
+    def run(self, nsteps):
+        """Climb until it is decided how this ends."""
+        for _ in range(nsteps):
+            tell("eigenvector following", self._nfev, self._here.rms)
+            step, followed = self._choose()
+            here = self._here
+            self._direction = here.vector(followed)
+            guesses = [here.vector(i) for i in {0, followed}]
+            move = here.expand(step)
+            there = self._look(self._x + move, guesses=guesses)
+            self._nfev += 1
+            if self._settled and there.rms >= 0.5 * here.rms:
+                self._nhev += there.n_curvatures
+                self._end("converged")
+            else:
+                self._advance(there, move, step)
+            if self._over:
+                return
+
+    def _choose(self):
+        """The step in the eigenbasis, and the mode that it follows uphill."""
+        here, radius = self._here, self._trust.radius
+        while True:
+            followed = 0 if self._lowest else _followed(here, self._direction)
+            flip = np.ones_like(here.eigenvalues)
+            flip[followed] = -1.0
+            step = trust_region_step(flip * here.eigenvalues, flip * here.components, radius)
+            if here.refine(step, radius, followed):
+                continue
+            found = here.index == 1 and followed == 0 and here.is_stationary(self._scales)
+            if self._settled or not found:
+                return step, followed
+            if here.complete():
+                self._settled = True
+                return step, followed
+            if here.index == 1:
+                return step, followed  # where all modes could not be told
+
+    def _advance(self, there, move, step):
+        """Go there if the quadratic model agrees, and learn how far to trust it."""
+        here, trust = self._here, self._trust
+        slope = here.components @ step
+        bend = 0.5 * here.eigenvalues @ step**2
+        error = abs(there.energy - here.energy - float(slope + bend))
+        scale = abs(slope) + abs(bend)
+        quality = error / max(scale, 100 * self._scales.rounding(here.energy))
         finite = np.isfinite(quality)
         wrong = not finite or quality > 0.5
         trust.judge(np.linalg.norm(step), wrong=wrong, right=quality < 0.2)
         accepted = finite and quality < 1.0
-        nhev += (here if accepted else there).n_curvatures
+        self._nhev += (here if accepted else there).n_curvatures
         if accepted:
-            x, here = x + move, there
+            self._x, self._here = self._x + move, there
         elif trust.radius < 1e-12:
-            message = "no step agrees with the quadratic model"
-            break
-        if here.energy > ceiling:
-            message = "climbed without end"
-            break
-    if settled:
-        if here.index != 1:
-            settled, message = False, f"index {here.index}"
-    elif here.is_stationary(scales):
-        message = f"converged to index {here.index}"
-    elif here.index == 1 and here.rms <= scales.rms:
-        message = UNRESOLVED
-    eigenval, eigenvec = float(here.eigenvalues[0]), here.vector(0)
-    if settled:
-        eigenval, eigenvec = here.polish(0)
-    nhev += here.n_curvatures
-    return Result(
-        coords=x,
-        energy=here.energy,
-        grad=here.gradient,
-        rms=here.rms,
-        eigenval=eigenval,
-        eigenvec=eigenvec,
-        nfev=nfev,
-        nhev=nhev,
-        nsteps=nfev - 1,
-        success=settled,
-        message=message,
-    )
+            self._end("no step agrees with the quadratic model")
+        if self._here.energy > self._ceiling:
+            self._end("climbed without end")
+
+    def _end(self, message):
+        self._over, self._message = True, message
+
+    def result(self):
+        """What `find_transition_state` returns."""
+        here, success, message = self._here, self._settled, self._message
+        if success:
+            if here.index != 1:
+                success, message = False, f"index {here.index}"
+        elif here.is_stationary(self._scales):
+            message = f"converged to index {here.index}"
+        elif here.index == 1 and here.rms <= self._scales.rms:
+            message = UNRESOLVED
+        eigenval, eigenvec = float(here.eigenvalues[0]), here.vector(0)
+        if success:
+            eigenval, eigenvec = here.polish(0)
+        return Result(
+            coords=self._x,
+            energy=here.energy,
+            grad=here.gradient,
+            rms=here.rms,
+            eigenval=eigenval,
+            eigenvec=eigenvec,
+            nfev=self._nfev,
+            nhev=self._nhev + here.n_curvatures,
+            nsteps=self._nfev - 1,
+            success=success,
+            message=message,
+        )
 
 
 def _followed(here, direction):
