@@ -88,9 +88,12 @@ class Landscape:
 
     def _load(self) -> None:
         check_integer("the seed", self.settings["seed"], 0)
-        kind = self.settings.get("system", {"kind": "network"})["kind"]  # 0.1.0 knew no other
+        section = self.settings.get("system", {"kind": "network"})  # 0.1.0 knew no other
+        kind = section.get("kind") if isinstance(section, dict) else None
+        if not isinstance(kind, str):
+            raise InputError(f"{self.path / SETTINGS} must name the kind of system: [system] kind")
         self.system = system_class(kind).load(self.path, self.settings)
-        SearchSettings(**self.settings["search"]).of(self.system)
+        SearchSettings.given(**self.settings["search"]).of(self.system)
         self._check_place = place_check(self.path / _DATABASE)
         self.database = open_database(self.path / _DATABASE, self.system, self._check_place)
 

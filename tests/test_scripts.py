@@ -45,9 +45,11 @@ def test_a_system_of_ones_own(tmp_path):
 def test_what_cannot_be_imported_is_one_line(run, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "broken.py").write_text("1 / 0\n", encoding="utf-8")
+    (tmp_path / "json.py").write_text("", encoding="utf-8")
     for name, why in (
         ("broken.py", "broken cannot be imported (ZeroDivisionError: division by zero)"),
         ("missing.py", "there is no file missing.py"),
+        ("json.py", "json.py has the name of another module ("),
         ("no_such_module", "no_such_module cannot be imported (ModuleNotFoundError: "),
     ):
         code, _, err = run("--import", name, "summary", "x")

@@ -211,6 +211,23 @@ class UnitSymmetry(Identity):
         )
         return Operation(permutations, signs)
 
+    def generators(self):
+        """Operations of which all others are made, a list of `Operation`.
+
+        Of each kind of units an exchange of the first two, a cycle, and the sign
+        of one.
+        """
+        still = [(np.arange(g.size), np.ones(g.size)) for g in self._groups]
+        found = []
+        for at, (units, signs) in enumerate(still):
+            cases = [
+                (order, signs) for order in (np.roll(units, 1), np.r_[units[1::-1], units[2:]])
+            ]
+            if len(self._groups[at].signs) > 1:
+                cases.append((units, np.where(units == 0, -1.0, 1.0)))
+            found += [[*still[:at], case, *still[at + 1 :]] for case in cases]
+        return [Operation(*map(tuple, zip(*case, strict=True))) for case in found]
+
     def _transform(self, layers, operation):
         for group, p, s in zip(self._groups, operation.permutations, operation.signs, strict=True):
             layers = _permute(layers, group, p, s)

@@ -126,7 +126,7 @@ class _Walk:
                 return True
             self._step = here.step(self._trust.radius)  # now that all modes are known
         if self._lingering >= _FALL[0]:
-            fell = here.energy <= _FALL[1] * self._then[1]
+            fell = self._then[1] > 0 and here.energy <= _FALL[1] * self._then[1]
             if fell or self._lingering >= _LINGER:
                 far = fell or np.abs(self._step[0]).max() > scales.tolerance
                 self._end(TRAVELLING if far else UNRESOLVED)

@@ -4,7 +4,6 @@ from collections import Counter
 from functools import lru_cache
 
 import networkx as nx
-import numpy as np
 from pele.storage import Minimum, TransitionState
 from sqlalchemy import or_
 
@@ -239,7 +238,8 @@ class Known:
         for reason, energy in failures:
             entry = tally.setdefault(reason, {"n": 0, "lowest_loss": None})
             entry["n"] += 1
-            if energy is not None and not energy >= (entry["lowest_loss"] or np.inf):
+            lowest = entry["lowest_loss"]
+            if energy is not None and (lowest is None or not energy >= lowest):
                 entry["lowest_loss"] = energy
 
     def join(self, ts):
@@ -275,4 +275,5 @@ class Known:
             TransitionState.invalid == 0,
         )
         for other in others:
-            self.join(other)
+            if other.id() not in self.unpolished:
+                self.join(other)

@@ -13,6 +13,7 @@ from ..errors import InputError
 
 __all__ = ["AtomicSymmetry", "AtomicSystem", "check_atoms", "scatter"]
 
+_MOST = 2000  # atoms: their Hessian takes 300 MB, and each pair of them is looked at
 _TRIES = 1000  # places tried for an atom before it takes the next, however close
 _ROUNDING = 1.0 + 1e-6  # on tests that identical points must pass
 
@@ -151,8 +152,10 @@ def _agree(found, value):
 
 
 def check_atoms(n_atoms, minimum, what, why=""):
-    """Return `n_atoms` as an int, not below `minimum`."""
+    """Return `n_atoms` as an int, not below `minimum`, and not beyond what can be searched."""
     n_atoms = check_integer("n_atoms", n_atoms, -np.inf)
+    if n_atoms > _MOST:
+        raise InputError(f"{what} of {n_atoms} atoms is too large to search: at most {_MOST}")
     if n_atoms < minimum:
         raise InputError(f"{what} needs at least {minimum} atoms, not {n_atoms}{why}")
     return n_atoms

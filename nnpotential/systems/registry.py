@@ -98,9 +98,13 @@ def import_user_module(name: str) -> None:
         folder = Path()
     sys.path.insert(0, str(folder.resolve()))
     try:
-        import_module(name)
+        module = import_module(name)
     except Exception as error:
         raise InputError(f"{name} cannot be imported ({type(error).__name__}: {error})") from error
+    if path.suffix == ".py" and Path(module.__file__ or "").resolve() != path.resolve():
+        raise InputError(
+            f"{path} has the name of another module ({module.__file__}): rename the file"
+        )
 
 
 def named_system(name: str, seed: int = 0) -> LandscapeSystem | None:

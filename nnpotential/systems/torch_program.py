@@ -48,7 +48,7 @@ _SMOOTH = _names("""
     group_norm native_group_norm instance_norm rms_norm batch_norm
     _native_batch_norm_legit_no_training embedding cross_entropy_loss nll_loss nll_loss_nd
     nll_loss_forward mse_loss binary_cross_entropy binary_cross_entropy_with_logits kl_div
-    soft_margin_loss poisson_nll_loss glu
+    soft_margin_loss poisson_nll_loss glu feature_dropout alpha_dropout feature_alpha_dropout
 """)
 _KINKED = _names("""
     relu relu6 leaky_relu prelu hardtanh hardsigmoid hardshrink softshrink threshold rrelu abs
@@ -63,7 +63,7 @@ _STEPS = _names("""
     logical_or logical_not isfinite isnan one_hot remainder fmod
 """)
 _RANDOM = _names("""
-    native_dropout feature_dropout alpha_dropout feature_alpha_dropout bernoulli rand rand_like
+    native_dropout bernoulli rand rand_like
     randn randn_like randint randint_like randperm normal normal_functional uniform multinomial
     poisson exponential rrelu_with_noise geometric cauchy log_normal
 """)
@@ -76,6 +76,12 @@ _WHY = {
     **dict.fromkeys(_KINKED, "has kinks, where it has no second derivative"),
     **dict.fromkeys(_BENT, "has a second derivative that jumps"),
     **dict.fromkeys(_STEPS, "is a step, without a derivative"),
+    "detach": "cuts off the derivative",
+}
+# where the argument is that is true in training mode
+_TRAINED = {
+    "batch_norm": 5,
+    **dict.fromkeys(("dropout", "feature_dropout", "alpha_dropout", "feature_alpha_dropout"), 2),
 }
 _KNOWN = {*_SMOOTH, *_CONSTANT, *_WHY}
 _REMEDY = "use smooth parts such as Tanh, SiLU, GELU, Softplus, AvgPool2d"
@@ -237,6 +243,10 @@ def _export(module, what, inputs):
                 module, inputs, dynamic_shapes=tuple({0: samples} for _ in inputs), strict=False
             )
         except Exception as error:  # whatever the user's code does
+            if "Constraints violated" in str(error):
+                raise InputError(
+                    f"{what} fixes the number of samples as it is traced: it must take any number"
+                ) from error
             lines = str(error).strip().splitlines() or [""]
             raise InputError(
                 f"{what} cannot be traced by torch.export ({type(error).__name__}: {lines[0]})"
@@ -280,7 +290,7 @@ def _refuse(exported, what, free_inputs):
         if name is None:
             raise InputError(f"{where} uses {node.target}, which is no operation of torch itself")
         name = _plain(name)
-        trained = name in ("batch_norm", "dropout") and _flag(node, {"batch_norm": 5}.get(name, 2))
+        trained = name in _TRAINED and _flag(node, _TRAINED[name])
         if name == "batch_norm" and trained:
             raise InputError(
                 f"{where} is batch norm in training mode, where the loss of a sample depends on "
@@ -440,7 +450,7 @@ def _operation(name, overload):
 
 def _softplus(x, beta=1.0, threshold=20.0):
     """Without the straight line beyond `threshold`, where torch's own jumps by 2e-9."""
-    return torch.logaddexp(beta * x, torch.zeros_like(x)) / beta
+    return -torch.nn.functional.logsigmoid(-beta * x) / beta
 
 
 def _conv2d(x, weight, bias=None, stride=(1, 1), padding=(0, 0), dilation=(1, 1), groups=1):

@@ -132,7 +132,7 @@ class TorchSystem(LossSystem):
             batch_size,
             _checked_device(device),
         )
-        self.units, self._values = units, values
+        self.units = units
         ends = program.last_linear()
         free = settings.regularization == 0 or not settings.regularize_bias
         identity = UnitSymmetry(
@@ -148,6 +148,8 @@ class TorchSystem(LossSystem):
             [n for n in program.parameters if free and is_bias(n)],
         )
         draws = _draws(program.parameters, values, potential.places())
+        # what a start is drawn around, and no more: any module of these layers is the same system
+        self._values = np.concatenate([np.broadcast_to(c, size) for _, _, c, size in draws])
         self._set_parts(
             data=data,
             settings=settings,
@@ -184,12 +186,13 @@ class TorchSystem(LossSystem):
             raise InputError(f"torch has no second derivative of the module: {why}") from None
         if not np.isfinite(products).all():
             raise InputError("the second derivative is not finite at a random start")
-        image = self.identity.apply(self.identity.random_operation(rng), x)
-        loss, other = potential.getEnergy(x), potential.getEnergy(image)
-        if abs(loss - other) > ROUNDING * self.scales.energy:
-            what = "the declared symmetry" if declared else "the symmetry read off the module"
-            hint = "" if declared else ": declare it, or none by symmetry=[]"
-            raise InputError(f"{what} changes the loss, from {loss:.9g} to {other:.9g}{hint}")
+        loss = potential.getEnergy(x)
+        for operation in self.identity.generators():
+            other = potential.getEnergy(self.identity.apply(operation, x))
+            if not abs(loss - other) <= ROUNDING * max(self.scales.energy, abs(loss)):
+                what = "the declared symmetry" if declared else "the symmetry read off the module"
+                hint = "" if declared else ": declare it, or none by symmetry=[]"
+                raise InputError(f"{what} changes the loss, from {loss:.9g} to {other:.9g}{hint}")
 
     def _newton_cost(self):
         # a product costs three gradients, several at once share some of it

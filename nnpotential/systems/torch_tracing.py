@@ -38,13 +38,13 @@ def traced(module, X, n_outputs):
         n_out = n_outputs if wanted else "n_out"
         raise InputError(f"the module must give outputs of shape (N, {n_out}), not ({shape})")
     program = trace(module, "the module", (X,))
+    if not torch.isfinite(first).all():
+        raise InputError("the outputs of the module are not finite")
     if not torch.equal(first, second):
         raise InputError(
             "the module gives different outputs when run twice: it draws random numbers or keeps "
             "a state, so that the loss is no function of the parameters"
         )
-    if not torch.isfinite(first).all():
-        raise InputError("the outputs of the module are not finite")
     free = [p.detach() for p in module.parameters() if p.requires_grad]
     try:
         with torch.no_grad(), one_thread():

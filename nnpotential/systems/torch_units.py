@@ -16,8 +16,9 @@ _POINTWISE = (
     nn.Mish,
     nn.LogSigmoid,
 )
+_IDLE = (nn.Dropout, nn.Dropout2d)  # once trained; a module in training is refused
 # linear, channel by channel, and keeping constants where nothing is padded
-_LINEAR = (nn.AvgPool2d, nn.AdaptiveAvgPool2d, nn.Dropout, nn.Dropout2d)
+_POOLS = (nn.AvgPool2d, nn.AdaptiveAvgPool2d)
 
 
 def units_of(module, free_bias):
@@ -54,7 +55,8 @@ def units_of(module, free_bias):
 def _flat(module, prefix):
     if type(module) is not nn.Sequential:
         return
-    for name, layer in module.named_children():
+    # named_children() leaves out what stands there a second time
+    for name, layer in module._modules.items():
         if type(layer) is nn.Sequential:
             yield from _flat(layer, f"{prefix}{name}.")
         else:
@@ -83,8 +85,10 @@ class _Layer:
             if not self.is_image:  # of a linear layer units are the last axis, not the second
                 return None
             self.is_image = False
-        elif type(layer) in _LINEAR:
+        elif type(layer) in _POOLS and self.is_image:  # else it mixes the last axis
             self.is_padded |= bool(_padding(layer))
+        elif type(layer) in _IDLE:
+            pass
         else:
             return None
         return self
@@ -102,7 +106,8 @@ class _Layer:
             axes[f"{self.name}.bias"] = 0
         active = [a for a in self.activations if a is not nn.Identity]
         shifts = {}
-        if active == [nn.Sigmoid] and free_bias and layer.bias is not None:
+        centred = active[-1:] == [nn.Sigmoid] and all(a in _ODD for a in active[:-1])
+        if centred and free_bias and layer.bias is not None:
             padded = self.is_padded or (_padding(layer) and layer.padding_mode == "zeros")
             if not padded:
                 shifts = {f"{name}.weight": f"{name}.bias"}

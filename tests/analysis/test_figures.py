@@ -170,6 +170,8 @@ def test_every_figure_by_hand(by_hand):
         "connection_attempts_with_transition_state": 1,
         "soft_modes_followed": 1,
         "soft_modes_with_transition_state": 1,
+        "images_tried": 0,
+        "images_with_new_transition_state": 0,
         "failed_quenches": 0,
         "failures": {},
         "degenerate_minima": {"n": 1, "lowest_loss": 0.05, "causes": {"a unit is idle": 1}},

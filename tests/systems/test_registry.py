@@ -38,6 +38,7 @@ def test_names_of_data_are_no_clusters(name):
     [
         ("lj0", "at least 2 atoms, not 0"),
         ("lj1", "at least 2 atoms, not 1"),
+        ("lj99999", "of 99999 atoms is too large to search: at most 2000"),
         ("ljx", "give the number of atoms, as in lj13"),
         ("blj4", "at least"),
     ],

@@ -26,6 +26,7 @@ TINY = {
     "basin_hopping_runs": 0,
     "connection_attempts": 1,
     "untrap_attempts": 0,
+    "soft_modes": 0,
 }
 
 
@@ -509,7 +510,7 @@ def test_a_system_travels(explored):
 @pytest.mark.parametrize("name", ["module.json", "module.npz"])
 def test_files_of_another_module_are_refused(explored, tmp_path, name):
     land = Landscape.create(tmp_path / "a", explored.system, **TINY)
-    other = nnp.TorchSystem(stack([3, 3, 4], nn.SiLU), None, explored.system.data)
+    other = nnp.TorchSystem(stack([3, 5, 4], nn.SiLU), None, explored.system.data)
     other.save(tmp_path)
     (land.path / name).write_bytes((tmp_path / name).read_bytes())
     with pytest.raises(InputError, match=r"module.npz are not what settings.toml describes"):
@@ -627,7 +628,7 @@ REFUSED = [
     (lambda: Of(lambda z: z + torch.randn_like(z)), "draws random numbers"),
     (lambda: Of(lambda z: FUNCTIONAL.dropout(z, 0.5)), r"draws random numbers \(dropout\)"),
     (lambda: Of(lambda z: z.float()), r"works in torch.float32 .*: all must be float64"),
-    (lambda: Of(lambda z: z.detach() * z), "uses detach_?, which is not known to be smooth"),
+    (lambda: Of(lambda z: z.detach() * z), "uses detach, which cuts off the derivative"),
     (lambda: Of(lambda z: z - z.mean(0)), "outputs of a sample depend on the other samples"),
     (lambda: Of(lambda z: z if z.sum() > 0 else -z), "cannot be traced by torch.export"),
     (lambda: Of(lambda z: (z, z)), "must return one tensor, not tuple"),
@@ -705,3 +706,119 @@ def test_points_that_are_refused():
         potential.getGradient(np.zeros(16, dtype=np.float32))
     with pytest.raises(InputError, match="v must be finite"):
         potential.hessian_vector_product(np.zeros(16), np.full(16, np.nan))
+
+
+# What stands twice, and what is large
+
+
+def test_a_module_that_stands_twice_in_a_stack():
+    """A shared activation is one each time; layers that share their parameters are no units."""
+    gelu = nn.GELU()
+    module = nn.Sequential(nn.Linear(3, 2), gelu, nn.Linear(2, 2), gelu, nn.Linear(2, 4))
+    system = nnp.TorchSystem(module, None, dataset())
+    assert [units.odd for units in system.units] == [False, False]
+    assert system.identity.log_n_images == pytest.approx(2 * np.log(2))
+    tied = nn.Linear(3, 3)
+    module = nn.Sequential(tied, nn.Tanh(), tied, nn.Tanh(), nn.Linear(3, 4))
+    assert nnp.TorchSystem(module, None, dataset()).units == []
+
+
+@pytest.mark.parametrize("width", [1, 2, 3, 4])
+@pytest.mark.parametrize("activation", [nn.Tanh, nn.GELU])
+def test_a_declaration_that_changes_the_loss_is_refused_at_any_width(width, activation):
+    module = nn.Sequential(nn.Linear(3, width), activation(), nn.Linear(width, 4))
+    right = {"0.weight": 0, "0.bias": 0, "2.weight": 1}
+    nnp.TorchSystem(module, None, dataset(), symmetry=[nnp.Units(right)])
+    wrong = [nnp.Units(right, odd=True)] if activation is nn.GELU else []
+    if width > 1:
+        wrong.append(nnp.Units({"0.weight": 0, "0.bias": 0}))
+    for units in wrong:
+        with pytest.raises(InputError, match="the declared symmetry changes the loss"):
+            nnp.TorchSystem(module, None, dataset(), symmetry=[units])
+
+
+def test_pooling_of_the_last_axis_is_no_pooling_of_images():
+    module = nn.Sequential(
+        nn.Unflatten(1, (1, 2, 2)),
+        nn.Linear(2, 2),
+        nn.GELU(),
+        nn.AvgPool2d(3, 1, 1),
+        nn.Linear(2, 2),
+        nn.Flatten(),
+        nn.Linear(4, 4),
+    )
+    assert nnp.TorchSystem(module, None, dataset(n_in=4)).units == []
+
+
+def test_confident_logits_keep_their_digits():
+    data = dataset(n_out=2)
+    system = nnp.TorchSystem(stack([3, 1]), "binary_cross_entropy", data)
+    kernel = nnp.NNSystem(nnp.MLP([3, 1]), data, loss="binary_cross_entropy")
+    for size in (1.0, 300.0, 3000.0):
+        x = size * np.array([1.0, -2.0, 0.5, 0.3])
+        for ours, theirs in zip(
+            system.potential.getEnergyGradientHessian(x),
+            kernel.potential.getEnergyGradientHessian(x),
+            strict=True,
+        ):
+            np.testing.assert_allclose(ours, theirs, rtol=1e-12, atol=1e-13)
+
+
+def test_softplus_far_out():
+    data = dataset("squared_error", n_in=1, n_out=1)
+    system = nnp.TorchSystem(stack([1, 1, 1], nn.Softplus), None, data)
+    energy, gradient, hessian = system.potential.getEnergyGradientHessian(
+        np.array([1.0, -2000.0, 1.0, 0.5])
+    )
+    assert np.isfinite(energy) and np.isfinite(gradient).all() and np.isfinite(hessian).all()
+
+
+def test_the_same_architecture_goes_on_with_its_landscape(tmp_path):
+    """A script that makes its module anew, with other initial values, when it is run again."""
+    for _ in range(2):
+        system = nnp.TorchSystem(stack([3, 2, 4]), None, dataset())
+        land = Landscape.open_or_create(tmp_path / "a", system, seed=1, **TINY)
+        land.close()
+    with pytest.raises(InputError, match="another landscape"):
+        Landscape.open_or_create(
+            tmp_path / "a", nnp.TorchSystem(stack([3, 3, 4]), None, dataset()), seed=1
+        )
+
+
+class _WithConstants(nn.Module):
+    def __init__(self, cut=False):
+        super().__init__()
+        self.layer, self.cut = nn.Linear(3, 4), cut
+
+    def forward(self, x):
+        f = self.layer(x)
+        weights = torch.tensor([1.0, 2.0, 0.5, 1.5], dtype=x.dtype)
+        return f * weights + (f.detach() if self.cut else 0)
+
+
+def test_constants_within_a_forward():
+    assert nnp.TorchSystem(_WithConstants(), None, dataset()).n_dof == 16
+    with pytest.raises(InputError, match=r"detach, which cuts off the derivative"):
+        nnp.TorchSystem(_WithConstants(cut=True), None, dataset())
+
+
+@pytest.mark.parametrize("layer", [nn.Dropout(), nn.Dropout2d(), nn.AlphaDropout()])
+def test_dropout_of_a_trained_module(layer):
+    module = nn.Sequential(
+        nn.Unflatten(1, (1, 6, 6)), nn.Conv2d(1, 2, 3), nn.Tanh(), layer, nn.Flatten()
+    )
+    module.append(nn.Linear(32, 3))
+    data = dataset(n_in=36, n_out=3)
+    assert nnp.TorchSystem(module.eval(), None, data).n_dof > 0
+    with pytest.raises(InputError, match="draws random numbers"):
+        nnp.TorchSystem(module.train(), None, data)
+
+
+class _Log(nn.Linear):
+    def forward(self, x):
+        return torch.log(super().forward(x))
+
+
+def test_outputs_that_are_no_numbers_are_called_so():
+    with pytest.raises(InputError, match="the outputs of the module are not finite"):
+        nnp.TorchSystem(_Log(3, 4), None, dataset())
