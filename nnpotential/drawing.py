@@ -3,7 +3,8 @@
 Pictures are plain arrays. OpenGL is imported where one is painted; nothing else needs it.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from itertools import pairwise
 
 import numpy as np
 
@@ -16,11 +17,13 @@ NEGATIVE = np.array([0.835, 0.369, 0.0])
 _GREY = np.array([0.6, 0.6, 0.6])
 _DARK = np.array([0.15, 0.15, 0.15])
 
-_WIDTH, _HEIGHT = 5.2, 5.6  # of a picture, within what pele's camera sees
-_BEHIND = np.array([0.9, 0.6, -3.0])  # where the second of two pictures stands
+_WIDTH, _HEIGHT = 6.0, 5.6  # of a picture, within what pele's camera sees of a square
+_WIDEST = 1.7  # of a picture in a wide window, in widths
+_BEHIND = np.array([0.0, 0.0, -4.0])  # where the second of two pictures stands
 _THICKEST = 7.0  # pixels; what every driver draws
 _CLASSES = 8  # thicknesses: OpenGL sets one for all lines of a call
 _MOST_LINES, _MOST_BARS = 5000, 1000
+_LIFT = 0.05
 _DEAD = 1e-4  # of the largest weight of a layer
 
 
@@ -82,13 +85,14 @@ def network_picture(layers):
         tints.append(_by_sign(bias, np.abs(bias) / (largest or 1.0), _GREY))
     lines = [
         np.stack([np.broadcast_to(a, (len(b), *a.shape)), np.repeat(b[:, None], len(a), 1)], 2)
-        for a, b in zip(columns[:-1], columns[1:], strict=True)
+        for a, b in pairwise(columns)
     ]
     lines = np.concatenate([part.reshape(-1, 2, 3) for part in lines])
     weights = np.concatenate([weights.ravel() for weights, _ in layers])
-    # the largest last, so that they lie above the others
     order = np.argsort(np.abs(weights), kind="stable")[-_MOST_LINES:]
     lines, weights = lines[order], weights[order]
+    # the largest are painted last, and lie a little above the others
+    lines[:, :, 2] = np.linspace(0.0, _LIFT, len(lines))[:, None]
     thickness = np.abs(weights) / (np.abs(weights).max(initial=0.0) or 1.0)
     white = np.ones(3)
     return Picture(
@@ -144,7 +148,7 @@ def _by_sign(values, strengths, neutral):
 def _dead(layers):
     """For each layer but the inputs which of its units have no effect, or a constant one."""
     small = [np.abs(w) <= _DEAD * np.abs(w).max(initial=0.0) for w, _ in layers]
-    for into, out in zip(small[:-1], small[1:], strict=True):
+    for into, out in pairwise(small):
         yield into.all(1) | out.all(0)
     yield np.zeros(len(small[-1]), bool)
 
@@ -160,6 +164,8 @@ def paint(picture, index):
     """
     from OpenGL import GL
 
+    *_, width, height = GL.glGetIntegerv(GL.GL_VIEWPORT)
+    picture = _stretched(picture, min(width / max(height, 1), _WIDEST))
     pale = 0.0 if index == 1 else 0.45
     GL.glPushAttrib(GL.GL_ENABLE_BIT | GL.GL_LINE_BIT | GL.GL_CURRENT_BIT | GL.GL_LIGHTING_BIT)
     GL.glPushMatrix()
@@ -170,6 +176,17 @@ def paint(picture, index):
     _paint_spheres(GL, picture, pale)
     GL.glPopMatrix()
     GL.glPopAttrib()
+
+
+def _stretched(picture, share):
+    """As wide as the window allows: the camera sees a fixed height."""
+    across = np.array([share, 1.0, 1.0])
+    return replace(
+        picture,
+        centres=picture.centres * across,
+        lines=picture.lines * across,
+        radius=picture.radius * min(share, 1.0),
+    )
 
 
 def _paint_lines(GL, picture, pale):

@@ -1,4 +1,4 @@
-"""pele's GUI on a landscape: what it needs, and how it starts and ends. Needs the extra ``[gui]``."""
+"""pele's GUI on a landscape: what it needs, how it starts and ends. Needs the extra ``[gui]``."""
 
 import os
 import signal

@@ -1,20 +1,23 @@
 """pele's browsers of bands, modes, trees and the like, mended for landscapes of any scale."""
 
+from itertools import pairwise
+
 import networkx as nx
 import numpy as np
 from pele.gui._cv_viewer import HeatCapacityViewer
 from pele.gui._rate_gui import RateViewer
 from pele.gui.connect_explorer_dlg import ConnectExplorerDialog
-from pele.gui.graph_viewer import GraphViewDialog
-from pele.gui.neb_explorer import NEBExplorer
+from pele.gui.graph_viewer import GraphViewDialog, GraphViewWidget
+from pele.gui.neb_explorer import NEBDistanceWidget, NEBEnergyWidget, NEBExplorer
 from pele.gui.normalmode_browser import NormalmodeBrowser
 from pele.gui.show3d import Show3D
 from pele.gui.takestep_explorer import TakestepExplorer
 from pele.gui.ui.dgraph_dlg import DGraphDialog, DGraphWidget
 from PyQt5 import QtCore, QtWidgets
 
+from ..analysis.figures import lowest_minimum
 from ..points.connect import refined
-from .gui_points import Known, figures, known_graph
+from .gui_points import Known, figures, known_graph, lowest_path
 
 __all__ = [
     "BandExplorer",
@@ -37,10 +40,12 @@ class FigureTable(QtWidgets.QTableWidget):
     """The figures of one point."""
 
     def __init__(self, system, parent=None):
-        super().__init__(0, 1, parent)
+        super().__init__(0, 2, parent)
         self._system = system
-        self.horizontalHeader().hide()
-        self.horizontalHeader().setStretchLastSection(True)
+        for header in (self.horizontalHeader(), self.verticalHeader()):
+            header.hide()
+        self.horizontalHeader().setSectionResizeMode(self.horizontalHeader().Stretch)
+        self.verticalHeader().setSectionResizeMode(self.verticalHeader().ResizeToContents)
         self.setEditTriggers(self.NoEditTriggers)
         self.setWordWrap(True)
 
@@ -48,16 +53,46 @@ class FigureTable(QtWidgets.QTableWidget):
         """The figures of a minimum or transition state, or nothing for None."""
         rows = [] if point is None else [("id", str(point.id())), *figures(self._system, point)]
         self.setRowCount(len(rows))
-        self.setVerticalHeaderLabels([name for name, _ in rows])
-        for i, (_, value) in enumerate(rows):
-            item = QtWidgets.QTableWidgetItem(value)
-            item.setToolTip(value)
-            self.setItem(i, 0, item)
-        self.resizeRowsToContents()
+        for i, row in enumerate(rows):
+            for j, text in enumerate(row):
+                self.setItem(i, j, QtWidgets.QTableWidgetItem(text))
 
 
 class _Stopped(Exception):
     """The window of a band was closed while it ran."""
+
+
+class _LossPlot(NEBEnergyWidget):
+    """The images of a band, and the true loss between them."""
+
+    def __init__(self, system):
+        super().__init__()
+        self._system = system
+        _fit(self)
+
+    def update_gui(self, nebrunner):
+        super().update_gui(nebrunner)
+        at, losses = loss_along(self._system.potential, np.asarray(nebrunner.path))
+        self.axes.plot(at, losses, "-", color="black", linewidth=0.8, label="loss along the band")
+        self.axes.set_ylabel(self._system.energy_label)
+        self.axes.legend(loc="best", fontsize=8)
+        self.draw()
+
+
+class _DistancePlot(NEBDistanceWidget):
+    """Distances between neighbouring images; pele's names the axes the wrong way round."""
+
+    def __init__(self):
+        super().__init__()
+        _fit(self)
+
+    def update_gui(self, nebrunner):
+        super().update_gui(nebrunner)
+        self.axes.set_title("")
+        self.axes.set_xlabel("image")
+        self.axes.set_ylabel("distance to the next")
+        self.axes.set_ylim(bottom=0)
+        self.draw()
 
 
 class BandExplorer(NEBExplorer):
@@ -68,27 +103,31 @@ class BandExplorer(NEBExplorer):
         self.setWindowTitle("Band explorer")
         self.resize(1100, 700)
         self._closed = False
+        self._replace(self.view_distances, _DistancePlot())
+        self.energies = self._replace(self.view_energies, _LossPlot(system))
+        self.energies.on_neb_pick.connect(self.show3d.showFrame)
         for view, title in (
             (self.view_k, "force constant"),
             (self.view_nimages, "images"),
             (self.view_rms, "rms force"),
-            (self.view_3d, "band"),
         ):
             view.setWindowTitle(title)
-        # after the widgets have drawn what pele shows
-        self.nebrunner.on_update_gui.connect(self._draw_loss)
+            _fit(view.widget())
+        self.view_3d.setWindowTitle("band")
+        for action in (self.ui.actionK, self.ui.actionNimages):
+            action.setChecked(False)  # constant, unless parameters are changed
+        self.ui.action3D.setChecked(True)
+        self.nebrunner.on_update_gui.connect(self._go_on)
 
-    def _draw_loss(self, runner):
+    def _replace(self, view, widget):
+        self.nebrunner.on_update_gui.disconnect(view.widget().update_gui)
+        view.setWidget(widget)
+        self.nebrunner.on_update_gui.connect(widget.update_gui)
+        return widget
+
+    def _go_on(self, runner):
         if self._closed:
             raise _Stopped
-        at, losses = loss_along(self.system.potential, np.asarray(runner.path))
-        # pele's k is that of the last run alone, None where the band has no event for it
-        axes = self.energies.axes
-        axes.plot(at, losses, "-", color="black", linewidth=0.8, label="loss along the band")
-        axes.set_ylabel(self.system.energy_label)
-        axes.legend(loc="best", fontsize=8)
-        self.energies.fig.tight_layout()
-        self.energies.draw()
 
     def on_actionRun_triggered(self, checked=None):
         if checked is None:
@@ -132,10 +171,15 @@ def loss_along(potential, path):
         Along the band, images included.
     """
     shares = np.arange(_BETWEEN + 1)[:, None] / (_BETWEEN + 1)
-    points = [a + shares * (b - a) for a, b in zip(path[:-1], path[1:], strict=True)]
+    points = [a + shares * (b - a) for a, b in pairwise(path)]
     points = np.concatenate([*points, path[-1:]])
     steps = np.linalg.norm(np.diff(points, axis=0), axis=1)
     return np.concatenate([[0.0], np.cumsum(steps)]), potential.energies_gradients(points)[0]
+
+
+def _fit(plot):
+    """Keep what is written around a plot within its window, also of a small one."""
+    plot.fig.set_layout_engine("tight")
 
 
 class _SaddleExplorer(ConnectExplorerDialog):
@@ -148,6 +192,7 @@ class _SaddleExplorer(ConnectExplorerDialog):
     def __init__(self, system, app, parent):
         super().__init__(system, app, parent=parent)
         self.setWindowTitle("Transition states from a band")
+        _fit(self.nebwgt)
 
     def set_nebrunner(self, nebrunner):
         super().set_nebrunner(nebrunner)
@@ -171,7 +216,9 @@ class _SaddleExplorer(ConnectExplorerDialog):
             self.ui.label.setText(f"image {nebindex}: {failures[0].reason}")
             return
         [triple] = found
-        down = self.system.smooth_path([triple.minimum1.coords, triple.coords, triple.minimum2.coords])
+        down = self.system.smooth_path(
+            [triple.minimum1.coords, triple.coords, triple.minimum2.coords]
+        )
         self.ts_coordspath = np.array(self.system.smooth_path([path[nebindex], triple.coords]))
         self.pushoff_coordspath = np.array(down)
         self.ts_labels = self._labels(self.ts_coordspath)
@@ -200,6 +247,8 @@ class ModeBrowser(NormalmodeBrowser):
         # the bare Hessian has its zero modes somewhere near zero: the list below has them exactly
         self.ui.actionHessian_eigs.setVisible(False)
         self.ui.actionShow_energies.setChecked(True)
+        self.resize(1000, 800)
+        _fit(self.ui.mplwidget)
 
     def set_coords(self, coords, normalmodes=None):
         super().set_coords(coords, normalmodes)
@@ -218,8 +267,7 @@ class ModeBrowser(NormalmodeBrowser):
 
     def draw_energy_plot(self):
         super().draw_energy_plot()
-        self.ui.mplwidget.axes.set_ylabel(self.system.energy_label)
-        self.ui.mplwidget.fig.tight_layout()
+        self.ui.mplwidget.axes.set_ylabel(self.system.energy_label, fontsize=8)
         self.ui.mplwidget.draw()
 
 
@@ -230,12 +278,27 @@ class Tree(DGraphWidget):
         super().__init__(None, params={"nlevels": _LEVELS}, parent=parent)
         self._system, self._known = system, database
         self.ui.chkbx_order_by_energy.setChecked(True)
+        self.ui.chkbx_order_by_basin_size.setChecked(False)
+        self.ui.splitter.setSizes([600, 200])
+        _fit(self.canvas)
         self.canvas.mpl_connect("button_press_event", self._on_click)
 
     def _build_disconnectivity_graph(self, **params):
         # pele's draws points that failed verification too
-        self.graph, unverified = known_graph(self._known)
-        self.remark = f"{unverified} points not verified yet" if unverified else ""
+        graph, unverified = known_graph(self._known)
+        if graph and "subgraph_size" not in params:
+            # else the levels reach up to what is not joined to the rest
+            graph = graph.subgraph(nx.node_connected_component(graph, lowest_minimum(graph)))
+        energies = [ts.energy for _, _, ts in graph.edges(data="ts")]
+        if energies:
+            # pele's levels end below the highest, and leave out what it joins
+            low, high = min(energies), max(energies)
+            span = max(high - low, 1e-3 * (high - min(m.energy for m in graph)))
+            params.setdefault("Emax", high + span / _LEVELS)
+        self.graph = graph
+        self.remark = f"{len(graph)} minima" + f", {unverified} points unverified" * bool(
+            unverified
+        )
         super()._build_disconnectivity_graph(**params)
 
     def _draw_disconnectivity_graph(self, *args, **kwargs):
@@ -244,7 +307,6 @@ class Tree(DGraphWidget):
         axes.set_ylabel(self._system.energy_label)
         axes.set_xlabel(self.remark)
         axes.ticklabel_format(axis="y", useOffset=False)
-        self.canvas.fig.tight_layout()
         self.canvas.draw()
 
     def _on_click(self, event):
@@ -275,35 +337,61 @@ class TreeBrowser(DGraphDialog):
         self.setCentralWidget(self.dgraph_widget)
         self.picture, self.table = Show3D(self), FigureTable(system, self)
         self.picture.setSystem(system)
-        for title, widget in (("Minimum", self.picture), ("Figures", self.table)):
-            dock = QtWidgets.QDockWidget(title, self)
+        docks = [QtWidgets.QDockWidget(title, self) for title in ("Minimum", "Figures")]
+        for dock, widget in zip(docks, (self.picture, self.table), strict=True):
             dock.setFeatures(dock.DockWidgetMovable | dock.DockWidgetFloatable)
             dock.setWidget(widget)
             self.addDockWidget(QtCore.Qt.RightDockWidgetArea, dock)
         self.dgraph_widget.minimum_selected.connect(self._show)
-        self.resize(1250, 720)
+        self.resize(1300, 720)
+        self.resizeDocks(docks, [400, 400], QtCore.Qt.Horizontal)
 
     def _show(self, minimum):
         self.picture.setCoords(minimum.coords)
         self.table.show_point(minimum)
 
 
+class _Graph(GraphViewWidget):
+    """The graph of what is known; pele's holds points that failed verification, and loops."""
+
+    def __init__(self, system, database, parent, app):
+        super().__init__(database=database, parent=parent, app=app)
+        self._system = system
+        _fit(self)
+
+    def make_graph(self, database=None, minima=None):
+        self.full_graph, _ = known_graph(self.database)
+        joined = [m for m, degree in self.full_graph.degree() if degree]
+        self.graph = self.full_graph.subgraph(joined)
+
+    def show_graph(self, fixed=False, show_ids=True):
+        super().show_graph(fixed, show_ids)
+        self.axes.set_xticks([])
+        self.axes.set_yticks([])
+        if self._minima_color_value is None:
+            self.colorbar.set_label(self._system.energy_label)
+        self.canvas.draw()
+
+
 class GraphBrowser(GraphViewDialog):
-    """The graph of what is known."""
+    """The graph of minima and transition states."""
 
     def __init__(self, system, database, parent, app):
         super().__init__(database, parent=parent, app=app)
-        self._system = system
-        self.resize(800, 700)
-        widget = self.widget
+        self.widget = _Graph(system, database, self, app)
+        self.setCentralWidget(self.widget)
+        self.resize(850, 700)
 
-        def make_graph(database=None, minima=None):
-            # pele's holds points that failed verification, and loops
-            widget.full_graph, _ = known_graph(self.widget.database)
-            joined = [m for m, degree in widget.full_graph.degree() if degree]
-            widget.graph = widget.full_graph.subgraph(joined)
-
-        widget.make_graph = make_graph
+    def show_between(self, min1, min2):
+        """The path between two minima, or all where there is none."""
+        self.widget.make_graph()
+        path = None
+        if min1 is not None and min2 is not None and min1 != min2:
+            path = lowest_path(self.widget.full_graph, min1, min2)
+        if path is None:
+            self.widget.show_all()
+        else:
+            self.widget._show_minimum_energy_path(min1, min2)
 
 
 class StepExplorer(TakestepExplorer):
@@ -313,11 +401,18 @@ class StepExplorer(TakestepExplorer):
         self._may_write = may_write
         super().__init__(parent=parent, system=system, app=app, database=database)
         self.setWindowTitle("Steps of basin-hopping")
+        self.ui.actionShow_path.setVisible(False)  # our quench has no events to make one of
+
+    def NewMinimum(self, minimum, sort_items=True):
+        super().NewMinimum(minimum, sort_items=False)
+        item = self.ui.listMinima.item(self.ui.listMinima.count() - 1)
+        item.setText(f"{minimum.energy:.8g} ({minimum.id()})")  # pele's has four digits
+        if sort_items:
+            self.ui.listMinima.sortItems(1)
 
     def on_actionQuench_triggered(self, checked=None):
         if checked is None or self.coords is None or not self._may_write():
             return
-        # our quench has no events to make a path of
         result = self.system.get_minimizer()(self.coords)
         if not result.success:
             self.ui.label.setText(f"the quench failed: {result.message}")
@@ -336,6 +431,8 @@ class HeatCapacity(HeatCapacityViewer):
         low, high = _temperatures(known)
         self.cv_widget.ui.lineEdit_Tmin.setText(f"{low:.3g}")
         self.cv_widget.ui.lineEdit_Tmax.setText(f"{high:.3g}")
+        self.cv_widget.ui.lineEdit_nT.setText("400")
+        _fit(self.cv_widget.canvas)
         plot = self.cv_widget._plot_cv
 
         def labelled():
@@ -343,7 +440,6 @@ class HeatCapacity(HeatCapacityViewer):
             axes = self.cv_widget.axes
             axes.set_xlabel("temperature, in units of the " + system.energy_label)
             axes.set_ylabel("heat capacity (k)")
-            axes.figure.tight_layout()
             self.cv_widget.canvas.draw()
 
         self.cv_widget._plot_cv = labelled

@@ -70,7 +70,7 @@ class ConnectWindow(ConnectViewer):
         super().on_finished()
         text = "connected" if self.decrunner.success else "not connected"
         n = len(self.decrunner.newtransition_states)
-        self.statusBar().showMessage(f"{text}; {n} transition states found")
+        self.statusBar().showMessage(f"{text}; {n} transition state{'s' * (n != 1)} found")
 
     def make_energy_plot(self):
         super().make_energy_plot()
@@ -104,5 +104,5 @@ class ConnectAllWindow(ConnectAllDialog):
 
 def _label(plot, system):
     plot.axes.set_ylabel(system.energy_label)
-    plot.fig.tight_layout()
+    plot.fig.set_layout_engine("tight")
     plot.draw()

@@ -3,6 +3,7 @@
 import numpy as np
 from OpenGL import GLUT
 from pele.gui.run import MainGUI
+from pele.utils.rotations import aa2mx
 from PyQt5 import QtCore, QtWidgets
 
 from ..storage import is_well_formed
@@ -21,6 +22,8 @@ from .gui_points import Known, known_graph, lowest_path
 from .gui_runs import BasinHoppingRuns, ConnectAllWindow, ConnectWindow
 
 __all__ = ["LandscapeWindow"]
+
+_FROM_ABOVE = aa2mx(np.array([-0.7, 0.0, 0.0]))  # where one of two pictures stands behind the other
 
 
 class LandscapeWindow(MainGUI):
@@ -42,7 +45,7 @@ class LandscapeWindow(MainGUI):
         if GLUT.glutGet(GLUT.GLUT_INIT_STATE):
             GLUT.glutInit = lambda *_: None  # a second one ends the process
         super().__init__(app, None)
-        self.resize(1100, 700)
+        self.resize(1250, 740)
         mode = f" [read-only: {reading}]" if reading else ""
         self.setWindowTitle(f"{land.path.name}: {land.system}{mode}")
         self._arrange()
@@ -54,13 +57,17 @@ class LandscapeWindow(MainGUI):
     def _arrange(self):
         ui = self.ui
         self.figures = FigureTable(self.system, self)
-        self.figures.setFixedWidth(330)
+        self.figures.setFixedWidth(340)
         ui.horizontalLayout_3.insertWidget(1, self.figures)
         self.state_figures = FigureTable(self.system, self)
+        self.state_figures.setFixedWidth(340)
         ui.verticalLayout_9.insertWidget(1, self.state_figures)
         for view in (ui.list_minima_main, ui.listMinima1, ui.listMinima2, ui.list_TS):
             view.setItemDelegateForColumn(0, _Energy(view))
             view.setColumnWidth(0, 110)
+            view.setMaximumWidth(340)
+            view.setSelectionBehavior(view.SelectRows)
+        ui.oglPath.oglwgt.rotation = _FROM_ABOVE
         ui.tabWidget.setTabText(0, "Minima")
         ui.btnNEB.setText("Band")
         # which points are one is decided by exact symmetry, and the search's journal names them:
@@ -75,9 +82,13 @@ class LandscapeWindow(MainGUI):
         self.say(f"read-only: {self.reading}" if self.reading else self._count())
 
     def _count(self):
-        known = Known(self.system.database)
-        n, states = known.number_of_minima(), len(known.transition_states())
-        return f"{n} minima and {states} transition states between them"
+        graph, unverified = known_graph(self.system.database)
+        text = f"{len(graph)} minima, {graph.number_of_edges()} pairs of them connected"
+        if unverified:
+            text += (
+                f"; {unverified} points are not verified yet: explore or verify --repair does it"
+            )
+        return text
 
     def say(self, text):
         """A line at the foot of the window."""
@@ -174,7 +185,9 @@ class LandscapeWindow(MainGUI):
             self.graphview = GraphBrowser(self.system, database, self, self.app)
             for react in (self.on_minimum_picked, self.SelectMinimum):
                 self.graphview.widget.on_minima_picked.connect(react)
-        super().on_btnShowGraph_clicked(clicked)
+        selected = self.minima_selection
+        self.graphview.show()
+        self.graphview.show_between(selected.minimum1, selected.minimum2)
 
     def _nothing_joined(self):
         graph, _ = known_graph(self.system.database)
@@ -202,9 +215,7 @@ class LandscapeWindow(MainGUI):
     def on_pushTakestepExplorer_clicked(self):
         self._window(
             "takestep_explorer",
-            lambda: StepExplorer(
-                self.system, self.system.database, self, self.app, self.may_write
-            ),
+            lambda: StepExplorer(self.system, self.system.database, self, self.app, self.may_write),
         )
         super().on_pushTakestepExplorer_clicked()
 
@@ -227,6 +238,11 @@ class LandscapeWindow(MainGUI):
             )
         super().on_btn_start_basinhopping_clicked(clicked)
 
+    def set_basinhopping_number_alive(self, nalive):
+        super().set_basinhopping_number_alive(nalive)
+        if not nalive:
+            self.say(self._count())
+
     def _doubleEndedConnect(self, reconnect=False, min1min2=None):
         one, two = min1min2 or self.get_selected_minima()
         # pele builds a whole connection to learn whether there is a path, and takes points that
@@ -248,10 +264,11 @@ class LandscapeWindow(MainGUI):
         energies = self.system.potential.energies_gradients(film)[0]
         labels = [f"{self.system.energy_label}: {energy:.8g}" for energy in energies]
         self.nebcoords, self.nebenergies = film, energies
+        self.ui.oglPath.oglwgt.rotation = np.eye(3)
         self.ui.oglPath.setCoordsPath(film, frame=0, labels=labels)
-        highest = max(point.energy for point in points)
+        highest, n = max(point.energy for point in points), len(points) // 2
         self.say(
-            f"already connected, through {len(points) // 2} transition states; the highest is "
+            f"already connected, through {n} transition state{'s' * (n != 1)}; the highest is "
             f"{highest:.8g}, {highest - points[0].energy:.4g} above minimum {points[0].id()}"
         )
 
