@@ -24,6 +24,7 @@ _THICKEST = 7.0  # pixels; what every driver draws
 _CLASSES = 8  # thicknesses: OpenGL sets one for all lines of a call
 _MOST_LINES, _MOST_BARS = 5000, 1000
 _LIFT = 0.05
+_NOISE = 1e-6  # of coordinates, seen as zero where there are no larger ones
 _DEAD = 1e-4  # of the largest weight of a layer
 
 
@@ -109,7 +110,7 @@ def network_picture(layers):
 def profile_picture(x):
     """Coordinates as a row of bars, upwards from zero where they are positive.
 
-    Of more than 1000 each bar is the largest of its neighbours.
+    The largest has the full height. Of more than 1000 each bar is the largest of its neighbours.
 
     Parameters
     ----------
@@ -123,7 +124,7 @@ def profile_picture(x):
     if x.size > _MOST_BARS:
         x = np.array([part[np.abs(part).argmax()] for part in np.array_split(x, _MOST_BARS)])
     at = _WIDTH * ((np.arange(x.size) + 0.5) / x.size - 0.5)
-    height = 0.5 * _HEIGHT * x / (np.abs(x).max(initial=0.0) or 1.0)
+    height = 0.5 * _HEIGHT * x / max(np.abs(x).max(initial=0.0), _NOISE)
     zero = np.zeros_like(x)
     bars = np.stack([np.stack([at, y, zero], 1) for y in (zero, height)], 1)
     axis = np.array([[[-_WIDTH / 2, 0, 0], [_WIDTH / 2, 0, 0]]])

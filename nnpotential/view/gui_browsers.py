@@ -1,7 +1,5 @@
 """pele's browsers of bands, modes, trees and the like, mended for landscapes of any scale."""
 
-from itertools import pairwise
-
 import networkx as nx
 import numpy as np
 from pele.gui._cv_viewer import HeatCapacityViewer
@@ -13,13 +11,15 @@ from pele.gui.normalmode_browser import NormalmodeBrowser
 from pele.gui.show3d import Show3D
 from pele.gui.takestep_explorer import TakestepExplorer
 from pele.gui.ui.dgraph_dlg import DGraphDialog, DGraphWidget
+from pele.utils.rotations import aa2mx
 from PyQt5 import QtCore, QtWidgets
 
 from ..analysis.figures import lowest_minimum
 from ..points.connect import refined
-from .gui_points import Known, figures, known_graph, lowest_path
+from .gui_points import Known, figures, known_graph, loss_along, lowest_path
 
 __all__ = [
+    "FROM_ABOVE",
     "BandExplorer",
     "FigureTable",
     "GraphBrowser",
@@ -31,7 +31,7 @@ __all__ = [
     "TreeBrowser",
 ]
 
-_BETWEEN = 8  # points between two images of a band at which the loss is computed
+FROM_ABOVE = aa2mx(np.array([-0.7, 0.0, 0.0]))  # where one of two pictures stands behind the other
 _LEVELS = 100
 _NEAR = 0.02  # of the width of a tree: as near as a click must be to a branch
 
@@ -155,26 +155,6 @@ class BandExplorer(NEBExplorer):
     def closeEvent(self, event):
         self._closed = True  # a band that runs ends at its next event
         super().closeEvent(event)
-
-
-def loss_along(potential, path):
-    """The loss on straight lines between the images of a band.
-
-    Parameters
-    ----------
-    potential : LandscapePotential
-    path : ndarray, shape (n_images, n_dof)
-
-    Returns
-    -------
-    distances, losses : ndarray
-        Along the band, images included.
-    """
-    shares = np.arange(_BETWEEN + 1)[:, None] / (_BETWEEN + 1)
-    points = [a + shares * (b - a) for a, b in pairwise(path)]
-    points = np.concatenate([*points, path[-1:]])
-    steps = np.linalg.norm(np.diff(points, axis=0), axis=1)
-    return np.concatenate([[0.0], np.cumsum(steps)]), potential.energies_gradients(points)[0]
 
 
 def _fit(plot):
@@ -401,6 +381,7 @@ class StepExplorer(TakestepExplorer):
         self._may_write = may_write
         super().__init__(parent=parent, system=system, app=app, database=database)
         self.setWindowTitle("Steps of basin-hopping")
+        self.ui.show3d.oglwgt.rotation = FROM_ABOVE
         self.ui.actionShow_path.setVisible(False)  # our quench has no events to make one of
 
     def NewMinimum(self, minimum, sort_items=True):

@@ -1,5 +1,7 @@
 """What pele's GUI is told of a landscape's points: figures of one, and which ones count."""
 
+from itertools import pairwise
+
 import networkx as nx
 import numpy as np
 from pele.storage import Minimum, TransitionState
@@ -10,9 +12,10 @@ from ..points.krylov import softest_modes
 from ..points.stationary import spectrum
 from ..storage import OUTCOMES, UNVERIFIED, notes
 
-__all__ = ["Known", "figures", "known_graph", "lowest_path"]
+__all__ = ["Known", "figures", "known_graph", "loss_along", "lowest_path"]
 
 _LOWEST = 5  # eigenvalues
+_BETWEEN = 8  # points between two images of a band at which the loss is computed
 
 
 class Known:
@@ -68,9 +71,29 @@ def lowest_path(graph, min1, min2):
         return None
     path = nx.shortest_path(nx.minimum_spanning_tree(graph, weight="energy"), min1, min2)
     points = [path[0]]
-    for one, two in nx.utils.pairwise(path):
+    for one, two in pairwise(path):
         points += [graph.edges[one, two]["ts"], two]
     return points
+
+
+def loss_along(potential, path):
+    """The loss on straight lines between the images of a band.
+
+    Parameters
+    ----------
+    potential : LandscapePotential
+    path : ndarray, shape (n_images, n_dof)
+
+    Returns
+    -------
+    distances, losses : ndarray
+        Along the band, images included.
+    """
+    shares = np.arange(_BETWEEN + 1)[:, None] / (_BETWEEN + 1)
+    points = [a + shares * (b - a) for a, b in pairwise(path)]
+    points = np.concatenate([*points, path[-1:]])
+    steps = np.linalg.norm(np.diff(points, axis=0), axis=1)
+    return np.concatenate([[0.0], np.cumsum(steps)]), potential.energies_gradients(points)[0]
 
 
 def figures(system, point):

@@ -3,11 +3,11 @@
 import numpy as np
 from OpenGL import GLUT
 from pele.gui.run import MainGUI
-from pele.utils.rotations import aa2mx
 from PyQt5 import QtCore, QtWidgets
 
 from ..storage import is_well_formed
 from .gui_browsers import (
+    FROM_ABOVE,
     BandExplorer,
     FigureTable,
     GraphBrowser,
@@ -22,8 +22,6 @@ from .gui_points import Known, known_graph, lowest_path
 from .gui_runs import BasinHoppingRuns, ConnectAllWindow, ConnectWindow
 
 __all__ = ["LandscapeWindow"]
-
-_FROM_ABOVE = aa2mx(np.array([-0.7, 0.0, 0.0]))  # where one of two pictures stands behind the other
 
 
 class LandscapeWindow(MainGUI):
@@ -67,7 +65,6 @@ class LandscapeWindow(MainGUI):
             view.setColumnWidth(0, 110)
             view.setMaximumWidth(340)
             view.setSelectionBehavior(view.SelectRows)
-        ui.oglPath.oglwgt.rotation = _FROM_ABOVE
         ui.tabWidget.setTabText(0, "Minima")
         ui.btnNEB.setText("Band")
         # which points are one is decided by exact symmetry, and the search's journal names them:
@@ -118,9 +115,11 @@ class LandscapeWindow(MainGUI):
             self.figures.show_point(minimum)
 
     def _SelectMinimum1(self, minimum, set_selected=True):
+        self.ui.oglPath.oglwgt.rotation = FROM_ABOVE
         super()._SelectMinimum1(self._drawable(minimum), set_selected)
 
     def _SelectMinimum2(self, minimum, set_selected=True):
+        self.ui.oglPath.oglwgt.rotation = FROM_ABOVE
         super()._SelectMinimum2(self._drawable(minimum), set_selected)
 
     def show_TS(self, ts):
@@ -143,6 +142,14 @@ class LandscapeWindow(MainGUI):
         if not hasattr(self, name):
             setattr(self, name, make())
         return getattr(self, name)
+
+    def on_btnAlign_clicked(self, clicked=None):
+        if clicked is None:
+            return
+        self.ui.oglPath.oglwgt.rotation = FROM_ABOVE
+        super().on_btnAlign_clicked(clicked)
+        distance = np.linalg.norm(np.subtract(*self.get_selected_coords()))
+        self.say(f"the nearest images found are {distance:.6g} apart")
 
     def on_btnNEB_clicked(self, clicked=None):
         if clicked is None:
