@@ -129,7 +129,7 @@ def _run(land, reading):
     tick = QTimer()
     tick.timeout.connect(lambda: None)
     tick.start(_TICK)
-    with _signals(window), _faults(window):
+    with _signals(app), _faults(window):
         window.show()
         app.exec_()
     tick.stop()
@@ -151,14 +151,14 @@ def _copy(land):
 
 
 @contextmanager
-def _signals(window):
-    """Ctrl-C and the like close the window; in a process forked from this one they end it."""
+def _signals(app):
+    """Ctrl-C and the like close the windows; a process forked from this one they end."""
     here = os.getpid()
 
     def end(number, _):
         if os.getpid() != here:
             os._exit(128 + number)
-        window.close()
+        app.closeAllWindows()  # those that wait for an answer first
 
     before = {number: signal.signal(number, end) for number in (signal.SIGINT, signal.SIGTERM)}
     try:

@@ -223,6 +223,7 @@ class ModeBrowser(NormalmodeBrowser):
 
     def __init__(self, parent, system, app):
         super().__init__(parent, system, app)
+        self.setWindowTitle("Normal modes")
         self.ui.label.setText("Eigenvalues")
         # the bare Hessian has its zero modes somewhere near zero: the list below has them exactly
         self.ui.actionHessian_eigs.setVisible(False)

@@ -100,6 +100,10 @@ class LandscapeWindow(MainGUI):
         box.show()
         self.say(text)
 
+    def closeEvent(self, event):
+        super().closeEvent(event)
+        self.app.quit()  # whatever box is still open
+
     def may_write(self):
         """Whether the landscape may be changed; if not, say why."""
         if self.reading:

@@ -225,6 +225,8 @@ def graphs(user):
     n = user.database.number_of_minima()
     explorer.on_actionQuench_triggered(True)
     assert user.database.number_of_minima() in (n, n + 1) and explorer.coords is None
+    window.ui.action_edit_params.trigger()
+    user.look(window.paramsdlg, "parameters")
     ui.tabWidget.setCurrentIndex(1)
     user.click(ui.btn_close_all)
     assert not tree.isVisible() and not explorer.isVisible()
@@ -300,6 +302,7 @@ def reading(user):
     n = ui.list_minima_main.model().rowCount()
     QTest.keyClick(window, Qt.Key_F5)
     assert ui.list_minima_main.model().rowCount() == n
+    window.complain("a box that is open does not hold up the end")
 
 
 @steps
