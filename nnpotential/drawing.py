@@ -4,11 +4,19 @@ Pictures are plain arrays. OpenGL is imported where one is painted; nothing else
 """
 
 from dataclasses import dataclass, replace
-from itertools import pairwise
+from itertools import combinations, pairwise
 
 import numpy as np
 
-__all__ = ["NEGATIVE", "POSITIVE", "Picture", "network_picture", "paint", "profile_picture"]
+__all__ = [
+    "NEGATIVE",
+    "POSITIVE",
+    "Picture",
+    "box_picture",
+    "network_picture",
+    "paint",
+    "profile_picture",
+]
 
 # blue and vermilion stay apart for every kind of colour vision
 # (M. Okabe and K. Ito, Color Universal Design, 2008)
@@ -20,10 +28,12 @@ _DARK = np.array([0.15, 0.15, 0.15])
 _WIDTH, _HEIGHT = 6.0, 5.6  # of a picture, within what pele's camera sees of a square
 _WIDEST = 1.7  # of a picture in a wide window, in widths
 _BEHIND = np.array([0.0, 0.0, -4.0])  # where the second of two pictures stands
-_THICKEST = 7.0  # pixels; what every driver draws
+_THICKEST, _THINNEST = 7.0, 2.5  # pixels of the largest weight; what every driver draws
+_ROOM = 200  # lines beyond which they are thinner
 _CLASSES = 8  # thicknesses: OpenGL sets one for all lines of a call
 _MOST_LINES, _MOST_BARS = 5000, 1000
 _LIFT = 0.05
+_ENDS = (-1.0, 1.0)
 _NOISE = 1e-6  # of coordinates, seen as zero where there are no larger ones
 _DEAD = 1e-4  # of the largest weight of a layer
 
@@ -74,9 +84,8 @@ def network_picture(layers):
     Picture
     """
     sizes = [layers[0][0].shape[1], *(len(weights) for weights, _ in layers)]
-    spacing = min(0.9, _HEIGHT / max(sizes))
     columns = [
-        np.column_stack([np.full(n, x), spacing * ((n - 1) / 2 - np.arange(n)), np.zeros(n)])
+        _column(n, x)
         for n, x in zip(sizes, np.linspace(-_WIDTH / 2, _WIDTH / 2, len(sizes)), strict=True)
     ]
     tints = [np.tile(_DARK, (sizes[0], 1))]
@@ -98,12 +107,36 @@ def network_picture(layers):
     white = np.ones(3)
     return Picture(
         centres=np.concatenate(columns),
-        radius=min(0.22, 0.42 * spacing),
+        radius=min(0.22, 0.42 * _spacing(max(sizes))),
         tints=np.concatenate(tints),
         hollow=np.concatenate([np.zeros(sizes[0], bool), *_dead(layers)]),
         lines=lines,
         sizes=thickness,
         colours=_by_sign(weights, 0.2 + 0.8 * thickness, white),
+    )
+
+
+def _spacing(n):
+    return min(0.9, _HEIGHT / n)
+
+
+def _column(n, x):
+    """Centres of the units of a layer, the first at the top."""
+    return np.column_stack([np.full(n, x), _spacing(n) * ((n - 1) / 2 - np.arange(n)), np.zeros(n)])
+
+
+def box_picture(length):
+    """The edges of a cube about the origin."""
+    corners = 0.5 * length * np.array([[x, y, z] for x in _ENDS for y in _ENDS for z in _ENDS])
+    edges = [(a, b) for a, b in combinations(corners, 2) if np.count_nonzero(a - b) == 1]
+    return Picture(
+        centres=np.empty((0, 3)),
+        radius=0.0,
+        tints=np.empty((0, 3)),
+        hollow=np.empty(0, bool),
+        lines=np.array(edges),
+        sizes=np.full(len(edges), 0.25),
+        colours=np.tile(_GREY, (len(edges), 1)),
     )
 
 
@@ -154,7 +187,7 @@ def _dead(layers):
     yield np.zeros(len(small[-1]), bool)
 
 
-def paint(picture, index):
+def paint(picture, index, to_scale=False):
     """Paint a picture in the current OpenGL context.
 
     Parameters
@@ -162,11 +195,14 @@ def paint(picture, index):
     picture : Picture
     index : {1, 2}
         The second of two pictures on a screen stands behind the first, and is paler.
+    to_scale : bool
+        Else the picture is as wide as the window allows.
     """
     from OpenGL import GL
 
     *_, width, height = GL.glGetIntegerv(GL.GL_VIEWPORT)
-    picture = _stretched(picture, min(width / max(height, 1), _WIDEST))
+    if not to_scale:
+        picture = _stretched(picture, min(width / max(height, 1), _WIDEST))
     pale = 0.0 if index == 1 else 0.45
     GL.glPushAttrib(GL.GL_ENABLE_BIT | GL.GL_LINE_BIT | GL.GL_CURRENT_BIT | GL.GL_LIGHTING_BIT)
     GL.glPushMatrix()
@@ -196,12 +232,14 @@ def _paint_lines(GL, picture, pale):
     GL.glBlendFunc(GL.GL_SRC_ALPHA, GL.GL_ONE_MINUS_SRC_ALPHA)
     GL.glEnableClientState(GL.GL_VERTEX_ARRAY)
     GL.glEnableClientState(GL.GL_COLOR_ARRAY)
+    crowded = np.sqrt(_ROOM / len(picture.lines))
+    thickest = np.clip(crowded * _THICKEST, _THINNEST, _THICKEST)
     classes = np.ceil(_CLASSES * picture.sizes)
     for number in np.unique(classes):
         these = classes == number
         ends = np.ascontiguousarray(picture.lines[these].reshape(-1, 3), dtype=np.float32)
         colours = np.repeat(_paler(picture.colours[these], pale), 2, axis=0).astype(np.float32)
-        GL.glLineWidth(max(1.0, _THICKEST * number / _CLASSES))
+        GL.glLineWidth(max(1.0, thickest * number / _CLASSES))
         GL.glVertexPointer(3, GL.GL_FLOAT, 0, ends)
         GL.glColorPointer(3, GL.GL_FLOAT, 0, colours)
         GL.glDrawArrays(GL.GL_LINES, 0, len(ends))

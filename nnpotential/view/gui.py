@@ -127,12 +127,13 @@ def _run(land, reading):
         window = LandscapeWindow(app, land, lambda: land.database)
     # Qt waits in C++, where Python sees no signal
     tick = QTimer()
-    tick.timeout.connect(lambda: None)
-    tick.start(_TICK)
-    with _signals(app), _faults(window):
+    with _signals() as received, _faults(window):
+        # those that wait for an answer are closed first
+        tick.timeout.connect(lambda: app.closeAllWindows() if received else None)
+        tick.start(_TICK)
         window.show()
         app.exec_()
-    tick.stop()
+        tick.stop()
     window.deleteLater()
     app.processEvents()
 
@@ -151,18 +152,22 @@ def _copy(land):
 
 
 @contextmanager
-def _signals(app):
-    """Ctrl-C and the like close the windows; a process forked from this one they end."""
-    here = os.getpid()
+def _signals():
+    """Note Ctrl-C and the like; a process forked from this one they end.
 
-    def end(number, _):
+    A signal is served between any two lines of Python, such as while pele holds
+    the lock of its database: what is to be done waits for the event loop.
+    """
+    here, received = os.getpid(), []
+
+    def note(number, _):
         if os.getpid() != here:
             os._exit(128 + number)
-        app.closeAllWindows()  # those that wait for an answer first
+        received.append(number)
 
-    before = {number: signal.signal(number, end) for number in (signal.SIGINT, signal.SIGTERM)}
+    before = {number: signal.signal(number, note) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
-        yield
+        yield received
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)

@@ -19,7 +19,6 @@ from ..points.connect import refined
 from .gui_points import Known, figures, known_graph, loss_along, lowest_path
 
 __all__ = [
-    "FROM_ABOVE",
     "BandExplorer",
     "FigureTable",
     "GraphBrowser",
@@ -29,9 +28,10 @@ __all__ = [
     "StepExplorer",
     "Tree",
     "TreeBrowser",
+    "look_from",
 ]
 
-FROM_ABOVE = aa2mx(np.array([-0.7, 0.0, 0.0]))  # where one of two pictures stands behind the other
+_ABOVE = aa2mx(np.array([-0.7, 0.0, 0.0]))
 _LEVELS = 100
 _NEAR = 0.02  # of the width of a tree: as near as a click must be to a branch
 
@@ -56,6 +56,17 @@ class FigureTable(QtWidgets.QTableWidget):
         for i, row in enumerate(rows):
             for j, text in enumerate(row):
                 self.setItem(i, j, QtWidgets.QTableWidgetItem(text))
+
+
+def look_from(view, above):
+    """Turn a view: from above where one of two pictures stands behind the other, or to the front.
+
+    Parameters
+    ----------
+    view : Show3D
+    above : bool
+    """
+    view.rotation, view.zoom = (_ABOVE, 0.75) if above else (np.eye(3), 1.0)
 
 
 class _Stopped(Exception):
@@ -382,7 +393,7 @@ class StepExplorer(TakestepExplorer):
         self._may_write = may_write
         super().__init__(parent=parent, system=system, app=app, database=database)
         self.setWindowTitle("Steps of basin-hopping")
-        self.ui.show3d.oglwgt.rotation = FROM_ABOVE
+        look_from(self.ui.show3d.oglwgt, above=True)
         self.ui.actionShow_path.setVisible(False)  # our quench has no events to make one of
 
     def NewMinimum(self, minimum, sort_items=True):

@@ -7,7 +7,6 @@ from PyQt5 import QtCore, QtWidgets
 
 from ..storage import is_well_formed
 from .gui_browsers import (
-    FROM_ABOVE,
     BandExplorer,
     FigureTable,
     GraphBrowser,
@@ -17,6 +16,7 @@ from .gui_browsers import (
     StepExplorer,
     Tree,
     TreeBrowser,
+    look_from,
 )
 from .gui_points import Known, known_graph, lowest_path
 from .gui_runs import BasinHoppingRuns, ConnectAllWindow, ConnectWindow
@@ -119,11 +119,11 @@ class LandscapeWindow(MainGUI):
             self.figures.show_point(minimum)
 
     def _SelectMinimum1(self, minimum, set_selected=True):
-        self.ui.oglPath.oglwgt.rotation = FROM_ABOVE
+        look_from(self.ui.oglPath.oglwgt, above=True)
         super()._SelectMinimum1(self._drawable(minimum), set_selected)
 
     def _SelectMinimum2(self, minimum, set_selected=True):
-        self.ui.oglPath.oglwgt.rotation = FROM_ABOVE
+        look_from(self.ui.oglPath.oglwgt, above=True)
         super()._SelectMinimum2(self._drawable(minimum), set_selected)
 
     def show_TS(self, ts):
@@ -150,7 +150,7 @@ class LandscapeWindow(MainGUI):
     def on_btnAlign_clicked(self, clicked=None):
         if clicked is None:
             return
-        self.ui.oglPath.oglwgt.rotation = FROM_ABOVE
+        look_from(self.ui.oglPath.oglwgt, above=True)
         super().on_btnAlign_clicked(clicked)
         distance = np.linalg.norm(np.subtract(*self.get_selected_coords()))
         self.say(f"the nearest images found are {distance:.6g} apart")
@@ -275,7 +275,7 @@ class LandscapeWindow(MainGUI):
         energies = self.system.potential.energies_gradients(film)[0]
         labels = [f"{self.system.energy_label}: {energy:.8g}" for energy in energies]
         self.nebcoords, self.nebenergies = film, energies
-        self.ui.oglPath.oglwgt.rotation = np.eye(3)
+        look_from(self.ui.oglPath.oglwgt, above=False)
         self.ui.oglPath.setCoordsPath(film, frame=0, labels=labels)
         highest, n = max(point.energy for point in points), len(points) // 2
         self.say(
