@@ -22,20 +22,28 @@ _EXTRA = ("PyQt5", "OpenGL")
 # All that the windows need, tried where it can do no harm: Qt without a display aborts the
 # process, and OpenGL without a driver is a null pointer.
 _TRIAL = """
-import sys
+import os, sys
+def end(why=""):
+    sys.stderr.write(why)
+    sys.stderr.flush()
+    os._exit(bool(why))  # Qt, taken down piece by piece, may crash or hang
 from PyQt5.QtOpenGL import QGLWidget
 from PyQt5.QtWidgets import QApplication
 application = QApplication(["nnpotential"])
 widget = QGLWidget()
 if not widget.isValid():
-    sys.exit("the display has no OpenGL (GLX)")
+    end("the display has no OpenGL (GLX)")
 widget.makeCurrent()
 from OpenGL import GL, GLU, GLUT
-for library, works in (
-    ("OpenGL", GL.glGetString), ("GLU", GLU.gluNewQuadric), ("freeglut", GLUT.glutInit)
+from OpenGL.error import NullFunctionError
+for library, function in (
+    ("GLU", GLU.gluNewQuadric), ("freeglut", GLUT.glutInit), ("OpenGL", GL.glFlush)
 ):
-    if not works:
-        sys.exit(f"the library {library} is not installed")
+    try:
+        function()
+    except NullFunctionError:
+        end(f"the library {library} is not installed")
+end()
 """
 _TRIAL_SECONDS = 60.0
 _TICK = 200  # milliseconds after which Python looks for signals

@@ -35,7 +35,7 @@ def display():
     if shutil.which("Xvfb") is None:
         pytest.skip("there is no Xvfb")
     ours, theirs = os.pipe()
-    screen = ("-screen", "0", "1400x1000x24", "+extension", "GLX", "-nolisten", "tcp")
+    screen = ("-screen", "0", "1400x1000x24", "+extension", "GLX", "-nolisten", "tcp", "-noreset")
     server = subprocess.Popen(
         ["Xvfb", "-displayfd", str(theirs), *screen],
         pass_fds=[theirs],
@@ -210,22 +210,23 @@ def test_ctrl_c_in_the_terminal_ends_it(display, land, tmp_path, number):
 @pytest.mark.skipif(shutil.which("xdotool") is None, reason="there is no xdotool")
 def test_the_command_opens_a_window_that_can_be_clicked(display, land):
     with process(display, "-m", "nnpotential", "gui", land.path) as user:
-        [window] = named_windows(display, f"^{land.path.name}: ")
+        [window] = named_windows(display, user, f"^{land.path.name}: ")
         for where in ("1000 107", "1160 593"):  # the first minimum, the button of its modes
             click = ("mousemove", "--window", window, *where.split(), "click", "1")
             xdotool(display, *click)
             sleep(1.0)
-        assert named_windows(display, "^Normal modes$")
+        assert named_windows(display, user, "^Normal modes$")
         user.send_signal(signal.SIGINT)
         out, err = user.communicate(timeout=20)
     assert (user.returncode, out) == (0, ""), err
     assert "Traceback" not in err
 
 
-def named_windows(display, name):
+def named_windows(display, user, name):
     found = []
 
     def search():
+        assert user.poll() is None, user.stderr.read()
         found[:] = xdotool(display, "search", "--onlyvisible", "--name", name).split()
         return bool(found)
 
@@ -243,7 +244,7 @@ def xdotool(display, *arguments):
 @pytest.mark.skipif(shutil.which("xdotool") is None, reason="there is no xdotool")
 def test_the_script_opens_it(display, land):
     with process(display, SCRIPT, land.path) as user:
-        named_windows(display, f"^{land.path.name}: ")
+        named_windows(display, user, f"^{land.path.name}: ")
         user.send_signal(signal.SIGINT)
         out, err = user.communicate(timeout=60)
     assert user.returncode == 0, err
