@@ -4,7 +4,13 @@ import numpy as np
 import pytest
 
 import nnpotential as nnp
-from nnpotential.drawing import NEGATIVE, POSITIVE, network_picture, profile_picture
+from nnpotential.drawing import (
+    NEGATIVE,
+    POSITIVE,
+    box_picture,
+    network_picture,
+    profile_picture,
+)
 
 
 def picture_of(net, x):
@@ -94,3 +100,9 @@ def test_zero_modes_of_a_cluster_are_exact():
     assert np.allclose(vectors.T @ vectors, np.eye(21), atol=1e-10)
     hessian = system.potential.getHessian(minimum)
     assert np.allclose(hessian @ vectors, vectors * values, atol=1e-6 * values.max())
+
+
+def test_a_box_has_twelve_edges_of_its_length():
+    lines = box_picture(3.0).lines
+    assert len(lines) == 12 and np.abs(lines).min() == np.abs(lines).max() == 1.5
+    assert np.allclose(np.linalg.norm(lines[:, 0] - lines[:, 1], axis=1), 3.0)
