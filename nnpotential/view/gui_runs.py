@@ -1,6 +1,7 @@
 """Basin-hopping and connect runs that are started in pele's GUI."""
 
 import logging
+from time import monotonic
 
 import numpy as np
 from pele.gui.bhrunner import BHManager
@@ -72,6 +73,10 @@ class ConnectWindow(ConnectViewer):
         n = len(self.decrunner.newtransition_states)
         self.statusBar().showMessage(f"{text}; {n} transition state{'s' * (n != 1)} found")
 
+    def on_actionKill_triggered(self, checked=None):
+        if checked is not None:  # pele's says so on standard error
+            self.decrunner.terminate_early()
+
     def make_energy_plot(self):
         super().make_energy_plot()
         _label(self.wgt_energies, self.system)
@@ -92,8 +97,6 @@ class ConnectAllWindow(ConnectAllDialog):
             self.system, self.database, min1, min2, outstream=self.textEdit_writer
         )
         self.decrunner.on_finished.connect(self.on_finished)
-        from time import monotonic
-
         self.tstart = monotonic()
         self.decrunner.start()
 

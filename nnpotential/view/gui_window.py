@@ -77,6 +77,8 @@ class LandscapeWindow(MainGUI):
         again.triggered.connect(lambda: self.connect_db(self._database()))
         ui.menuSimulation.addAction(again)
         self.say(f"read-only: {self.reading}" if self.reading else self._count())
+        for lowest in self.system.database.minima()[:1]:
+            self.SelectMinimum(lowest)
 
     def _count(self):
         graph, unverified = known_graph(self.system.database)

@@ -88,8 +88,9 @@ def figures(table):
 def minima(user):
     """The list, the picture, the figures; normal modes."""
     window, ui, system = user.window, user.ui, user.system
-    user.look(window, "start")
     stored = user.database.minima()
+    assert has_network(user.look(ui.ogl_main, "start"))
+    assert figures(window.figures)["id"] == str(stored[0].id())
     shown = [ui.list_minima_main.model().index(i, 0) for i in range(len(stored))]
     assert len(shown) == ui.list_minima_main.model().rowCount()
     for row in (0, len(stored) - 1):
