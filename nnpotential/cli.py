@@ -332,6 +332,18 @@ def graph(
 
 
 @app.command()
+def gui(directory: Directory):
+    """Open pele's GUI on a landscape: browse its points, start runs. Needs the extra [gui].
+
+    What is found there is stored at once; the next explore, connect or verify --repair polishes,
+    verifies and merges it. While another process works on the landscape it opens read-only.
+    """
+    from .view.gui import open_gui
+
+    open_gui(Landscape.open(directory))
+
+
+@app.command()
 def summary(
     directory: Directory,
     as_json: Annotated[

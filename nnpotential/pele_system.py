@@ -7,10 +7,13 @@ from math import log10
 
 import numpy as np
 from pele.accept_tests.metropolis import Metropolis
+from pele.landscape import smooth_path
 from pele.systems import BaseSystem
 from pele.systems.basesystem import BaseParameters
 from pele.takestep import TakestepInterface
+from pele.thermodynamics import NormalModeError
 
+from .drawing import paint, profile_picture
 from .errors import InputError
 from .files import absolute
 from .quiet import quiet
@@ -21,6 +24,10 @@ __all__ = ["PeleSystem"]
 logging.getLogger("pele").setLevel(logging.ERROR)
 
 _IN_MEMORY = ":memory:"
+
+
+class _WrongIndex(InputError, NormalModeError):
+    """One point that is not what it is stored as: pele goes on with the others."""
 
 
 class PeleSystem(BaseSystem):
@@ -167,6 +174,20 @@ class PeleSystem(BaseSystem):
                 "holds: take the logarithm of identity.n_self_images"
             ) from None
 
+    def get_normalmodes(self, coords):
+        """Eigenvalues of the Hessian, ascending, and its eigenvectors as columns.
+
+        The zero modes are those of the identity, with eigenvalue 0.
+        """
+        coords = np.asarray(coords, dtype=float)
+        zero_modes = self.identity.zero_modes(coords)
+        here = _engine("stationary.spectrum")(self.potential, coords, zero_modes)
+        n = here.physical.size
+        values = np.concatenate([here.physical, np.zeros(zero_modes.shape[1])])
+        vectors = np.hstack([here.eigenvectors[:, :n], zero_modes])
+        order = np.argsort(values, kind="stable")
+        return values[order], vectors[:, order]
+
     def get_log_product_normalmode_freq(self, coords, nnegative=0):
         """Log product of the Hessian's eigenvalues without zero modes.
 
@@ -182,7 +203,7 @@ class PeleSystem(BaseSystem):
             self.potential, np.asarray(coords, dtype=float), self.identity.zero_modes
         )
         if here.index != nnegative:
-            raise InputError(f"the point has index {here.index}, not {nnegative}")
+            raise _WrongIndex(f"the point has index {here.index}, not {nnegative}")
         return float(np.log(np.abs(here.physical)).sum())
 
     def get_double_ended_connect(self, min1, min2, database, **kwargs):
@@ -202,6 +223,34 @@ class PeleSystem(BaseSystem):
         """A `BandDriver` between two points, with pele's arguments."""
         options = {**self.params.double_ended_connect.local_connect_params.NEBparams, **kwargs}
         return _engine("band.BandDriver")(self.potential, coords1, coords2, **options)
+
+    def draw(self, x, index):
+        """The coordinates as bars in pele's GUI; a system shows what they mean.
+
+        Parameters
+        ----------
+        x : ndarray, shape (n_dof,)
+        index : {1, 2}
+            Which of two points on one screen.
+        """
+        paint(profile_picture(x), index)
+
+    def smooth_path(self, path, **kwargs):
+        """The path with images in between, each point as its image near the one before.
+
+        Parameters
+        ----------
+        path : sequence of ndarray, shape (n_dof,)
+            Such as minima and transition states in turn.
+        **kwargs
+            As for pele's `smooth_path`.
+
+        Returns
+        -------
+        list of ndarray
+        """
+        # pele's leaves out the first point
+        return [np.array(path[0]), *smooth_path(path, self.get_mindist(), **kwargs)]
 
 
 def _engine(name):

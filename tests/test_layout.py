@@ -14,7 +14,7 @@ ROOT = Path(nnpotential.__file__).parent
 FLOORS = (
     # what everybody may use, as it knows nothing of landscapes
     ("errors", "_kernel"),
-    ("checks", "interrupts", "pulse", "quiet"),
+    ("checks", "drawing", "interrupts", "pulse", "quiet"),
     ("files",),
     ("pele_system",),
     ("contract", "findings"),
@@ -56,6 +56,7 @@ ELSEWHERE = {
     "errors": "test_checks.py",
     "networks.mlp": "networks/test_system.py",
     "systems.atoms": "systems/test_clusters.py",
+    **{f"view.gui_{part}": "view/test_gui.py" for part in ("browsers", "runs", "window")},
     **{
         f"systems.torch_{part}": "systems/test_torch.py"
         for part in ("potential", "program", "system", "tracing", "units")

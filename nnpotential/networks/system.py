@@ -10,6 +10,7 @@ from typing import Any, Self
 import numpy as np
 
 from ..contract import TRAVELLING, Array, Identity, LandscapeSystem, Scales, is_large
+from ..drawing import network_picture, paint
 from ..errors import InputError
 from .activations import ACTIVATIONS
 from .datasets import Dataset
@@ -217,6 +218,10 @@ class NNSystem(LossSystem):
 
     def outputs(self, x: Array, X: Array) -> Array:
         return self.net.outputs(x, X)
+
+    def draw(self, x: Array, index: int) -> None:
+        """Units and weights in pele's GUI; see `network_picture`."""
+        paint(network_picture(self.net.split(x)), index)
 
     def get_system_properties(self) -> dict[str, Any]:
         """What a database of this system records, all plain numbers and strings."""

@@ -4,7 +4,6 @@ from abc import abstractmethod
 from math import isclose
 
 import numpy as np
-from pele.landscape import smooth_path
 from scipy.optimize import linear_sum_assignment
 
 from ..checks import check_integer
@@ -134,15 +133,6 @@ class AtomicSystem(LandscapeSystem):
                     f"with {system.n_atoms} atoms it is {value}"
                 )
         return system
-
-    def smooth_path(self, path, **kwargs):
-        """The path with images in between, each near the one before."""
-
-        def mindist(x1, x2):
-            distance, image = self.identity.align(x1, x2, quick=True)
-            return distance, x1, image
-
-        return smooth_path(path, mindist, **kwargs)
 
 
 def _agree(found, value):

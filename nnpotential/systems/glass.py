@@ -6,6 +6,7 @@ import numpy as np
 from pele.potentials import BLJCut
 
 from ..contract import Scales
+from ..drawing import box_picture, paint
 from .atoms import AtomicSymmetry, AtomicSystem, check_atoms, scatter
 
 __all__ = ["BinaryLennardJones", "PeriodicSymmetry"]
@@ -197,11 +198,12 @@ class BinaryLennardJones(AtomicSystem):
 
     def draw(self, coords, index):
         """Spheres in the box in pele's GUI, all atoms within it."""
-        from pele.systems._opengl_tools import draw_atomic_binary, draw_box  # need OpenGL
+        from pele.systems._opengl_tools import draw_atomic_binary  # needs OpenGL
 
         inside = self.identity.minimum_image(np.asarray(coords))
         draw_atomic_binary(inside, index, self._large, self._small)
-        draw_box(np.full(3, self.length))
+        # pele's box turns four of its edges the wrong way
+        paint(box_picture(self.length), 1, to_scale=True)
 
 
 def _rows(x):

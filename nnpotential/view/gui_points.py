@@ -1,0 +1,126 @@
+"""What pele's GUI is told of a landscape's points: figures of one, and which ones count."""
+
+from itertools import pairwise
+
+import networkx as nx
+import numpy as np
+from pele.storage import Minimum, TransitionState
+from scipy.sparse.linalg import ArpackNoConvergence
+
+from ..contract import is_large
+from ..points.krylov import softest_modes
+from ..points.stationary import spectrum
+from ..storage import OUTCOMES, UNVERIFIED, notes
+
+__all__ = ["Known", "figures", "known_graph", "loss_along", "lowest_path"]
+
+_LOWEST = 5  # eigenvalues
+_BETWEEN = 8  # points between two images of a band at which the loss is computed
+
+
+class Known:
+    """A pele database without the points that failed verification.
+
+    pele's analysis takes every stored point for what it is stored as. Those
+    that nobody has looked at yet are among them: what was just found in the
+    GUI is to be seen there.
+    """
+
+    def __init__(self, database):
+        self._database = database
+
+    def __getattr__(self, name):
+        return getattr(self._database, name)
+
+    def minima(self, order_energy=True):
+        return [m for m in self._database.minima(order_energy) if not m.invalid]
+
+    def transition_states(self, order_energy=False):
+        states = self._database.transition_states(order_energy)
+        return [
+            ts
+            for ts in states
+            if not (ts.invalid or ts.minimum1.invalid or ts.minimum2.invalid)
+            and ts.minimum1 != ts.minimum2
+        ]
+
+    def number_of_minima(self):
+        return len(self.minima())
+
+
+def known_graph(database):
+    """As `landscape_graph`, with the points that nobody has looked at yet.
+
+    Returns
+    -------
+    graph : networkx.Graph
+    n_unverified : int
+        How many of its minima and transition states these are.
+    """
+    known, graph = Known(database), nx.Graph()
+    graph.add_nodes_from(known.minima())
+    for ts in reversed(known.transition_states(order_energy=True)):
+        graph.add_edge(ts.minimum1, ts.minimum2, ts=ts, energy=ts.energy)
+    points = [*graph, *(ts for _, _, ts in graph.edges(data="ts"))]
+    return graph, sum("verified" not in notes(point) for point in points)
+
+
+def lowest_path(graph, min1, min2):
+    """Minima and transition states in turn, on the path whose highest one is lowest, or None."""
+    if min1 not in graph or min2 not in graph or not nx.has_path(graph, min1, min2):
+        return None
+    path = nx.shortest_path(nx.minimum_spanning_tree(graph, weight="energy"), min1, min2)
+    points = [path[0]]
+    for one, two in pairwise(path):
+        points += [graph.edges[one, two]["ts"], two]
+    return points
+
+
+def loss_along(potential, path):
+    """The loss on straight lines between the images of a band.
+
+    Parameters
+    ----------
+    potential : LandscapePotential
+    path : ndarray, shape (n_images, n_dof)
+
+    Returns
+    -------
+    distances, losses : ndarray
+        Along the band, images included.
+    """
+    shares = np.arange(_BETWEEN + 1)[:, None] / (_BETWEEN + 1)
+    points = [a + shares * (b - a) for a, b in pairwise(path)]
+    points = np.concatenate([*points, path[-1:]])
+    steps = np.linalg.norm(np.diff(points, axis=0), axis=1)
+    return np.concatenate([[0.0], np.cumsum(steps)]), potential.energies_gradients(points)[0]
+
+
+def figures(system, point):
+    """What stands beside the picture of a minimum or transition state: pairs (name, value)."""
+    x, noted = point.coords, notes(point)
+    outcome = noted.get("verified", UNVERIFIED)
+    yield system.energy_label, f"{point.energy:.10g}"
+    for measure in system.measures.values():
+        if not measure.lacking:
+            yield measure.axis, f"{measure.function(x):.6g}"
+    values, n_zero_modes, accuracy = _lowest_eigenvalues(system, x)
+    yield f"lowest eigenvalues{accuracy}", ", ".join(f"{v:.3g}" for v in values)
+    yield "zero modes", str(n_zero_modes)
+    yield "verification", f"{outcome}: {OUTCOMES.get(outcome, '')}"
+    if isinstance(point, TransitionState):
+        yield "joins", f"{point.minimum1.id()} and {point.minimum2.id()}"
+    hits = [f"{source} {n}" for source, n in noted.items() if isinstance(n, int)]
+    if isinstance(point, Minimum) and hits:
+        yield "found by", ", ".join(hits)
+
+
+def _lowest_eigenvalues(system, x):
+    zero_modes = system.identity.zero_modes(x)
+    n = zero_modes.shape[1]
+    if not is_large(system.n_dof):
+        return spectrum(system.potential, x, zero_modes).physical[:_LOWEST], n, ""
+    try:
+        return softest_modes(system.potential, x, zero_modes, _LOWEST)[0], n, " (to 1 %)"
+    except ArpackNoConvergence:
+        return np.array([]), n, " (none converged)"
