@@ -30,6 +30,7 @@ FLOORS = (
     ("view",),
     ("landscape",),
     ("request", "selftest"),
+    ("sweep",),
     ("cli",),
     ("__init__", "__main__"),
 )

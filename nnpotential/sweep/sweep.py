@@ -3,6 +3,7 @@
 import json
 import time
 from collections import Counter
+from contextlib import nullcontext
 from pathlib import Path
 
 import tomli_w
@@ -133,13 +134,18 @@ class Sweep:
             max_seconds = check_number("max_seconds", max_seconds, "at least 0", lambda s: s >= 0)
         if only is not None and not 0 <= only < len(self):
             raise InputError(f"there is no point {only}: they are numbered 0 to {len(self) - 1}")
+        wanted = range(len(self)) if only is None else [only]
+        alone = only is None  # points of a batch system's array run beside each other
         how = {"workers": workers, "executor": executor, "scheduler": scheduler}
-        with start_engine(**how, slurm=self.grid.slurm if slurm else None) as engine:
+        _, todo = self._chosen(Records(self.path), wanted, extend)
+        with (
+            start_engine(**how, slurm=self.grid.slurm if slurm else None)
+            if todo
+            else (nullcontext()) as engine
+        ):
             self._make()
-            if only is not None:
-                return self._run(engine, on_progress, extend, max_seconds, [only], quiet=True)
-            with held(self.path):
-                return self._run(engine, on_progress, extend, max_seconds, range(len(self)))
+            with held(self.path) if alone else nullcontext():
+                return self._run(engine, on_progress, extend, max_seconds, wanted, alone)
 
     def _make(self):
         try:
@@ -147,12 +153,8 @@ class Sweep:
         except OSError as error:
             raise InputError(f"{self.path} cannot be made: {error.strerror}") from None
 
-    def _run(self, engine, on_progress, extend, max_seconds, wanted, quiet=False):
-        records = Records(self.path)
-        if not quiet:
-            records.tidy()
-            with atomic_write(self.path / DEFINITION, "wb") as file:
-                tomli_w.dump(self.grid.definition, file)
+    def _chosen(self, records, wanted, extend):
+        """The names of points by index, and the indices of those that are to be mapped."""
         names, todo = {}, []
         for index in wanted:
             point = self.grid[index]
@@ -162,10 +164,19 @@ class Sweep:
             names[index] = records.new_name(point) if record is None else record.name
             if record is None or record.state != "finished" or record.key != point.key:
                 todo.append(index)
+        return names, todo
+
+    def _run(self, engine, on_progress, extend, max_seconds, wanted, alone):
+        records = Records(self.path)
+        if alone:
+            records.tidy()
+            with atomic_write(self.path / DEFINITION, "wb") as file:
+                tomli_w.dump(self.grid.definition, file)
+        names, todo = self._chosen(records, wanted, extend)
         table = Table(self.path, records)
 
         def report(run):
-            if not quiet:
+            if alone:
                 table.write_sometimes()
                 run.write_progress()
             if on_progress is not None:
@@ -175,9 +186,9 @@ class Sweep:
         try:
             run.work(max_seconds)
         finally:
-            if not quiet:
+            if alone:
                 table.write()
-                write_page(self.path, records, self.grid.varying)
+                write_page(self.path, records)
         finished = len(wanted) - len(todo) + len(run.finished)
         failed = len(run.failed)
         return {"finished": finished, "failed": failed, "left": len(wanted) - finished - failed}
