@@ -387,6 +387,14 @@ def sweep(
     slurm: Annotated[
         bool, typer.Option("--slurm", help="Submit workers to Slurm, as its section [slurm] says.")
     ] = False,
+    spread: Annotated[
+        bool,
+        typer.Option(
+            "--spread",
+            help="The points one after another, each one's own jobs on all workers: for few large "
+            "landscapes.",
+        ),
+    ] = False,
     point: Annotated[
         int | None,
         typer.Option(metavar="N", help="Only point N, from 0: for an array of batch jobs."),
@@ -440,6 +448,7 @@ def sweep(
                 workers=workers,
                 scheduler=scheduler,
                 slurm=slurm,
+                spread=spread,
                 only=point,
                 extend=extend,
                 max_seconds=max_seconds,

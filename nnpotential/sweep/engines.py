@@ -5,7 +5,7 @@ import multiprocessing
 import os
 import shutil
 import signal
-from concurrent.futures import Executor
+from concurrent.futures import Executor, ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from functools import partial
 from importlib.metadata import version
@@ -43,6 +43,7 @@ class Engine:
 
     def __init__(self, executor, n_workers, in_place=False):
         self.executor, self.n_workers, self.in_place = executor, n_workers, in_place
+        self.jobs = None  # the executor for the points' own jobs, if not those who map them
 
     def report(self, name):
         """What the work on a point is to tell its progress by, or None."""
@@ -107,9 +108,51 @@ class _Dask(Engine):
         return self._told.get(name)
 
 
+class _Spread(Engine):
+    """Maps the points here, one after another; their own jobs go to another engine."""
+
+    def __init__(self, engine):
+        super().__init__(ThreadPoolExecutor(1), lambda: 1, in_place=True)
+        self.jobs = engine.executor
+        self._told = {}
+
+    def report(self, name):
+        return partial(self._told.__setitem__, name)
+
+    def told(self, name):
+        return self._told.get(name)
+
+
 @contextmanager
-def start_engine(*, workers=None, executor=None, scheduler=None, slurm=None):
+def start_engine(spread=False, **how):
     """The engine of a sweep, for the time of the block.
+
+    Parameters
+    ----------
+    spread : bool
+        Map the points one after another, each one's own jobs on all workers.
+    **how
+        As for `_engine`.
+
+    Raises
+    ------
+    InputError
+        As for `_engine`.
+    """
+    with _engine(**how) as engine:
+        if not spread:
+            yield engine
+            return
+        alone = _Spread(engine)
+        try:
+            yield alone
+        finally:
+            alone.executor.shutdown(cancel_futures=True)
+
+
+@contextmanager
+def _engine(*, workers=None, executor=None, scheduler=None, slurm=None):
+    """Whoever does the work.
 
     Parameters
     ----------

@@ -144,7 +144,7 @@ class Run:
         seconds = None if until is None else max(0.0, until - monotonic())
         what = {"report": self._engine.report(job.name), "module": job.module}
         if self._engine.in_place:
-            what |= {"place": str(place), "max_seconds": seconds}
+            what |= {"place": str(place), "max_seconds": seconds, "jobs": self._engine.jobs}
         else:
             what["max_seconds"] = SLICE if seconds is None else min(SLICE, seconds)
             if place.exists():

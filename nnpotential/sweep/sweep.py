@@ -89,6 +89,7 @@ class Sweep:
         executor=None,
         scheduler=None,
         slurm=False,
+        spread=False,
         extend=False,
         max_seconds=None,
         only=None,
@@ -111,6 +112,9 @@ class Sweep:
             Address of a Dask scheduler that does the work. No disk need be shared.
         slurm : bool
             Submit workers to Slurm, as the section ``[slurm]`` says.
+        spread : bool
+            Map the points one after another, each one's own jobs on all workers: for few
+            large landscapes.
         extend : bool
             Where the search of a finished point has grown since, go on with it;
             by default that is another point.
@@ -136,7 +140,7 @@ class Sweep:
             raise InputError(f"there is no point {only}: they are numbered 0 to {len(self) - 1}")
         wanted = range(len(self)) if only is None else [only]
         alone = only is None  # points of a batch system's array run beside each other
-        how = {"workers": workers, "executor": executor, "scheduler": scheduler}
+        how = {"workers": workers, "executor": executor, "scheduler": scheduler, "spread": spread}
         _, todo = self._chosen(Records(self.path), wanted, extend)
         with (
             start_engine(**how, slurm=self.grid.slurm if slurm else None)

@@ -55,6 +55,8 @@ class Task:
         Stop after this time, with what there is.
     report : callable, optional
         ``report(text)``, told now and then how far it is. Sent by reference.
+    jobs : concurrent.futures.Executor, optional
+        Does its jobs; by default they are done where it is mapped.
     module : str, optional
         Registers its kind of system.
     version : str
@@ -68,6 +70,7 @@ class Task:
     data: bytes | None = None
     max_seconds: float | None = None
     report: object = None
+    jobs: object = None
     module: str | None = None
     version: str = version("nnpotential")
 
@@ -127,7 +130,9 @@ def _explore(task, place, settings):
         land = Landscape.create(place, system, seed=request.seed, **search)
     try:
         progress = None if task.report is None else _Progress(task.report)
-        figures = land.explore(progress, draw=False, max_seconds=task.max_seconds, **search)
+        figures = land.explore(
+            progress, draw=False, max_seconds=task.max_seconds, executor=task.jobs, **search
+        )
         done = figures["jobs_pending"] == 0
         tree = []
         if done and figures["n_minima"]:
