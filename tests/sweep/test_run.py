@@ -13,56 +13,16 @@ from pathlib import Path
 
 import pytest
 import tomli_w
-from landscapes import contents
+from small_sweep import DEFINITION, NAMES, SEARCH, command, ended, found
 from troubled import Troubled
 
 import nnpotential as nnp
 from nnpotential.sweep import run, work
 
-SEARCH = {"quenches": 4, "basin_hopping_runs": 1, "basin_hopping_steps": 2, "untrap_attempts": 1}
-DEFINITION = {
-    "seed": [0, 1],
-    "dataset": {"name": "xor", "n_train": 10, "n_test": 4},
-    "network": {"hidden": [[2], [3]]},
-    "potential": {"regularization": 0.01},
-    "search": SEARCH,
-}
-NAMES = [f"hidden-{n}_seed-{seed}" for n in (2, 3) for seed in (0, 1)]
-
-
-def found(sweep, names=NAMES):
-    """All that a sweep decides."""
-    result = {}
-    for name in names:
-        land = sweep.landscape(name)
-        result[name] = contents(land)
-        land.close()
-    return result
-
 
 def rows(sweep):
     with open(sweep.path / "summaries.csv", newline="") as file:
         return {row["point"]: row for row in csv.DictReader(file)}
-
-
-@pytest.fixture(scope="session")
-def serial(tmp_path_factory):
-    """The points mapped one by one, without a sweep."""
-    folder = tmp_path_factory.mktemp("serial")
-    result = {}
-    for n in (2, 3):
-        for seed in (0, 1):
-            data = nnp.load_dataset("xor", n_train=10, n_test=4, seed=seed)
-            net = nnp.MLP([2, n, 2])
-            name = f"hidden-{n}_seed-{seed}"
-            land = nnp.Landscape.create(
-                folder / name, net, data, regularization=0.01, seed=seed, **SEARCH
-            )
-            land.explore(draw=False)
-            result[name] = contents(land)
-            land.close()
-    assert all(minima for minima, *_ in result.values())
-    return result
 
 
 @pytest.fixture(scope="session")
@@ -105,7 +65,7 @@ def test_any_executor_gives_the_same_and_needs_no_shared_disk(tmp_path, serial, 
 
 
 def test_jobs_of_each_landscape_may_be_spread(tmp_path, serial):
-    sweep = nnp.Sweep(tmp_path / "s", {**DEFINITION, "seed": 0})
+    sweep = nnp.Sweep(tmp_path / "s", {**DEFINITION, "seed": [0]})
     assert sweep.run(workers=2, spread=True)["finished"] == 2
     assert found(sweep, NAMES[::2]) == {name: serial[name] for name in NAMES[::2]}
 
@@ -204,22 +164,6 @@ def test_an_engine_that_breaks_is_one_line(tmp_path):
 
     with Broken() as executor, pytest.raises(nnp.InputError, match="the engine no longer works"):
         nnp.Sweep(tmp_path / "s", DEFINITION).run(executor=executor)
-
-
-def command(*arguments, **how):
-    return subprocess.Popen(
-        [sys.executable, "-P", "-m", "nnpotential", "sweep", *map(str, arguments)],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        **how,
-    )
-
-
-def ended(*arguments, **how):
-    process = command(*arguments, **how)
-    out, err = process.communicate(timeout=300)
-    return process.returncode, out, err
 
 
 @pytest.fixture
