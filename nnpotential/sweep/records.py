@@ -139,8 +139,8 @@ class Records:
         }
         file = self._file(name)
         file.parent.mkdir(exist_ok=True)
-        with atomic_write(file) as stream:
-            json.dump(entry, stream)
+        with atomic_write(file, durable=state != "begun") as stream:
+            stream.write(json.dumps(entry))
         self._remember(Record.of(entry))
 
     def tidy(self):

@@ -22,7 +22,9 @@ __all__ = ["PROGRESS", "Run"]
 PROGRESS = ".progress.json"
 ATTEMPTS = 3  # of a point that fails
 HOPELESS = 3  # points in a row whose process died each time: it is not the points
-SLICE = 600.0  # seconds after which a worker elsewhere sends back what it has, and goes on
+# seconds after which a worker elsewhere sends back what it has, and goes on: few at first, and
+# after a failure, so that workers that die again and again do not lose all of it each time
+SLICE, LONGEST_SLICE = 5.0, 600.0
 _POLL = 0.5  # seconds between two looks
 _KEPT = "what is finished is kept, the same command continues"
 
@@ -38,7 +40,8 @@ class _Job:
     name: str = field(compare=False)
     cost: float = field(compare=False)  # estimated seconds
     module: str | None = field(compare=False, default=None)
-    failures: int = field(compare=False, default=0)
+    failures: int = field(compare=False, default=0)  # since it last came back
+    slice: float = field(compare=False, default=0.0)
     seconds: float = field(compare=False, default=0.0)
     sent: int = field(compare=False, default=0)  # bytes through the engine, there and back
     died: bool = field(compare=False, default=False)
@@ -69,12 +72,14 @@ class Run:
         for index in todo:
             point = grid[index]
             cost = estimated_seconds(*grid.size(point), point.effort)
-            self._waiting.append(_Job(-cost, index, names[index], cost, grid.module(point)))
+            self._waiting.append(
+                _Job(-cost, index, names[index], cost, grid.module(point), slice=SLICE)
+            )
         heapq.heapify(self._waiting)
         self._cost = sum(job.cost for job in self._waiting)
         self._running = {}  # jobs by future
         self._began = monotonic()
-        self._told = 0.0
+        self._told = self._written = 0.0
         self._hopeless = 0
         self._done_cost = self._done_seconds = 0.0
         self.n_points, self.n_before = len(grid), len(grid) - len(self._waiting)
@@ -146,7 +151,7 @@ class Run:
         if self._engine.in_place:
             what |= {"place": str(place), "max_seconds": seconds, "jobs": self._engine.jobs}
         else:
-            what["max_seconds"] = SLICE if seconds is None else min(SLICE, seconds)
+            what["max_seconds"] = job.slice if seconds is None else min(job.slice, seconds)
             if place.exists():
                 what["archive"] = pack(place)
             if point.data_file is not None:
@@ -180,7 +185,8 @@ class Run:
             self.bytes += len(archive)
         job.seconds += found.pop("seconds")
         done = found.pop("done")
-        self._hopeless = 0
+        self._hopeless = job.failures = 0
+        job.slice = min(2 * job.slice, LONGEST_SLICE)
         if done:
             self._end(job, "finished", seconds=round(job.seconds, 3), **found)
             self.finished.append(job.name)
@@ -189,6 +195,7 @@ class Run:
 
     def _failed(self, job, why):
         job.failures += 1
+        job.slice = SLICE
         why = " ".join(why.split())
         logger.warning("%s failed (%d of %d): %s", job.name, job.failures, ATTEMPTS, why)
         if job.failures < ATTEMPTS:
@@ -217,7 +224,10 @@ class Run:
             self._on_progress(self)
 
     def write_progress(self):
-        """For those who ask how far the sweep is."""
+        """For those who ask how far the sweep is; now and then."""
+        if self._running and monotonic() < self._written + _POLL:
+            return
+        self._written = monotonic()
         progress = {
             "process": f"{os.getpid()} on {platform.node()}",
             "time": time.time(),
@@ -226,7 +236,7 @@ class Run:
             "running": self.running,
             "seconds_left": self.seconds_left(),
         }
-        with atomic_write(self.path / PROGRESS) as file:
+        with atomic_write(self.path / PROGRESS, durable=False) as file:
             json.dump(progress, file)
 
 

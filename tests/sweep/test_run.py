@@ -48,7 +48,7 @@ def test_two_processes_give_what_one_by_one_gives(done, serial):
 
 
 def test_any_executor_gives_the_same_and_needs_no_shared_disk(tmp_path, serial, monkeypatch):
-    monkeypatch.setattr(run, "SLICE", 0.05)  # sent back again and again
+    monkeypatch.setattr(run, "SLICE", 0.02)  # sent back again and again
     seen = []
 
     class Far(ThreadPoolExecutor):
