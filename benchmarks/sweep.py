@@ -30,7 +30,13 @@ TWELVE = {
     "dataset": {"name": "xor", "n_train": [20, 40], "n_test": 10},
     "network": {"hidden": [[3], [2, 2]]},
     "potential": {"regularization": 1e-3},
-    "search": {"quenches": 12, "basin_hopping_runs": 1, "basin_hopping_steps": 5},
+    "search": {
+        "quenches": 10,
+        "basin_hopping_runs": 1,
+        "basin_hopping_steps": 4,
+        "connection_attempts": 2,
+        "untrap_attempts": 1,
+    },
 }
 TINY = {"system": {"name": "egg_box"}, "search": {"quenches": 2, "basin_hopping_runs": 0}}
 

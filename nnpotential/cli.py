@@ -467,8 +467,8 @@ def _show_plan(sweep):
     show(table)
     more = f", {len(sweep) - 100} of them not shown" if len(sweep) > 100 else ""
     say(
-        f"{len(sweep)} points{more}; all in all about {duration(total)} on one core, within a "
-        "factor of some"
+        f"{len(sweep)} points{more}; all in all about {duration(total)} on one core, give "
+        "or take a factor of five"
     )
 
 

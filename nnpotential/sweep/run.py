@@ -188,8 +188,8 @@ class Run:
         self._hopeless = job.failures = 0
         job.slice = min(2 * job.slice, LONGEST_SLICE)
         if done:
-            self._end(job, "finished", seconds=round(job.seconds, 3), **found)
             self.finished.append(job.name)
+            self._end(job, "finished", seconds=round(job.seconds, 3), **found)
         elif not _is_past(until):
             heapq.heappush(self._waiting, job)
 
@@ -201,8 +201,8 @@ class Run:
         if job.failures < ATTEMPTS:
             heapq.heappush(self._waiting, job)
             return
-        self._end(job, "failed", error=why, seconds=round(job.seconds, 3))
         self.failed.append(job.name)
+        self._end(job, "failed", error=why, seconds=round(job.seconds, 3))
         self._hopeless = self._hopeless + 1 if job.died else 0
         if self._hopeless == HOPELESS:
             raise InputError(

@@ -136,6 +136,8 @@ def _explore(task, place, settings):
         done = figures["jobs_pending"] == 0
         tree = []
         if done and figures["n_minima"]:
+            if task.report is not None:
+                task.report("the graph is drawn")
             tree = _tree(land.database)
             try:
                 with _drawing:
