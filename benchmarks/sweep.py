@@ -122,6 +122,7 @@ def workers(folder):
     print(
         f"{n_killed} workers killed in {time.monotonic() - began:.1f} s, exit code {process.poll()}"
     )
+    print(process.stderr.read())
     for one in (*crew, scheduler):
         one.kill()
         one.wait()

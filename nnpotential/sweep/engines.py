@@ -8,6 +8,7 @@ import signal
 from concurrent.futures import Executor, ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from functools import partial
+from importlib import import_module
 from importlib.metadata import version
 from multiprocessing import forkserver, resource_tracker
 from pathlib import Path
@@ -184,9 +185,11 @@ def _engine(*, workers=None, executor=None, scheduler=None, slurm=None):
     elif scheduler is not None:
         with _client(scheduler) as client:
             _check_versions(client, scheduler)
+            _preload(client)
             yield _Dask(client)
     elif slurm is not None:
         with _slurm_cluster(workers or 1, slurm) as cluster, _client(cluster) as client:
+            _preload(client)
             yield _Dask(client)
     else:
         with _local(workers or len(os.sched_getaffinity(0))) as engine:
@@ -278,6 +281,20 @@ def _check_versions(client, where):
             )
     if not theirs:
         logger.warning("%s has no workers yet; the sweep waits for them", where)
+
+
+def _preload(client):
+    """Let workers import the package when they start: one that dies so far costs no point."""
+    from distributed import WorkerPlugin
+
+    class Preload(WorkerPlugin):
+        name = "nnpotential"
+
+        def setup(self, worker):
+            with suppress(ImportError):  # its points will say so; others may use it without
+                import_module("nnpotential.sweep.work")
+
+    client.register_plugin(Preload())
 
 
 @contextmanager

@@ -24,7 +24,7 @@ ATTEMPTS = 3  # of a point that fails
 HOPELESS = 3  # points in a row whose process died each time: it is not the points
 # seconds after which a worker elsewhere sends back what it has, and goes on: few at first, and
 # after a failure, so that workers that die again and again do not lose all of it each time
-SLICE, LONGEST_SLICE = 5.0, 600.0
+SLICE, LONGEST_SLICE, SHORTEST_SLICE = 2.0, 600.0, 0.5
 _POLL = 0.5  # seconds between two looks
 _KEPT = "what is finished is kept, the same command continues"
 
@@ -128,9 +128,9 @@ class Run:
             self._on_progress(self)
 
     def _hand_out(self, until):
-        # as many again wait at the engine, so that no worker waits for this process
-        elsewhere = not self._engine.in_place
-        most = self._engine.n_workers() * (2 if elsewhere else 1) + elsewhere
+        n_workers = self._engine.n_workers()
+        # a few more wait at an engine elsewhere, so that no worker waits for this process
+        most = n_workers if self._engine.in_place else n_workers + n_workers // 4 + 1
         while self._waiting and len(self._running) < most and not _is_past(until):
             job = heapq.heappop(self._waiting)
             task = self._task(job, until)
@@ -195,7 +195,7 @@ class Run:
 
     def _failed(self, job, why):
         job.failures += 1
-        job.slice = SLICE
+        job.slice = max(SHORTEST_SLICE, job.slice / 4)
         why = " ".join(why.split())
         logger.warning("%s failed (%d of %d): %s", job.name, job.failures, ATTEMPTS, why)
         if job.failures < ATTEMPTS:

@@ -2,7 +2,6 @@
 
 import re
 import sys
-from functools import cache
 from importlib import import_module
 from inspect import signature
 from pathlib import Path
@@ -125,12 +124,7 @@ def system_options(name: str) -> dict[str, Any]:
     """
     if name not in (*_FUNCTIONS, *_registered):
         return {}
-    return dict(_options(system_class(name)))
-
-
-@cache
-def _options(kind: type[Any]) -> dict[str, Any]:
-    given = signature(kind).parameters.values()
+    given = signature(system_class(name)).parameters.values()
     return {option.name: option.default for option in given if option.name != "seed"}
 
 
