@@ -171,10 +171,10 @@ def times(folder):
         )
 
 
-def tiny(folder):
-    seconds, own = elapsed(folder, {**TINY, "seed": list(range(1000))}, 2)
-    print(f"1000 points, 2 workers: {seconds:.1f} s, points {own:.1f} s")
-    print(f"overhead {1000 * (2 * seconds - own) / 1000:.1f} ms of a worker a point")
+def tiny(folder, n=1000):
+    seconds, own = elapsed(folder, {**TINY, "seed": list(range(n))}, 2)
+    print(f"{n} points, 2 workers: {seconds:.1f} s, points {own:.1f} s")
+    print(f"overhead {1000 * (seconds - own / 2) / n:.1f} ms a point")
 
 
 class Instant(ThreadPoolExecutor):
@@ -229,11 +229,14 @@ def main():
     parts = {f.__name__: f for f in (workers, driver, tiny, memory, slow)} | {"time": times}
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("part", choices=parts)
-    chosen = parser.parse_args().part
+    parser.add_argument("--points", type=int, default=1000, help="of tiny")
+    options = parser.parse_args()
+    chosen = options.part
     load = ", ".join(f"{value:.1f}" for value in os.getloadavg())
     print(f"{platform.machine()}, {os.cpu_count()} cores, load {load}")
     with tempfile.TemporaryDirectory() as folder:
-        parts[chosen](Path(folder))
+        more = {"n": options.points} if chosen == "tiny" else {}
+        parts[chosen](Path(folder), **more)
 
 
 if __name__ == "__main__":

@@ -269,6 +269,8 @@ def _check_versions(client, where):
     except Exception as error:
         raise InputError(f"the workers of {where} do not answer ({error})") from error
     for address, found in theirs.items():
+        if isinstance(found, OSError):
+            continue  # it died meanwhile
         if isinstance(found, Exception):
             raise InputError(
                 f"the worker at {address} lacks nnpotential ({type(found).__name__}: {found}): "
@@ -294,7 +296,8 @@ def _preload(client):
             with suppress(ImportError):  # its points will say so; others may use it without
                 import_module("nnpotential.sweep.work")
 
-    client.register_plugin(Preload())
+    with suppress(OSError):  # a worker died meanwhile; those that follow have it
+        client.register_plugin(Preload())
 
 
 @contextmanager
