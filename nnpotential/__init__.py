@@ -23,6 +23,7 @@ _HOMES = {
     "EggBox": "systems.functions",
     "Units": "networks.symmetry",
     "load_dataset": "networks.datasets",
+    "Sweep": "sweep.sweep",
 }
 
 __all__ = list(_HOMES)

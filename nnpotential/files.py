@@ -67,13 +67,15 @@ def place_check(file):
 
 
 @contextmanager
-def atomic_write(path, mode="w"):
+def atomic_write(path, mode="w", durable=True):
     """Open a temporary file that replaces `path` when the block ends well.
 
     Parameters
     ----------
     path : str or path
     mode : {"w", "wb"}
+    durable : bool
+        Wait for the disk, so that it is there after a loss of power, too.
 
     Yields
     ------
@@ -89,8 +91,9 @@ def atomic_write(path, mode="w"):
         handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
         with os.fdopen(handle, mode, **({} if "b" in mode else {"encoding": "utf-8"})) as file:
             yield file
-            file.flush()
-            os.fsync(file.fileno())
+            if durable:
+                file.flush()
+                os.fsync(file.fileno())
         os.chmod(temporary, 0o666 & ~_umask())
         os.replace(temporary, path)
     except BaseException as error:

@@ -16,9 +16,9 @@ from .networks.system import NNSystem
 from .settings import check_same_settings
 from .systems.registry import SYSTEMS, named_system
 
-__all__ = ["Request"]
+__all__ = ["HIDDEN", "Request", "silent"]
 
-_HIDDEN = [10]  # sizes of the hidden layers by default
+HIDDEN = [10]  # sizes of the hidden layers by default
 
 
 class Request:
@@ -32,7 +32,11 @@ class Request:
         Sizes of the hidden layers of a network.
     seed : int, optional
     dataset_options, network_options, loss_options : dict
-        For `load_dataset`, `MLP` and `NNSystem`.
+        For `load_dataset`, `MLP` and `NNSystem`. Of a data set also a seed of its own.
+    system_options : dict
+        For `named_system`.
+    load : callable
+        In place of `load_dataset`, as one that remembers.
     """
 
     def __init__(
@@ -44,10 +48,13 @@ class Request:
         dataset_options=(),
         network_options=(),
         loss_options=(),
+        system_options=(),
+        load=load_dataset,
     ):
         self._name, self._hidden, self._asked_seed = name, hidden, seed
         self._dataset, self._network = dict(dataset_options), dict(network_options)
-        self._loss = dict(loss_options)
+        self._loss, self._system = dict(loss_options), dict(system_options)
+        self._load = load
 
     @property
     def seed(self):
@@ -62,7 +69,7 @@ class Request:
         InputError
             If there is no such system, or an option is not for it.
         """
-        system = named_system(self._name, self.seed)
+        system = named_system(self._name, self.seed, **self._system)
         if system is not None:
             self._refuse_options_of_networks()
             return system, self._name
@@ -72,8 +79,9 @@ class Request:
             check_choice("data set or system", self._name, (*DATASETS, *SYSTEMS))
         loss = find_loss(self._loss["loss"]) if "loss" in self._loss else None
         regression = loss is not None and not loss.takes_labels
-        data = load_dataset(self._name, seed=self.seed, regression=regression, **self._dataset)
-        sizes = _HIDDEN if self._hidden is None else self._hidden
+        options = {"seed": self.seed, **self._dataset}
+        data = self._load(self._name, regression=regression, **options)
+        sizes = HIDDEN if self._hidden is None else self._hidden
         n_outputs = (loss or default_loss(data)).n_outputs(data)
         net = MLP([data.n_inputs, *sizes, n_outputs], **self._network)
         data = replace(data, name=printable(data.name))
@@ -112,7 +120,7 @@ class Request:
         asked = {"dataset": self._dataset, "network": self._network, "potential": self._loss}
         if self._asked_seed is not None:
             asked["seed"] = self._asked_seed
-        system = None if self._name is None else named_system(self._name)
+        system = None if self._name is None else named_system(self._name, **self._system)
         if system is not None:
             self._refuse_options_of_networks()
             asked = {**asked, "system": {"kind": system.kind}, **system.describe()}
@@ -134,7 +142,7 @@ class Request:
     def _read_again(self, found):
         """The checksum of a file's data, read as they were."""
         recorded = found["dataset"]
-        with _silent(logging.getLogger(load_dataset.__module__)):  # all has been said before
+        with silent(logging.getLogger(load_dataset.__module__)):  # all has been said before
             return load_dataset(
                 self._name,
                 self._dataset.get("n_train", recorded["n_train"]),
@@ -146,7 +154,8 @@ class Request:
 
 
 @contextmanager
-def _silent(logger):
+def silent(logger):
+    """Say nothing again within the block."""
     logger.disabled = True
     try:
         yield

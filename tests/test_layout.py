@@ -30,6 +30,7 @@ FLOORS = (
     ("view",),
     ("landscape",),
     ("request", "selftest"),
+    ("sweep",),
     ("cli",),
     ("__init__", "__main__"),
 )
@@ -56,6 +57,10 @@ ELSEWHERE = {
     "errors": "test_checks.py",
     "networks.mlp": "networks/test_system.py",
     "systems.atoms": "systems/test_clusters.py",
+    **{
+        f"sweep.{part}": "sweep/test_run.py"
+        for part in ["cost", "engines", "point", "progress", "records", "sweep", "table", "work"]
+    },
     **{f"view.gui_{part}": "view/test_gui.py" for part in ("browsers", "runs", "window")},
     **{
         f"systems.torch_{part}": "systems/test_torch.py"

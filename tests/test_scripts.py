@@ -1,5 +1,6 @@
 """The scripts that users copy run as they are."""
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -40,6 +41,48 @@ def test_a_system_of_ones_own(tmp_path):
     )
     assert done.returncode == 0, done.stderr
     assert "16.2076" in done.stdout
+
+
+def test_a_sweep(tmp_path):
+    command = [sys.executable, SCRIPTS / "sweep_in_python.py"]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=300)
+    assert done.returncode == 0, done.stderr
+    assert "{'finished': 8, 'failed': 0, 'left': 0}" in done.stdout
+    assert len(list(tmp_path.glob("runs/sweep/*/landscape.sqlite"))) == 8
+    assert (tmp_path / "runs" / "sweep" / "sweep.html").stat().st_size > 10_000
+
+
+def test_a_sweep_as_an_array_of_jobs(tmp_path):
+    """Not under Slurm, but under a stand-in that sets what Slurm sets."""
+    (tmp_path / "SWEEP.toml").write_text(
+        'seed = [0, 1]\n[system]\nname = ["egg_box", "lj5"]\n[search]\nquenches = 3\n'
+    )
+    program = tmp_path / "bin" / "nnpotential"  # the one that is tested
+    program.parent.mkdir()
+    program.write_text(f'#!/bin/sh\nexec {sys.executable} -P -m nnpotential "$@"\n')
+    program.chmod(0o755)
+    path = f"{program.parent}{os.pathsep}{os.environ['PATH']}"
+
+    def job(number, *more):
+        return subprocess.run(
+            ["bash", SCRIPTS / "slurm_array.sh", "SWEEP.toml", "runs/s", *more],
+            cwd=tmp_path,
+            env={**os.environ, "PATH": path, "SLURM_ARRAY_TASK_ID": str(number)},
+            capture_output=True,
+            text=True,
+            timeout=120,
+        )
+
+    for number, more in ((0, ()), (1, ("2",))):
+        done = job(number, *more)
+        assert done.returncode == 0, done.stderr
+    found = {path.parent.name for path in tmp_path.glob("runs/s/*/landscape.sqlite")}
+    assert found == {"egg_box_seed-0", "lj5_seed-1"}
+    assert job(4).returncode == 2
+    command = [program, "sweep", "SWEEP.toml", "-o", "runs/s", "--workers", "1"]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=120)
+    assert done.returncode == 0, done.stderr
+    assert len((tmp_path / "runs" / "s" / "summaries.csv").read_text().splitlines()) == 5
 
 
 def test_what_cannot_be_imported_is_one_line(run, tmp_path, monkeypatch):

@@ -28,11 +28,11 @@ from ..files import atomic_write
 from ..pulse import tell
 from .tables import read_table
 
-__all__ = ["DATASETS", "Dataset", "load_dataset"]
+__all__ = ["DATASETS", "GENERATED", "Dataset", "load_dataset"]
 
 _SKLEARN = ("digits", "iris", "wine", "breast_cancer")
-_GENERATED = ("ljat", "xor")
-DATASETS = (*_GENERATED, *_SKLEARN)
+GENERATED = ("ljat", "xor")
+DATASETS = (*GENERATED, *_SKLEARN)
 _ARRAYS = ("X_train", "y_train", "X_test", "y_test")
 
 
@@ -244,7 +244,7 @@ def load_dataset(
     details, notes = {}, []
     if not isinstance(source, str | os.PathLike):
         name, (X, y) = "arrays", _pair(source)
-    elif (name := os.fspath(source)) in _GENERATED:
+    elif (name := os.fspath(source)) in GENERATED:
         n_drawn = 1000 if n_train is None else n_train
         n_more = 1000 if n_test is None else n_test
         X, y = _MAKERS[name](n_drawn + n_more, np.random.default_rng(seed))
@@ -278,7 +278,7 @@ def load_dataset(
     else:
         y = check_labels(y, len(X))
         _check_classes(y, "the data set")
-    if name in _GENERATED:
+    if name in GENERATED:
         train, test = np.split(np.arange(len(X)), [n_drawn])  # independent draws
     else:
         n_train, n_test = _sizes(len(X), n_train, n_test)

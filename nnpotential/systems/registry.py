@@ -3,6 +3,7 @@
 import re
 import sys
 from importlib import import_module
+from inspect import signature
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -11,7 +12,15 @@ from ..errors import InputError
 
 _Kind = TypeVar("_Kind", bound=type[Any])
 
-__all__ = ["SYSTEMS", "import_user_module", "named_system", "register", "system_class"]
+__all__ = [
+    "SYSTEMS",
+    "import_user_module",
+    "named_system",
+    "register",
+    "registered_module",
+    "system_class",
+    "system_options",
+]
 
 _HOMES = {
     "network": ("networks.system", "NNSystem"),
@@ -79,6 +88,11 @@ def system_class(kind: str) -> type[Any]:
     return getattr(import_module(f"nnpotential.{module}"), name)
 
 
+def registered_module(kind: str) -> str | None:
+    """The module of a kind of system that the user registered, None of any other."""
+    return _registered[kind].__module__ if kind in _registered else None
+
+
 def import_user_module(name: str) -> None:
     """Import a module, or a Python file, that registers systems.
 
@@ -107,16 +121,38 @@ def import_user_module(name: str) -> None:
         )
 
 
-def named_system(name: str, seed: int = 0) -> LandscapeSystem | None:
+def system_options(name: str) -> dict[str, Any]:
+    """What may be set of a system that `named_system` makes: names, and what they are by default.
+
+    An option without a default has `inspect.Parameter.empty`.
+    """
+    if name not in (*_FUNCTIONS, *_registered):
+        return {}
+    given = signature(system_class(name)).parameters.values()
+    return {option.name: option.default for option in given if option.name != "seed"}
+
+
+def named_system(name: str, seed: int = 0, **options: Any) -> LandscapeSystem | None:
     """The system that a name means, or None: ``lj13``, ``blj60``, ``egg_box`` and the like.
+
+    Parameters
+    ----------
+    name : str
+        Or the kind of a system that the user registered.
+    seed : int
+    **options
+        Some of `system_options`.
 
     Raises
     ------
     InputError
-        If there is no such system of that many atoms.
+        If there is no such system of that many atoms, or an option is wrong.
     """
-    if name in _FUNCTIONS:
-        return system_class(name)(seed=seed)
+    if name in (*_FUNCTIONS, *_registered):
+        try:
+            return system_class(name)(**options, seed=seed)
+        except TypeError as error:
+            raise InputError(f"{name} cannot be made: {error}") from error
     match = re.fullmatch(r"(lj|blj)([0-9]+|\w)", name)
     if match is None:  # what only begins alike, such as ljat, is a data set
         return None

@@ -15,7 +15,7 @@ from ..errors import InputError
 from ..files import atomic_write, printable
 from ..quiet import quiet
 
-__all__ = ["check_colour", "draw_disconnectivity_graph"]
+__all__ = ["check_colour", "disconnectivity_tree", "draw_disconnectivity_graph"]
 
 _STYLE = {
     "font.family": "sans-serif",
@@ -160,9 +160,19 @@ def _colour_scale(values):
     return scale
 
 
-def _draw_tree(axes, graph, values, scale, levels):
-    from matplotlib.collections import LineCollection
+def disconnectivity_tree(graph, levels=100):
+    """pele's disconnectivity tree of a connected graph, calculated.
 
+    Parameters
+    ----------
+    graph : networkx.Graph
+        Of pele minima, as from `landscape_graph`, with at least one edge.
+    levels : int
+
+    Returns
+    -------
+    pele.utils.disconnectivity_graph.DisconnectivityGraph
+    """
     energies = [ts.energy for _, _, ts in graph.edges(data="ts")]
     low, high = min(energies), max(energies)
     # a tree of one level has no height to draw: leave room above
@@ -171,6 +181,13 @@ def _draw_tree(axes, graph, values, scale, levels):
     tree.set_energy_levels(list(np.linspace(low, low + span * (1 + 1 / levels), levels)))
     with quiet():  # pele remarks on small graphs
         tree.calculate()
+    return tree
+
+
+def _draw_tree(axes, graph, values, scale, levels):
+    from matplotlib.collections import LineCollection
+
+    tree = disconnectivity_tree(graph, levels)
     if scale is not None:
         # only the ends: a branch stands for many minima, and for no one value
         for leaf in tree.tree_graph.leaf_iterator():

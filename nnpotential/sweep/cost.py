@@ -1,0 +1,26 @@
+"""How long a point may take: within some factor, enough to begin with the longest."""
+
+__all__ = ["estimated_seconds"]
+
+_CALL = 5e-6  # seconds of one gradient besides its arithmetic
+_PRODUCT = 4.5e-10  # seconds a parameter and sample
+_GRADIENTS = 4000  # of one quench or connection with its verification
+
+
+def estimated_seconds(n_parameters, n_samples, search):
+    """Seconds on one core.
+
+    Parameters
+    ----------
+    n_parameters : int
+    n_samples : int or None
+        Of the training set; None for what has none, where each degree of freedom
+        is taken to meet all others.
+    search : SearchSettings
+    """
+    gradient = _CALL + _PRODUCT * n_parameters * (n_samples or 4 * n_parameters)
+    found = search.quenches + search.basin_hopping_runs * search.basin_hopping_steps
+    connected = found if search.connection_attempts else 0
+    jobs = found + 2 * connected + search.untrap_attempts + 2 * found * search.soft_modes
+    # a Hessian and its factorisation cost as many gradients as there are parameters
+    return 0.3 + jobs * gradient * (_GRADIENTS + 10 * n_parameters)
