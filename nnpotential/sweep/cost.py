@@ -1,5 +1,7 @@
 """How long a point may take: within some factor, enough to begin with the longest."""
 
+from ..search.settings import WALKS_TIMES_COORDINATES
+
 __all__ = ["estimated_seconds"]
 
 _CALL = 5e-6  # seconds of one gradient besides its arithmetic
@@ -21,6 +23,10 @@ def estimated_seconds(n_parameters, n_samples, search):
     gradient = _CALL + _PRODUCT * n_parameters * (n_samples or 4 * n_parameters)
     found = search.quenches + search.basin_hopping_runs * search.basin_hopping_steps
     connected = found if search.connection_attempts else 0
-    jobs = found + 2 * connected + search.untrap_attempts + 2 * found * search.soft_modes
+    modes = search.soft_modes
+    if modes is None:  # as many as a budget allows
+        modes = WALKS_TIMES_COORDINATES // (2 * n_parameters * max(found, 1))
+    walks = 2 * found * min(modes, n_parameters)
+    jobs = found + 2 * connected + search.untrap_attempts + walks
     # a Hessian and its factorisation cost as many gradients as there are parameters
     return 0.3 + jobs * gradient * (_GRADIENTS + 10 * n_parameters)
