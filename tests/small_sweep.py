@@ -5,7 +5,13 @@ import sys
 
 from landscapes import contents
 
-SEARCH = {"quenches": 4, "basin_hopping_runs": 1, "basin_hopping_steps": 2, "untrap_attempts": 1}
+SEARCH = {
+    "quenches": 4,
+    "basin_hopping_runs": 1,
+    "basin_hopping_steps": 2,
+    "untrap_attempts": 1,
+    "soft_modes": 0,
+}
 DEFINITION = {
     "seed": [0, 1],
     "dataset": {"name": "xor", "n_train": 10, "n_test": 4},
