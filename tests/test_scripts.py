@@ -55,7 +55,8 @@ def test_a_sweep(tmp_path):
 def test_a_sweep_as_an_array_of_jobs(tmp_path):
     """Not under Slurm, but under a stand-in that sets what Slurm sets."""
     (tmp_path / "SWEEP.toml").write_text(
-        'seed = [0, 1]\n[system]\nname = ["egg_box", "lj5"]\n[search]\nquenches = 3\nsoft_modes = 0\n'
+        'seed = [0, 1]\n[system]\nname = ["egg_box", "lj5"]\n'
+        "[search]\nquenches = 3\nsoft_modes = 0\n"
     )
     program = tmp_path / "bin" / "nnpotential"  # the one that is tested
     program.parent.mkdir()
