@@ -93,7 +93,10 @@ class Landscape:
         if not isinstance(kind, str):
             raise InputError(f"{self.path / SETTINGS} must name the kind of system: [system] kind")
         self.system = system_class(kind).load(self.path, self.settings)
-        SearchSettings.given(**self.settings["search"]).of(self.system)
+        try:
+            SearchSettings.given(**self.settings["search"]).of(self.system)
+        except InputError as error:
+            raise InputError(f"{self.path / SETTINGS}: {error}") from None
         self._check_place = place_check(self.path / _DATABASE)
         self.database = open_database(self.path / _DATABASE, self.system, self._check_place)
 

@@ -31,7 +31,7 @@ def test_damaged_settings(tmp_path, explored):
         ("bias = true", 'bias = "no"', "bias must be True or False"),
         ("regularize_bias = true", "regularise = true", "is damaged: TypeError"),
         ("seed = 3", "seed = -3", "seed must be at least 0"),
-        ("quenches = 8", "quenchs = 8", "is damaged: TypeError"),
+        ("quenches = 8", "quenchs = 8", r"settings.toml: unknown search setting 'quenchs'"),
     ],
 )
 def test_settings_with_errors(tmp_path, explored, old, new, message):
