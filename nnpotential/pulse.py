@@ -1,10 +1,12 @@
 """What a long piece of work is doing, told while it goes on."""
 
+import os
 import threading
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from pathlib import Path
 from time import monotonic
 
-__all__ = ["listening", "tell"]
+__all__ = ["listening", "read_report", "tell", "write_report"]
 
 _INTERVAL = 0.3  # seconds between two reports
 _here = threading.local()
@@ -46,3 +48,19 @@ def tell(stage, done, rms=None, of="gradient", unit="evaluations"):
     _here.due = monotonic() + _INTERVAL
     level = "" if rms is None else f"rms {of} {rms:.1e}, "
     listener(f"{stage}, {level}{done} {unit}")
+
+
+def write_report(path, text):
+    """Tell another process of this machine, by a file."""
+    with suppress(OSError):  # a full disk must not cost the work
+        unfinished = f"{path}.{os.getpid()}"
+        Path(unfinished).write_text(text, encoding="utf-8")
+        os.replace(unfinished, path)
+
+
+def read_report(path):
+    """What `write_report` last wrote, or None."""
+    try:
+        return Path(path).read_text(encoding="utf-8")
+    except OSError:
+        return None

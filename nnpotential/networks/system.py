@@ -1,5 +1,6 @@
 """The loss of a network on a data set as a system to search."""
 
+from abc import abstractmethod
 from collections.abc import Mapping
 from dataclasses import asdict, astuple
 from functools import partial
@@ -64,9 +65,9 @@ class LossSystem(LandscapeSystem):
         """The record of the loss."""
         return LOSSES[self.settings.loss]
 
+    @abstractmethod
     def outputs(self, x: Array, X: Array) -> Array:
         """What the model gives for inputs, before any softmax, shape (n_samples, n_out)."""
-        raise NotImplementedError
 
     def _set_params(self) -> None:
         p = self.params

@@ -7,12 +7,11 @@ worker that has not met it yet asks for it.
 import hashlib
 import logging
 import multiprocessing
-import os
 import pickle
 import signal
 import threading
 from concurrent.futures import BrokenExecutor, CancelledError, Executor, Future, wait
-from contextlib import nullcontext, suppress
+from contextlib import nullcontext
 from functools import partial
 from multiprocessing import forkserver, resource_tracker
 from multiprocessing.connection import wait as wait_for_any
@@ -25,7 +24,7 @@ from threadpoolctl import threadpool_limits
 
 from ..checks import check_integer, check_number
 from ..errors import InputError
-from ..pulse import listening
+from ..pulse import listening, read_report, write_report
 
 __all__ = ["Crew", "JobFailed"]
 
@@ -83,7 +82,7 @@ def _run(key, payload, kind, args, report=None):
         system = _load(payload)
         _systems.clear()
         _systems[key] = system
-    with nullcontext() if report is None else listening(partial(_write, report)):
+    with nullcontext() if report is None else listening(partial(write_report, report)):
         return _timed(system, kind, args)
 
 
@@ -91,20 +90,6 @@ def _timed(system, kind, args):
     started = perf_counter()
     result = kind.run(system, *args)
     return result, perf_counter() - started
-
-
-def _write(report, text):
-    with suppress(OSError):  # a full disk must not cost the job
-        unfinished = f"{report}.{os.getpid()}"
-        Path(unfinished).write_text(text, encoding="utf-8")
-        os.replace(unfinished, report)
-
-
-def _read(report):
-    try:
-        return report.read_text(encoding="utf-8")
-    except OSError:
-        return None
 
 
 def _try_out(payload, answer):
@@ -399,7 +384,7 @@ class Crew:
     def _told(self, job_id, future):
         """What a job says that it is doing, or None."""
         if self._pool is not None:
-            return _read(self._report(job_id))
+            return read_report(self._report(job_id))
         return getattr(future, "told", None)
 
     def _report(self, job_id):

@@ -19,7 +19,8 @@ from pebble import ProcessPool
 
 from ..checks import check_integer
 from ..errors import InputError
-from .work import die_with_parent, log_report, write_report
+from ..pulse import read_report, write_report
+from .work import die_with_parent, log_report
 
 __all__ = ["Engine", "start_engine"]
 
@@ -79,10 +80,7 @@ class _Local(Engine):
         return partial(write_report, str(self._folder / name))
 
     def told(self, name):
-        try:
-            return (self._folder / name).read_text(encoding="utf-8")
-        except OSError:
-            return None
+        return read_report(self._folder / name)
 
 
 class _Dask(Engine):

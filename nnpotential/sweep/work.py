@@ -8,7 +8,6 @@ import shutil
 import tarfile
 import threading
 import warnings
-from contextlib import suppress
 from dataclasses import asdict, dataclass
 from importlib import import_module
 from importlib.metadata import version
@@ -226,14 +225,6 @@ def die_with_parent():
         os._exit(1)
 
     threading.Thread(target=watch, daemon=True).start()
-
-
-def write_report(path, text):
-    """Tell by a file, from a process of this machine."""
-    with suppress(OSError):  # a full disk must not cost the point
-        unfinished = f"{path}.{os.getpid()}"
-        Path(unfinished).write_text(text, encoding="utf-8")
-        os.replace(unfinished, path)
 
 
 def log_report(topic, name, text):
