@@ -1,11 +1,13 @@
-"""Ctrl-C that waits until nothing is half done."""
+"""Ctrl-C that waits until nothing is half done, and is for one process alone."""
 
+import multiprocessing
 import os
 import signal
 import threading
 from contextlib import contextmanager
+from multiprocessing import forkserver, resource_tracker
 
-__all__ = ["uninterrupted"]
+__all__ = ["uninterrupted", "worker_context"]
 
 
 @contextmanager
@@ -36,3 +38,21 @@ def uninterrupted():
         signal.signal(signal.SIGINT, handler)
         if received:
             handler(*received[-1])
+
+
+def worker_context(module):
+    """How processes start that do the work of this one: forked from a server that has a module.
+
+    A fork of this process would share its open database.
+    """
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload([module])
+    # Ctrl-C is for this process: workers inherit that it is blocked
+    # the tracker of resources starts first, as its start lifts the block again
+    resource_tracker.ensure_running()
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        forkserver.ensure_running()
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+    return context

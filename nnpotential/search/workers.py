@@ -6,14 +6,12 @@ worker that has not met it yet asks for it.
 
 import hashlib
 import logging
-import multiprocessing
 import pickle
 import signal
 import threading
 from concurrent.futures import BrokenExecutor, CancelledError, Executor, Future, wait
 from contextlib import nullcontext
 from functools import partial
-from multiprocessing import forkserver, resource_tracker
 from multiprocessing.connection import wait as wait_for_any
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -24,6 +22,7 @@ from threadpoolctl import threadpool_limits
 
 from ..checks import check_integer, check_number
 from ..errors import InputError
+from ..interrupts import worker_context
 from ..pulse import listening, read_report, write_report
 
 __all__ = ["Crew", "JobFailed"]
@@ -160,17 +159,7 @@ class Crew:
         self._stop()
 
     def _start(self):
-        # a fork of this process would share its open database
-        context = multiprocessing.get_context("forkserver")
-        context.set_forkserver_preload([__name__])
-        # Ctrl-C is for this process: workers inherit that it is blocked
-        # the tracker of resources starts first, as its start lifts the block again
-        resource_tracker.ensure_running()
-        before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
-        try:
-            forkserver.ensure_running()
-        finally:
-            signal.pthread_sigmask(signal.SIG_SETMASK, before)
+        context = worker_context(__name__)
         for _ in range(1 + REPLACEMENTS):
             code = self._try_start(context)
             if code is None:

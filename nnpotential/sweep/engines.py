@@ -1,16 +1,13 @@
 """Whoever maps the points: processes of this machine, a Dask cluster, or any executor."""
 
 import logging
-import multiprocessing
 import os
 import shutil
-import signal
 from concurrent.futures import Executor, ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from functools import partial
 from importlib import import_module
 from importlib.metadata import version
-from multiprocessing import forkserver, resource_tracker
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from time import monotonic
@@ -19,6 +16,7 @@ from pebble import ProcessPool
 
 from ..checks import check_integer
 from ..errors import InputError
+from ..interrupts import worker_context
 from ..pulse import read_report, write_report
 from .work import die_with_parent, log_report
 
@@ -196,16 +194,7 @@ def _engine(*, workers=None, executor=None, scheduler=None, slurm=None):
 
 @contextmanager
 def _local(n_workers):
-    context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(["nnpotential.sweep.work"])
-    # Ctrl-C is for this process: workers inherit that it is blocked
-    # the tracker of resources starts first, as its start lifts the block again
-    resource_tracker.ensure_running()
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
-    try:
-        forkserver.ensure_running()
-    finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+    context = worker_context("nnpotential.sweep.work")
     _try_start(context)
     with TemporaryDirectory(prefix="nnpotential-", ignore_cleanup_errors=True) as folder:
         engine = _Local(n_workers, context, folder)
