@@ -34,6 +34,7 @@ _CLASSES = 8  # thicknesses: OpenGL sets one for all lines of a call
 _MOST_LINES, _MOST_BARS = 5000, 1000
 _LIFT = 0.05
 _ENDS = (-1.0, 1.0)
+_ROWS, _LINE, _LETTER = 3, 0.25, 0.11  # of labels: rows, their height, width of a letter
 _NOISE = 1e-6  # of coordinates, seen as zero where there are no larger ones
 _DEAD = 1e-4  # of the largest weight of a layer
 
@@ -55,6 +56,8 @@ class Picture:
     sizes : ndarray, shape (m,)
         Thickness of each, from 0 to 1.
     colours : ndarray, shape (m, 3)
+    labels : sequence of (str, ndarray)
+        Text and where it begins.
     """
 
     centres: np.ndarray
@@ -64,6 +67,7 @@ class Picture:
     lines: np.ndarray
     sizes: np.ndarray
     colours: np.ndarray
+    labels: tuple = ()
 
 
 def network_picture(layers):
@@ -140,7 +144,7 @@ def box_picture(length):
     )
 
 
-def profile_picture(x):
+def profile_picture(x, parts=None):
     """Coordinates as a row of bars, upwards from zero where they are positive.
 
     The largest has the full height. Of more than 1000 each bar is the largest of its neighbours.
@@ -148,12 +152,15 @@ def profile_picture(x):
     Parameters
     ----------
     x : ndarray, shape (n,)
+    parts : dict, optional
+        Begin and end of stretches of `x`, by a name that is written below where there is room.
 
     Returns
     -------
     Picture
     """
     x = np.asarray(x, dtype=float)
+    n = x.size
     if x.size > _MOST_BARS:
         x = np.array([part[np.abs(part).argmax()] for part in np.array_split(x, _MOST_BARS)])
     at = _WIDTH * ((np.arange(x.size) + 0.5) / x.size - 0.5)
@@ -161,16 +168,32 @@ def profile_picture(x):
     zero = np.zeros_like(x)
     bars = np.stack([np.stack([at, y, zero], 1) for y in (zero, height)], 1)
     axis = np.array([[[-_WIDTH / 2, 0, 0], [_WIDTH / 2, 0, 0]]])
+    starts = {name: _WIDTH * (begin / n - 0.5) for name, (begin, _) in (parts or {}).items()}
+    bounds = [[[at, -_HEIGHT / 2, 0], [at, _HEIGHT / 2, 0]] for at in [*starts.values()][1:]]
+    bounds = np.array(bounds).reshape(-1, 2, 3)
     thickness = min(1.0, 30 / x.size)
     return Picture(
         centres=np.empty((0, 3)),
         radius=0.0,
         tints=np.empty((0, 3)),
         hollow=np.empty(0, bool),
-        lines=np.concatenate([bars, axis]),
-        sizes=np.array([*np.full(x.size, thickness), 0.0]),
-        colours=np.vstack([_by_sign(x, np.ones(x.size), _GREY), _DARK]),
+        lines=np.concatenate([bars, axis, bounds]),
+        sizes=np.array([*np.full(x.size, thickness), 0.0, *np.zeros(len(bounds))]),
+        colours=np.vstack(
+            [_by_sign(x, np.ones(x.size), _GREY), _DARK, np.tile(_GREY, (len(bounds), 1))]
+        ),
+        labels=tuple(_labels(starts)),
     )
+
+
+def _labels(starts):
+    """Names below where each begins, in rows, as far as there is room."""
+    ends = np.full(_ROWS, -np.inf)
+    for name, at in starts.items():
+        free = np.flatnonzero(ends <= at)
+        if len(free):
+            ends[free[0]] = at + _LETTER * (len(name) + 1)
+            yield name, np.array([at, -_HEIGHT / 2 - _LINE * (free[0] + 1), 0.0])
 
 
 def _by_sign(values, strengths, neutral):
@@ -211,6 +234,7 @@ def paint(picture, index, to_scale=False):
     GL.glDisable(GL.GL_LIGHTING)
     _paint_lines(GL, picture, pale)
     _paint_spheres(GL, picture, pale)
+    _paint_labels(GL, picture, pale)
     GL.glPopMatrix()
     GL.glPopAttrib()
 
@@ -222,6 +246,7 @@ def _stretched(picture, share):
         picture,
         centres=picture.centres * across,
         lines=picture.lines * across,
+        labels=[(text, at * across) for text, at in picture.labels],
         radius=picture.radius * min(share, 1.0),
     )
 
@@ -272,6 +297,18 @@ def _paint_spheres(GL, picture, pale):
         GL.glPopMatrix()
     for quadric in (full, frame):
         GLU.gluDeleteQuadric(quadric)
+
+
+def _paint_labels(GL, picture, pale):
+    if not picture.labels:
+        return
+    from OpenGL import GLUT
+
+    GL.glDisable(GL.GL_LIGHTING)
+    GL.glColor3f(*_paler(_DARK, pale))  # before the position, which takes it up
+    for text, at in picture.labels:
+        GL.glRasterPos3f(*at)
+        GLUT.glutBitmapString(GLUT.GLUT_BITMAP_HELVETICA_12, text.encode("latin-1", "replace"))
 
 
 def _paler(colours, share):

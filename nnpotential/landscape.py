@@ -20,7 +20,7 @@ from sqlalchemy.exc import DatabaseError, OperationalError
 
 from .analysis.figures import landscape_graph, remarks, summarise
 from .checks import check_choice, check_integer, check_number, plain
-from .contract import LandscapeSystem, check_system
+from .contract import LandscapeSystem, Measure, check_system
 from .database import database_fault, open_database
 from .errors import InputError
 from .files import absolute, atomic_write, place_check, printable
@@ -322,9 +322,20 @@ class Landscape:
         return landscape_graph(self.database)
 
     def draw(
-        self, *, colour: str | None = None, levels: int = 100, title: str | None = None
+        self,
+        *,
+        colour: str | Measure | None = None,
+        levels: int = 100,
+        title: str | None = None,
     ) -> tuple[int, int]:
         """Draw ``disconnectivity.png`` and ``.svg``; see `draw_disconnectivity_graph`.
+
+        Parameters
+        ----------
+        colour : str or Measure, optional
+            One of ``system.measures``, or one of your own.
+        levels : int
+        title : str, optional
 
         Returns
         -------

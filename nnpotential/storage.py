@@ -15,6 +15,7 @@ __all__ = [
     "forget_verification",
     "is_verified",
     "is_well_formed",
+    "may_count",
     "merge_minima",
     "notes",
     "points_from_outside",
@@ -109,6 +110,11 @@ def notes(point):
 def is_verified(point):
     """Whether a minimum or transition state has passed its verification."""
     return not point.invalid and notes(point).get("verified") == "ok"
+
+
+def may_count(point):
+    """Whether a point has passed its verification, or was not looked at yet."""
+    return not point.invalid
 
 
 def is_well_formed(system, point):

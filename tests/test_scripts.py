@@ -43,6 +43,19 @@ def test_a_system_of_ones_own(tmp_path):
     assert "16.2076" in done.stdout
 
 
+def test_a_measure_of_ones_own(tmp_path):
+    command = [sys.executable, SCRIPTS / "own_measure.py"]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=300)
+    assert done.returncode == 0, done.stderr
+    first, *rows = done.stdout.splitlines()
+    assert int(first.split()[0]) > 3 and len(rows) == 5
+    losses = [float(row.split()[3].rstrip(",")) for row in rows]
+    assert losses == sorted(losses)
+    picture = tmp_path / "runs" / "own-measure" / "disconnectivity.svg"
+    assert "saturated hidden units (share)" in picture.read_text(encoding="utf-8")
+    assert len((SCRIPTS / "own_measure.py").read_text(encoding="utf-8").splitlines()) < 60
+
+
 def test_a_sweep(tmp_path):
     command = [sys.executable, SCRIPTS / "sweep_in_python.py"]
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=300)

@@ -23,7 +23,7 @@ _UNKNOWN = "unknown"  # why a minimum is degenerate
 _QUANTILES = (0.0, 0.25, 0.5, 0.75, 1.0)
 
 
-def landscape_graph(database):
+def landscape_graph(database, counts=is_verified):
     """Minima joined by the lowest transition state of each pair.
 
     Points that have not passed verification and degenerate rearrangements are
@@ -32,6 +32,9 @@ def landscape_graph(database):
     Parameters
     ----------
     database : pele.storage.Database
+    counts : callable, optional
+        ``counts(point) -> bool``: which minima and transition states are taken instead,
+        such as `may_count`.
 
     Returns
     -------
@@ -42,11 +45,11 @@ def landscape_graph(database):
     session = database.session
     graph = nx.Graph()
     with snapshot(database):
-        graph.add_nodes_from(filter(is_verified, session.query(Minimum).order_by(Minimum._id)))
+        graph.add_nodes_from(filter(counts, session.query(Minimum).order_by(Minimum._id)))
         states = session.query(TransitionState)
         for ts in states.order_by(TransitionState.energy.desc(), TransitionState._id.desc()):
             ends = ts.minimum1, ts.minimum2
-            if is_verified(ts) and ends[0] != ends[1] and all(end in graph for end in ends):
+            if counts(ts) and ends[0] != ends[1] and all(end in graph for end in ends):
                 graph.add_edge(*ends, ts=ts, energy=ts.energy)
     return graph
 

@@ -85,6 +85,11 @@ _TRAINED = {
 }
 _KNOWN = {*_SMOOTH, *_CONSTANT, *_WHY}
 _REMEDY = "use smooth parts such as Tanh, SiLU, GELU, Softplus, AvgPool2d"
+# act on each number by itself, or leave all as they are
+_UNIT_BY_UNIT = _names("""
+    tanh sigmoid softplus silu gelu mish log_sigmoid sin cos atan asinh erf exp square flatten view
+    reshape dropout clone contiguous alias
+""")
 _PYTHON = {"getitem": operator.getitem} | {  # on sizes
     name: getattr(operator, name) for name in ("add", "sub", "mul", "floordiv", "mod", "neg")
 }
@@ -177,6 +182,33 @@ class Program:
                 return None
             found.append(None if number is None else names[number])
         return (*found, None)[:2]
+
+    def linear_stack(self):
+        """Numbers of weight and bias, or None, of its linear layers where it has no others.
+
+        Each acts on the result of the one before, unit by unit between them; None where
+        something else is done.
+        """
+        found, n_units = [], None
+        before = len(self.parameters) + len(self.constants)  # the inputs
+        for at, (name, _, arguments, _) in enumerate(self.steps, start=before + 1):
+            if not arguments or arguments[0] != {"value": before}:
+                return None
+            if name == "linear":
+                weight, bias = ([a and a["value"] for a in arguments[1:]] + [None])[:2]
+                n_out, n_in = self._shape(weight)
+                if n_units not in (None, n_in):  # of a reshaped result
+                    return None
+                n_units = n_out
+                found.append((weight, bias))
+            elif name not in _UNIT_BY_UNIT or any(isinstance(a, dict) for a in arguments[1:]):
+                return None
+            before = at
+        return found if found and before == self.result else None
+
+    def _shape(self, number):
+        shapes = [*self.parameters.values(), *(a.shape for a in self.constants)]
+        return shapes[number]
 
     def as_text(self):
         """All but the constants, as JSON."""

@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from ..checks import check_integer
+from ..drawing import network_picture, paint, profile_picture
 from ..errors import InputError
 from ..files import atomic_write, printable
 from ..networks.datasets import Dataset
@@ -213,6 +214,34 @@ class TorchSystem(LossSystem):
     def _own_mean(self, f, y):
         with torch.no_grad(), one_thread():
             return float(self.potential.own_loss([], torch.tensor(f), torch.tensor(y)))
+
+    def draw(self, x, index):
+        """In pele's GUI units and weights of linear layers; of other modules bars by parameter."""
+        paint(self.picture(x), index)
+
+    def picture(self, x):
+        """What `draw` paints.
+
+        Parameters
+        ----------
+        x : ndarray, shape (n_dof,)
+
+        Returns
+        -------
+        Picture
+        """
+        program, places = self.potential.program, self.potential.places()
+        layers = program.linear_stack()
+        if layers is None:
+            return profile_picture(x, places)
+        shapes = program.parameters.values()
+        free = [
+            x[a:b].reshape(shape) for (a, b), shape in zip(places.values(), shapes, strict=True)
+        ]
+        values = [*free, *program.constants]
+        return network_picture(
+            [(values[w], np.empty(0) if b is None else values[b]) for w, b in layers]
+        )
 
     # What a landscape keeps
 

@@ -11,6 +11,7 @@ from pele.utils.disconnectivity_graph import DisconnectivityGraph
 
 from ..analysis.figures import landscape_graph, lowest_minimum
 from ..checks import check_choice
+from ..contract import Measure
 from ..errors import InputError
 from ..files import atomic_write, printable
 from ..quiet import quiet
@@ -27,17 +28,20 @@ _STYLE = {
 
 
 def check_colour(colour, system):
-    """Refuse a colour that is no measure of a system, or not defined for it.
+    """The measure that a colour stands for: one of a system's by name, or one of one's own.
 
     Raises
     ------
     InputError
-        That says what is lacking.
+        If it is no measure of the system, or not defined for it; says what is lacking.
     """
+    if isinstance(colour, Measure):
+        return colour
     check_choice("colour", colour, tuple(system.measures))
     lacking = system.measures[colour].lacking
     if lacking:
         raise InputError(f"{colour} {lacking}")
+    return system.measures[colour]
 
 
 def draw_disconnectivity_graph(system, database, paths, *, colour=None, levels=100, title=None):
@@ -52,8 +56,8 @@ def draw_disconnectivity_graph(system, database, paths, *, colour=None, levels=1
     database : pele.storage.Database
     paths : sequence of path
         Files to write; the suffix says the format (``.png``, ``.svg``, ``.pdf``).
-    colour : str, optional
-        What to colour the branches by, one of the `measures` of the system.
+    colour : str or Measure, optional
+        What to colour the branches by: one of the `measures` of the system, or any other.
     levels : int
         Number of levels between the lowest and the highest transition state.
     title : str, optional
@@ -79,9 +83,8 @@ def draw_disconnectivity_graph(system, database, paths, *, colour=None, levels=1
     drawn = graph.subgraph(nx.node_connected_component(graph, lowest)).copy()
     values = None
     if colour is not None:
-        check_colour(colour, system)
-        measure = system.measures[colour]
-        values = {m: measure.function(m.coords) for m in drawn}
+        measure = check_colour(colour, system)
+        values = {m: _value(measure, m) for m in drawn}
     with _figure(len(drawn)) as figure:
         axes = figure.add_subplot()
         scale = None if values is None else _colour_scale(values.values())
@@ -102,6 +105,16 @@ def draw_disconnectivity_graph(system, database, paths, *, colour=None, levels=1
             with atomic_write(path, "wb") as file:
                 figure.savefig(file, format=path.suffix.lstrip("."), dpi=300)
     return len(drawn), len(graph)
+
+
+def _value(measure, minimum):
+    value = np.asarray(measure.function(minimum.coords))
+    if value.shape != () or value.dtype.kind not in "biuf" or not np.isfinite(value):
+        raise InputError(
+            f"the measure {measure.label!r} must give one finite number, but gives "
+            f"{' '.join(str(value).split())[:80]} for minimum {minimum.id()}"
+        )
+    return float(value)
 
 
 @contextmanager

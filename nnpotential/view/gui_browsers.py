@@ -16,7 +16,7 @@ from PyQt5 import QtCore, QtWidgets
 
 from ..analysis.figures import lowest_minimum
 from ..points.connect import refined
-from .gui_points import Known, figures, known_graph, loss_along, lowest_path
+from .gui_points import WithoutFailed, browsed_graph, figures, loss_along, lowest_path
 
 __all__ = [
     "BandExplorer",
@@ -268,7 +268,7 @@ class Tree(DGraphWidget):
 
     def __init__(self, system, database, parent=None):
         super().__init__(None, params={"nlevels": _LEVELS}, parent=parent)
-        self._system, self._known = system, database
+        self._system, self._database = system, database
         self.ui.chkbx_order_by_energy.setChecked(True)
         self.ui.chkbx_order_by_basin_size.setChecked(False)
         self.ui.splitter.setSizes([600, 200])
@@ -277,7 +277,7 @@ class Tree(DGraphWidget):
 
     def _build_disconnectivity_graph(self, **params):
         # pele's draws points that failed verification too
-        graph, unverified = known_graph(self._known)
+        graph, unverified = browsed_graph(self._database)
         if graph and "subgraph_size" not in params:
             # else the levels reach up to what is not joined to the rest
             graph = graph.subgraph(nx.node_connected_component(graph, lowest_minimum(graph)))
@@ -352,7 +352,7 @@ class _Graph(GraphViewWidget):
         _fit(self)
 
     def make_graph(self, database=None, minima=None):
-        self.full_graph, _ = known_graph(self.database)
+        self.full_graph, _ = browsed_graph(self.database)
         joined = [m for m, degree in self.full_graph.degree() if degree]
         self.graph = self.full_graph.subgraph(joined)
 
@@ -419,7 +419,7 @@ class HeatCapacity(HeatCapacityViewer):
     """The heat capacity, from temperatures on the scale of the landscape."""
 
     def __init__(self, system, database, parent):
-        known = Known(database)
+        known = WithoutFailed(database)
         super().__init__(system, known, parent=parent)
         low, high = _temperatures(known)
         self.cv_widget.ui.lineEdit_Tmin.setText(f"{low:.3g}")
@@ -452,6 +452,6 @@ class Rates(RateViewer):
     """Rates between two minima, at the temperature of basin-hopping on this landscape."""
 
     def __init__(self, system, database, parent):
-        super().__init__(system, Known(database), parent=parent)
+        super().__init__(system, WithoutFailed(database), parent=parent)
         self.resize(600, 400)
         self.rate_widget.ui.lineEdit_T.setText(f"{system.params.basinhopping.temperature:g}")

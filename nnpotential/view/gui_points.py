@@ -7,18 +7,19 @@ import numpy as np
 from pele.storage import Minimum, TransitionState
 from scipy.sparse.linalg import ArpackNoConvergence
 
+from ..analysis.figures import landscape_graph
 from ..contract import is_large
 from ..points.krylov import softest_modes
 from ..points.stationary import spectrum
-from ..storage import OUTCOMES, UNVERIFIED, notes
+from ..storage import OUTCOMES, UNVERIFIED, may_count, notes
 
-__all__ = ["Known", "figures", "known_graph", "loss_along", "lowest_path"]
+__all__ = ["WithoutFailed", "browsed_graph", "figures", "loss_along", "lowest_path"]
 
 _LOWEST = 5  # eigenvalues
 _BETWEEN = 8  # points between two images of a band at which the loss is computed
 
 
-class Known:
+class WithoutFailed:
     """A pele database without the points that failed verification.
 
     pele's analysis takes every stored point for what it is stored as. Those
@@ -33,34 +34,30 @@ class Known:
         return getattr(self._database, name)
 
     def minima(self, order_energy=True):
-        return [m for m in self._database.minima(order_energy) if not m.invalid]
+        return list(filter(may_count, self._database.minima(order_energy)))
 
     def transition_states(self, order_energy=False):
-        states = self._database.transition_states(order_energy)
+        states = filter(may_count, self._database.transition_states(order_energy))
         return [
             ts
             for ts in states
-            if not (ts.invalid or ts.minimum1.invalid or ts.minimum2.invalid)
-            and ts.minimum1 != ts.minimum2
+            if may_count(ts.minimum1) and may_count(ts.minimum2) and ts.minimum1 != ts.minimum2
         ]
 
     def number_of_minima(self):
         return len(self.minima())
 
 
-def known_graph(database):
-    """As `landscape_graph`, with the points that nobody has looked at yet.
+def browsed_graph(database):
+    """The `landscape_graph` of all points but those that failed verification.
 
     Returns
     -------
     graph : networkx.Graph
     n_unverified : int
-        How many of its minima and transition states these are.
+        How many of its minima and transition states nobody has looked at yet.
     """
-    known, graph = Known(database), nx.Graph()
-    graph.add_nodes_from(known.minima())
-    for ts in reversed(known.transition_states(order_energy=True)):
-        graph.add_edge(ts.minimum1, ts.minimum2, ts=ts, energy=ts.energy)
+    graph = landscape_graph(database, counts=may_count)
     points = [*graph, *(ts for _, _, ts in graph.edges(data="ts"))]
     return graph, sum("verified" not in notes(point) for point in points)
 

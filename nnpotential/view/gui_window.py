@@ -18,7 +18,7 @@ from .gui_browsers import (
     TreeBrowser,
     look_from,
 )
-from .gui_points import Known, known_graph, lowest_path
+from .gui_points import WithoutFailed, browsed_graph, lowest_path
 from .gui_runs import BasinHoppingRuns, ConnectAllWindow, ConnectWindow
 
 __all__ = ["LandscapeWindow"]
@@ -81,7 +81,7 @@ class LandscapeWindow(MainGUI):
             self.SelectMinimum(lowest)
 
     def _count(self):
-        graph, unverified = known_graph(self.system.database)
+        graph, unverified = browsed_graph(self.system.database)
         text = f"{len(graph)} minima, {graph.number_of_edges()} pairs of them connected"
         if unverified:
             text += (
@@ -203,7 +203,7 @@ class LandscapeWindow(MainGUI):
         self.graphview.show_between(selected.minimum1, selected.minimum2)
 
     def _nothing_joined(self):
-        graph, _ = known_graph(self.system.database)
+        graph, _ = browsed_graph(self.system.database)
         if not graph.number_of_edges():
             self.say("no two minima are joined by a transition state yet: connect some first")
         return not graph.number_of_edges()
@@ -234,7 +234,7 @@ class LandscapeWindow(MainGUI):
 
     def compute_thermodynamic_information(self, on_finish=None):
         database = self.system.database
-        self.system.database = Known(database)
+        self.system.database = WithoutFailed(database)
         try:
             super().compute_thermodynamic_information(on_finish)
         finally:
@@ -260,7 +260,7 @@ class LandscapeWindow(MainGUI):
         one, two = min1min2 or self.get_selected_minima()
         # pele builds a whole connection to learn whether there is a path, and takes points that
         # failed verification for a way
-        graph, _ = known_graph(self.system.database)
+        graph, _ = browsed_graph(self.system.database)
         path = None if reconnect else lowest_path(graph, one, two)
         if path is not None:
             self._show_path(path)

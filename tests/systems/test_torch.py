@@ -4,6 +4,7 @@ import pickle
 import subprocess
 import sys
 import tomllib
+from dataclasses import astuple
 from itertools import pairwise
 
 import numpy as np
@@ -13,6 +14,7 @@ from landscapes import contents
 import nnpotential as nnp
 from nnpotential import InputError, Landscape
 from nnpotential.contract import check_system
+from nnpotential.drawing import network_picture
 
 torch = pytest.importorskip("torch")
 nn = torch.nn
@@ -822,3 +824,40 @@ class _Log(nn.Linear):
 def test_outputs_that_are_no_numbers_are_called_so():
     with pytest.raises(InputError, match="the outputs of the module are not finite"):
         nnp.TorchSystem(_Log(3, 4), None, dataset())
+
+
+@pytest.mark.parametrize("activation", [nn.Tanh, nn.Softplus, nn.GELU])
+def test_a_stack_of_linear_layers_is_drawn_as_a_network(activation):
+    data = dataset()
+    system = nnp.TorchSystem(stack([3, 5, 4], activation), data=data)
+    x = start(system)
+    picture, ours = system.picture(x), network_picture(nnp.MLP([3, 5, 4]).split(x))
+    assert all(np.array_equal(a, b) for a, b in zip(astuple(picture), astuple(ours), strict=True))
+    assert not picture.labels
+
+
+def test_what_else_is_drawn_as_a_network_or_not():
+    layers = (nn.Linear(3, 5), nn.Tanh(), nn.Dropout(0.5), nn.Linear(5, 4, bias=False))
+    plain = nn.Sequential(nn.Flatten(), *layers).eval()
+    frozen = stack([3, 5, 4])
+    frozen[0].weight.requires_grad_(False)
+
+    class Own(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.a, self.b = nn.Linear(3, 5), nn.Linear(5, 4)
+
+        def forward(self, x):
+            return self.b(torch.tanh(self.a(x)))
+
+    class Skipped(Own):
+        def forward(self, x):
+            h = torch.tanh(self.a(x))
+            return self.b(h + h.mean(1, keepdim=True))
+
+    for module, is_network in ((plain, True), (frozen, True), (Own(), True), (Skipped(), False)):
+        system = nnp.TorchSystem(module, data=dataset())
+        picture = system.picture(start(system))
+        assert (len(picture.centres) == 12) is is_network
+        assert len(picture.lines) >= 35
+    assert [name for name, _ in picture.labels] == ["a.weight", "a.bias", "b.weight", "b.bias"]

@@ -8,7 +8,7 @@ import sys
 import matplotlib
 import pytest
 
-from nnpotential import InputError, Landscape
+from nnpotential import InputError, Landscape, Measure
 from nnpotential.view.disconnectivity import draw_disconnectivity_graph
 
 COMMAND = [sys.executable, "-P", "-m", "nnpotential"]
@@ -135,6 +135,19 @@ assert matplotlib.rcParams["backend"].lower() == "svg", matplotlib.rcParams["bac
 """
     environment = {**os.environ, "MPLBACKEND": "svg"}
     subprocess.run([sys.executable, "-c", script], env=environment, check=True)
+
+
+def test_a_measure_of_ones_own(land):
+    land.draw(colour=Measure(lambda x: x[0], "first weight", "bits"))
+    assert "first weight (bits)" in (land.path / "disconnectivity.svg").read_text()
+
+
+@pytest.mark.parametrize("wrong", [None, float("nan"), [1.0, 2.0], "a", 1j])
+def test_a_measure_that_gives_no_number_is_one_line(land, wrong):
+    before = {p.name: p.read_bytes() for p in land.path.glob("disconnectivity.*")}
+    with pytest.raises(InputError, match="the measure 'mine' must give one finite number"):
+        land.draw(colour=Measure(lambda x: wrong, "mine"))
+    assert {p.name: p.read_bytes() for p in land.path.glob("disconnectivity.*")} == before
 
 
 def test_titles(land):

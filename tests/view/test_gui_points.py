@@ -5,7 +5,13 @@ import pytest
 
 from nnpotential.analysis.figures import barriers_to_lowest, landscape_graph, lowest_minimum
 from nnpotential.storage import record_outcome, store_minimum
-from nnpotential.view.gui_points import Known, figures, known_graph, loss_along, lowest_path
+from nnpotential.view.gui_points import (
+    WithoutFailed,
+    browsed_graph,
+    figures,
+    loss_along,
+    lowest_path,
+)
 
 
 @pytest.fixture
@@ -27,21 +33,21 @@ def database(alone):
 
 
 def test_known_are_all_but_those_that_failed(alone, database):
-    graph, unverified = known_graph(database)
+    graph, unverified = browsed_graph(database)
     verified = landscape_graph(alone.database)
     assert unverified == 0
     assert len(graph) == len(verified) and graph.number_of_edges() == verified.number_of_edges()
     new, _ = store_minimum(database, alone.system.identity, 7.0, np.ones(alone.system.n_dof))
-    graph, unverified = known_graph(database)
+    graph, unverified = browsed_graph(database)
     assert new in graph and unverified == 1
     record_outcome(new, "not converged")
-    graph, unverified = known_graph(database)
+    graph, unverified = browsed_graph(database)
     assert new not in graph and unverified == 0
-    assert Known(database).number_of_minima() == database.number_of_minima() - 1
+    assert WithoutFailed(database).number_of_minima() == database.number_of_minima() - 1
 
 
 def test_the_lowest_path_is_that_of_the_barrier(database):
-    graph, _ = known_graph(database)
+    graph, _ = browsed_graph(database)
     lowest = lowest_minimum(graph)
     barriers = barriers_to_lowest(graph)
     assert len(barriers) > 3
