@@ -35,6 +35,7 @@ _MOST_LINES, _MOST_BARS = 5000, 1000
 _LIFT = 0.05
 _ENDS = (-1.0, 1.0)
 _ROWS, _LINE, _LETTER = 3, 0.25, 0.11  # of labels: rows, their height, width of a letter
+_TITLE = np.array([-_WIDTH / 2, _HEIGHT / 2 + 0.1, 0.0])
 _NOISE = 1e-6  # of coordinates, seen as zero where there are no larger ones
 _DEAD = 1e-4  # of the largest weight of a layer
 
@@ -147,7 +148,8 @@ def box_picture(length):
 def profile_picture(x, parts=None):
     """Coordinates as a row of bars, upwards from zero where they are positive.
 
-    The largest has the full height. Of more than 1000 each bar is the largest of its neighbours.
+    The largest in size has the full height, and is told. Of more than 1000 each bar is the
+    largest of its neighbours.
 
     Parameters
     ----------
@@ -164,7 +166,8 @@ def profile_picture(x, parts=None):
     if x.size > _MOST_BARS:
         x = np.array([part[np.abs(part).argmax()] for part in np.array_split(x, _MOST_BARS)])
     at = _WIDTH * ((np.arange(x.size) + 0.5) / x.size - 0.5)
-    height = 0.5 * _HEIGHT * x / max(np.abs(x).max(initial=0.0), _NOISE)
+    largest = np.abs(x).max(initial=0.0)
+    height = 0.5 * _HEIGHT * x / max(largest, _NOISE)
     zero = np.zeros_like(x)
     bars = np.stack([np.stack([at, y, zero], 1) for y in (zero, height)], 1)
     axis = np.array([[[-_WIDTH / 2, 0, 0], [_WIDTH / 2, 0, 0]]])
@@ -182,7 +185,7 @@ def profile_picture(x, parts=None):
         colours=np.vstack(
             [_by_sign(x, np.ones(x.size), _GREY), _DARK, np.tile(_GREY, (len(bounds), 1))]
         ),
-        labels=tuple(_labels(starts)),
+        labels=(*_labels(starts), (f"largest: {largest:.3g}", _TITLE)),
     )
 
 

@@ -24,6 +24,7 @@ __all__ = ["PeleSystem"]
 logging.getLogger("pele").setLevel(logging.ERROR)
 
 _IN_MEMORY = ":memory:"
+_FEW = 12  # coordinates that are named one by one in a picture
 
 
 class _WrongIndex(InputError, NormalModeError):
@@ -233,7 +234,8 @@ class PeleSystem(BaseSystem):
         index : {1, 2}
             Which of two points on one screen.
         """
-        paint(profile_picture(x), index)
+        parts = {f"x{i}": (i - 1, i) for i in range(1, len(x) + 1)} if len(x) <= _FEW else None
+        paint(profile_picture(x, parts), index)
 
     def smooth_path(self, path, **kwargs):
         """The path with images in between, each point as its image near the one before.

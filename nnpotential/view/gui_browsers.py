@@ -3,7 +3,7 @@
 import networkx as nx
 import numpy as np
 from pele.gui._cv_viewer import HeatCapacityViewer
-from pele.gui._rate_gui import RateViewer
+from pele.gui._rate_gui import RateViewer, RateWidget
 from pele.gui.connect_explorer_dlg import ConnectExplorerDialog
 from pele.gui.graph_viewer import GraphViewDialog, GraphViewWidget
 from pele.gui.neb_explorer import NEBDistanceWidget, NEBEnergyWidget, NEBExplorer
@@ -15,8 +15,17 @@ from pele.utils.rotations import aa2mx
 from PyQt5 import QtCore, QtWidgets
 
 from ..analysis.figures import lowest_minimum
+from ..contract import rms
 from ..points.connect import refined
-from .gui_points import WithoutFailed, browsed_graph, figures, loss_along, lowest_path
+from .gui_points import (
+    WithoutFailed,
+    browsed_graph,
+    count_unverified,
+    figures,
+    loss_along,
+    lowest_path,
+    name_of_energy,
+)
 
 __all__ = [
     "BandExplorer",
@@ -51,7 +60,9 @@ class FigureTable(QtWidgets.QTableWidget):
 
     def show_point(self, point):
         """The figures of a minimum or transition state, or nothing for None."""
-        rows = [] if point is None else [("id", str(point.id())), *figures(self._system, point)]
+        rows = [("", "none is chosen")]
+        if point is not None:
+            rows = [("id", str(point.id())), *figures(self._system, point)]
         self.setRowCount(len(rows))
         for i, row in enumerate(rows):
             for j, text in enumerate(row):
@@ -84,9 +95,10 @@ class _LossPlot(NEBEnergyWidget):
     def update_gui(self, nebrunner):
         super().update_gui(nebrunner)
         at, losses = loss_along(self._system.potential, np.asarray(nebrunner.path))
-        self.axes.plot(at, losses, "-", color="black", linewidth=0.8, label="loss along the band")
+        between = f"{name_of_energy(self._system)} along the band"
+        self.axes.plot(at, losses, "-", color="black", linewidth=0.8, label=between)
         self.axes.set_ylabel(self._system.energy_label)
-        self.axes.legend(loc="best", fontsize=8)
+        self.axes.legend(loc="best", fontsize=8, framealpha=0.5)
         self.draw()
 
 
@@ -102,7 +114,8 @@ class _DistancePlot(NEBDistanceWidget):
         self.axes.set_title("")
         self.axes.set_xlabel("image")
         self.axes.set_ylabel("distance to the next")
-        self.axes.set_ylim(bottom=0)
+        # pele's limits hide a line of equal distances
+        self.axes.set_ylim(0, 1.1 * max(line.get_ydata().max() for line in self.axes.lines))
         self.draw()
 
 
@@ -124,6 +137,8 @@ class BandExplorer(NEBExplorer):
         ):
             view.setWindowTitle(title)
             _fit(view.widget())
+        self.view_energies.setWindowTitle(name_of_energy(system))
+        self.view_distances.setWindowTitle("distances")
         self.view_3d.setWindowTitle("band")
         for action in (self.ui.actionK, self.ui.actionNimages):
             action.setChecked(False)  # constant, unless parameters are changed
@@ -259,7 +274,11 @@ class ModeBrowser(NormalmodeBrowser):
 
     def draw_energy_plot(self):
         super().draw_energy_plot()
-        self.ui.mplwidget.axes.set_ylabel(self.system.energy_label, fontsize=8)
+        axes = self.ui.mplwidget.axes
+        axes.set_ylabel(self.system.energy_label, fontsize=8)
+        if axes.lines:  # a mode is chosen
+            axes.lines[0].set_label(name_of_energy(self.system))
+            axes.legend(loc="best")
         self.ui.mplwidget.draw()
 
 
@@ -277,7 +296,8 @@ class Tree(DGraphWidget):
 
     def _build_disconnectivity_graph(self, **params):
         # pele's draws points that failed verification too
-        graph, unverified = browsed_graph(self._database)
+        graph = browsed_graph(self._database)
+        n_minima = len(graph)
         if graph and "subgraph_size" not in params:
             # else the levels reach up to what is not joined to the rest
             graph = graph.subgraph(nx.node_connected_component(graph, lowest_minimum(graph)))
@@ -288,9 +308,9 @@ class Tree(DGraphWidget):
             span = max(high - low, 1e-3 * (high - min(m.energy for m in graph)))
             params.setdefault("Emax", high + span / _LEVELS)
         self.graph = graph
-        self.remark = f"{len(graph)} minima" + f", {unverified} points unverified" * bool(
-            unverified
-        )
+        self.remark = f"{len(graph)} of {n_minima} minima"
+        if unverified := count_unverified(graph):
+            self.remark += f"; of them and their transition states {unverified} unverified"
         super()._build_disconnectivity_graph(**params)
 
     def _draw_disconnectivity_graph(self, *args, **kwargs):
@@ -300,6 +320,10 @@ class Tree(DGraphWidget):
         axes.set_xlabel(self.remark)
         axes.ticklabel_format(axis="y", useOffset=False)
         self.canvas.draw()
+
+    def _on_left_click_minimum(self, minimum):
+        super()._on_left_click_minimum(minimum)
+        self.ui.label_selected_minimum.setText(f"{minimum.energy:.8g} ({minimum.id()})")
 
     def _on_click(self, event):
         """A click on a branch is one on the minimum at its end; pele hears of the ends alone."""
@@ -352,7 +376,7 @@ class _Graph(GraphViewWidget):
         _fit(self)
 
     def make_graph(self, database=None, minima=None):
-        self.full_graph, _ = browsed_graph(self.database)
+        self.full_graph = browsed_graph(self.database)
         joined = [m for m, degree in self.full_graph.degree() if degree]
         self.graph = self.full_graph.subgraph(joined)
 
@@ -360,6 +384,7 @@ class _Graph(GraphViewWidget):
         super().show_graph(fixed, show_ids)
         self.axes.set_xticks([])
         self.axes.set_yticks([])
+        self._minima_points.set_cmap("viridis")  # as the printed graph
         if self._minima_color_value is None:
             self.colorbar.set_label(self._system.energy_label)
         self.canvas.draw()
@@ -395,6 +420,17 @@ class StepExplorer(TakestepExplorer):
         self.setWindowTitle("Steps of basin-hopping")
         look_from(self.ui.show3d.oglwgt, above=True)
         self.ui.actionShow_path.setVisible(False)  # our quench has no events to make one of
+        self.ui.label_2.setText(f"{name_of_energy(system)} (id)")
+
+    def update_view(self, with_path=False):
+        super().update_view(with_path)
+        said = []
+        for what, x in (("quenched", self.quenched), ("displaced", self.coords)):
+            if x is not None:
+                energy, gradient = self.system.potential.getEnergyGradient(x)
+                name = name_of_energy(self.system)
+                said.append(f"{what}: {name} {energy:.8g}, rms gradient {rms(gradient):.1e}")
+        self.ui.label.setText("\n".join(said))
 
     def NewMinimum(self, minimum, sort_items=True):
         super().NewMinimum(minimum, sort_items=False)
@@ -448,10 +484,40 @@ def _temperatures(known):
     return 1e-3 * spread, spread
 
 
+class _RateWidget(RateWidget):
+    """pele's fails without a word where there is no path, and writes all digits there are."""
+
+    def update_selected_text(self):
+        super().update_selected_text()
+        for line, chosen in ((self.ui.lineEdit_A, self.A), (self.ui.lineEdit_B, self.B)):
+            for minimum in chosen:
+                line.setText(f"{minimum.energy:.8g} ({minimum.id()})")
+
+    def compute_rates(self):
+        ends = [*self.A, *self.B]
+        if len(ends) == 2 and lowest_path(browsed_graph(self.database), *ends) is None:
+            one, two = (minimum.id() for minimum in ends)
+            self._show_error(
+                f"no transition states lead from minimum {one} to {two}: connect them first"
+            )
+            return
+        super().compute_rates()
+
+    def _add_result(self, A, B, rAB, rBA):
+        one, two = ([minimum.id() for minimum in chosen] for chosen in (A, B))
+        for start, end, rate in ((one, two, rAB), (two, one, rBA)):
+            self.ui.textBrowser.append(f"rate {start} -> {end} = {rate:.6g}")
+        self.ui.textBrowser.append("")
+
+
 class Rates(RateViewer):
     """Rates between two minima, at the temperature of basin-hopping on this landscape."""
 
     def __init__(self, system, database, parent):
         super().__init__(system, WithoutFailed(database), parent=parent)
+        self.rate_widget = _RateWidget(system, WithoutFailed(database), parent=self)
+        self.setCentralWidget(self.rate_widget)
+        for name in ("update_A", "update_B", "compute_rates"):
+            setattr(self, name, getattr(self.rate_widget, name))
         self.resize(600, 400)
         self.rate_widget.ui.lineEdit_T.setText(f"{system.params.basinhopping.temperature:g}")

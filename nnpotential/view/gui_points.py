@@ -13,7 +13,15 @@ from ..points.krylov import softest_modes
 from ..points.stationary import spectrum
 from ..storage import OUTCOMES, UNVERIFIED, may_count, notes
 
-__all__ = ["WithoutFailed", "browsed_graph", "figures", "loss_along", "lowest_path"]
+__all__ = [
+    "WithoutFailed",
+    "browsed_graph",
+    "count_unverified",
+    "figures",
+    "loss_along",
+    "lowest_path",
+    "name_of_energy",
+]
 
 _LOWEST = 5  # eigenvalues
 _BETWEEN = 8  # points between two images of a band at which the loss is computed
@@ -49,17 +57,19 @@ class WithoutFailed:
 
 
 def browsed_graph(database):
-    """The `landscape_graph` of all points but those that failed verification.
+    """The `landscape_graph` of all points but those that failed verification."""
+    return landscape_graph(database, counts=may_count)
 
-    Returns
-    -------
-    graph : networkx.Graph
-    n_unverified : int
-        How many of its minima and transition states nobody has looked at yet.
-    """
-    graph = landscape_graph(database, counts=may_count)
+
+def count_unverified(graph):
+    """How many minima and transition states of a graph nobody has looked at yet."""
     points = [*graph, *(ts for _, _, ts in graph.edges(data="ts"))]
-    return graph, sum("verified" not in notes(point) for point in points)
+    return sum("verified" not in notes(point) for point in points)
+
+
+def name_of_energy(system):
+    """What a system calls its energy, without the unit."""
+    return system.energy_label.partition(" (")[0]
 
 
 def lowest_path(graph, min1, min2):

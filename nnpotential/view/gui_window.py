@@ -18,7 +18,13 @@ from .gui_browsers import (
     TreeBrowser,
     look_from,
 )
-from .gui_points import WithoutFailed, browsed_graph, lowest_path
+from .gui_points import (
+    WithoutFailed,
+    browsed_graph,
+    count_unverified,
+    lowest_path,
+    name_of_energy,
+)
 from .gui_runs import BasinHoppingRuns, ConnectAllWindow, ConnectWindow
 
 __all__ = ["LandscapeWindow"]
@@ -62,11 +68,19 @@ class LandscapeWindow(MainGUI):
         ui.verticalLayout_9.insertWidget(1, self.state_figures)
         for view in (ui.list_minima_main, ui.listMinima1, ui.listMinima2, ui.list_TS):
             view.setItemDelegateForColumn(0, _Energy(view))
-            view.setColumnWidth(0, 110)
+            view.setColumnWidth(0, 130)
+            _name_energies(view.model(), self.system)
             view.setMaximumWidth(340)
             view.setSelectionBehavior(view.SelectRows)
         ui.tabWidget.setTabText(0, "Minima")
-        ui.btnNEB.setText("Band")
+        for button, text in (
+            (ui.btnNEB, "Band"),
+            (ui.btn_heat_capacity, "Heat capacity"),
+            (ui.pushNormalmodesMin, "Normal modes"),
+            (ui.pushNormalmodesTS, "Normal modes"),
+            (ui.pushTakestepExplorer, "Single steps"),
+        ):
+            button.setText(text)
         # which points are one is decided by exact symmetry, and the search's journal names them:
         # nothing is deleted or merged by hand
         for action in (ui.action_delete_minimum, ui.action_merge_minima, ui.action_db_connect):
@@ -81,9 +95,9 @@ class LandscapeWindow(MainGUI):
             self.SelectMinimum(lowest)
 
     def _count(self):
-        graph, unverified = browsed_graph(self.system.database)
+        graph = browsed_graph(self.system.database)
         text = f"{len(graph)} minima, {graph.number_of_edges()} pairs of them connected"
-        if unverified:
+        if unverified := count_unverified(graph):
             text += (
                 f"; {unverified} points are not verified yet: explore or verify --repair does it"
             )
@@ -133,6 +147,15 @@ class LandscapeWindow(MainGUI):
         if ts is not None and not (self._drawable(ts.minimum1) and self._drawable(ts.minimum2)):
             ts = None
         super().show_TS(ts)
+        if ts is not None:  # pele's labels speak of an energy, in all its digits
+            points = [ts.minimum1, ts, ts.minimum2]
+            kinds = ["minimum", "transition state", "minimum"]
+            name = name_of_energy(self.system)
+            labels = [
+                f"{kind} {point.id()}: {name} {point.energy:.8g}"
+                for kind, point in zip(kinds, points, strict=True)
+            ]
+            self.ui.oglTS.setCoordsPath(self.tscoordspath, frame=1, labels=labels)
         if hasattr(self, "state_figures"):
             self.state_figures.show_point(ts)
 
@@ -203,7 +226,7 @@ class LandscapeWindow(MainGUI):
         self.graphview.show_between(selected.minimum1, selected.minimum2)
 
     def _nothing_joined(self):
-        graph, _ = browsed_graph(self.system.database)
+        graph = browsed_graph(self.system.database)
         if not graph.number_of_edges():
             self.say("no two minima are joined by a transition state yet: connect some first")
         return not graph.number_of_edges()
@@ -260,7 +283,7 @@ class LandscapeWindow(MainGUI):
         one, two = min1min2 or self.get_selected_minima()
         # pele builds a whole connection to learn whether there is a path, and takes points that
         # failed verification for a way
-        graph, _ = browsed_graph(self.system.database)
+        graph = browsed_graph(self.system.database)
         path = None if reconnect else lowest_path(graph, one, two)
         if path is not None:
             self._show_path(path)
@@ -296,6 +319,20 @@ class LandscapeWindow(MainGUI):
             self.connect_all.start()
             return
         super().on_btn_connect_all_clicked(checked)
+
+
+def _name_energies(model, system):
+    """Head the column of a list by what the system calls it; pele's says energy."""
+    while hasattr(model, "sourceModel"):
+        model = model.sourceModel()
+    theirs, ours = model.headerData, name_of_energy(system)
+
+    def header(section, orientation, role=QtCore.Qt.DisplayRole):
+        if (section, orientation, role) == (0, QtCore.Qt.Horizontal, QtCore.Qt.DisplayRole):
+            return ours
+        return theirs(section, orientation, role)
+
+    model.headerData = header
 
 
 class _Energy(QtWidgets.QStyledItemDelegate):

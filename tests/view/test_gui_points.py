@@ -8,6 +8,7 @@ from nnpotential.storage import record_outcome, store_minimum
 from nnpotential.view.gui_points import (
     WithoutFailed,
     browsed_graph,
+    count_unverified,
     figures,
     loss_along,
     lowest_path,
@@ -32,22 +33,23 @@ def database(alone):
     return copy
 
 
-def test_known_are_all_but_those_that_failed(alone, database):
-    graph, unverified = browsed_graph(database)
+def test_browsed_are_all_but_those_that_failed(alone, database):
+    graph = browsed_graph(database)
     verified = landscape_graph(alone.database)
-    assert unverified == 0
+    assert count_unverified(graph) == 0
     assert len(graph) == len(verified) and graph.number_of_edges() == verified.number_of_edges()
     new, _ = store_minimum(database, alone.system.identity, 7.0, np.ones(alone.system.n_dof))
-    graph, unverified = browsed_graph(database)
-    assert new in graph and unverified == 1
+    graph = browsed_graph(database)
+    assert new in graph and count_unverified(graph) == 1
+    assert new not in landscape_graph(database)
     record_outcome(new, "not converged")
-    graph, unverified = browsed_graph(database)
-    assert new not in graph and unverified == 0
+    graph = browsed_graph(database)
+    assert new not in graph and count_unverified(graph) == 0
     assert WithoutFailed(database).number_of_minima() == database.number_of_minima() - 1
 
 
 def test_the_lowest_path_is_that_of_the_barrier(database):
-    graph, _ = browsed_graph(database)
+    graph = browsed_graph(database)
     lowest = lowest_minimum(graph)
     barriers = barriers_to_lowest(graph)
     assert len(barriers) > 3

@@ -17,7 +17,7 @@ from PyQt5.QtWidgets import QApplication, QMessageBox
 from nnpotential.__main__ import main as command
 from nnpotential.contract import is_large
 from nnpotential.drawing import NEGATIVE, POSITIVE
-from nnpotential.storage import notes
+from nnpotential.storage import notes, store_minimum
 from nnpotential.view.gui_points import browsed_graph
 
 STEPS = {}
@@ -121,6 +121,8 @@ def minima(user):
         lowest = np.linalg.eigvalsh(system.potential.getHessian(minimum.coords))[0]
         assert abs(float(told["lowest eigenvalues"].split(",")[0]) / lowest - 1) < 1e-2
         assert told["verification"].startswith("ok")
+    model = ui.list_minima_main.model()
+    assert model.headerData(0, Qt.Horizontal, Qt.DisplayRole) == "regularised loss"
     user.look(window, "minima")
     user.click(ui.pushNormalmodesMin)
     modes = window.normalmode_explorer
@@ -148,9 +150,7 @@ def paths(user):
     """The film of a path, alignment, bands with the true loss along them, transition states."""
     window, ui, system = user.window, user.ui, user.system
     ui.tabWidget.setCurrentIndex(1)
-    state = min(browsed_graph(user.database)[0].edges(data="ts"), key=lambda edge: edge[2].energy)[
-        2
-    ]
+    state = min(browsed_graph(user.database).edges(data="ts"), key=lambda edge: edge[2].energy)[2]
     ends = state.minimum1, state.minimum2
     for view, end in zip((ui.listMinima1, ui.listMinima2), ends, strict=True):
         user.choose(view, row_of(view, end))
@@ -204,7 +204,7 @@ def graphs(user):
     window, ui = user.window, user.ui
     ui.tabWidget.setCurrentIndex(1)
     user.click(ui.btnDisconnectivity_graph)
-    tree, graph = window.dgraph_dlg, browsed_graph(user.database)[0]
+    tree, graph = window.dgraph_dlg, browsed_graph(user.database)
     widget = tree.dgraph_widget
     user.look(tree, "tree")
     leaves = [leaf for leaf in widget.dg.tree_graph.leaf_iterator()]
@@ -225,6 +225,11 @@ def graphs(user):
     user.choose(ui.listMinima2, 1)
     user.click(ui.btn_rates)
     rates = window.rate_viewer.rate_widget
+    alien = store_minimum(user.database, user.system.identity, 9.0, np.ones(user.system.n_dof))[0]
+    window._SelectMinimum2(alien)
+    user.click(rates.ui.btn_compute)
+    assert rates.ui.label_status.text().endswith(f" to {alien.id()}: connect them first")
+    user.choose(ui.listMinima2, 1)
     user.click(rates.ui.btn_compute)
     user.wait(lambda: "rate" in rates.ui.textBrowser.toPlainText())
     numbers = [float(line.split()[-1]) for line in rates.ui.textBrowser.toPlainText().splitlines()]
