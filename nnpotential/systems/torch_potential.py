@@ -271,14 +271,14 @@ class TorchPotential(BasePotential):
 @contextmanager
 def one_thread():
     before = torch.get_num_threads()
-    if before == 1:
-        yield
-        return
+    # also where it is 1: that is OpenMP's number, MKL has another, and a process that was
+    # forked from one with threads of MKL's would wait for them for ever
     torch.set_num_threads(1)
     try:
         yield
     finally:
-        torch.set_num_threads(before)
+        if before != 1:
+            torch.set_num_threads(before)
 
 
 def is_bias(name):

@@ -861,3 +861,37 @@ def test_what_else_is_drawn_as_a_network_or_not():
         assert (len(picture.centres) == 12) is is_network
         assert len(picture.lines) >= 35
     assert [name for name, _ in picture.labels[:-1]] == ["a.weight", "a.bias", "b.weight", "b.bias"]
+
+
+FORKED = """
+import multiprocessing, sys
+from threadpoolctl import threadpool_limits
+import nnpotential as nnp
+system = nnp.Landscape.open(sys.argv[1]).system
+x = next(iter(system.starts.values()))(system.rng)
+with threadpool_limits(1):
+    system.potential.getHessian(x)
+    forked = multiprocessing.get_context("fork").Process(
+        target=system.potential.getHessian, args=(x,)
+    )
+    forked.start()
+    forked.join(60)
+    alive = forked.is_alive()
+    forked.kill()
+sys.exit(alive or forked.exitcode)
+"""
+
+
+def test_a_forked_process_does_not_hang(tmp_path):
+    """pele's GUI forks its runs; of the threads of MKL they have none."""
+    module = nn.Sequential(
+        nn.Unflatten(1, (1, 8, 8)),
+        nn.Conv2d(1, 3, 3, stride=2),
+        nn.Tanh(),
+        nn.Flatten(),
+        nn.Linear(27, 10),
+    )
+    data = nnp.load_dataset("digits", n_train=60, n_test=10, seed=0)
+    Landscape.create(tmp_path / "a", nnp.TorchSystem(module, data=data), seed=0)
+    done = subprocess.run([sys.executable, "-c", FORKED, tmp_path / "a"], timeout=120)
+    assert done.returncode == 0

@@ -20,7 +20,23 @@ from nnpotential.view import gui
 
 STEPS = Path(__file__).with_name("windows.py")
 SCRIPT = Path(__file__).parents[2] / "scripts" / "open_gui.py"
+
+
+def torch_module():
+    nn = pytest.importorskip("torch").nn
+    module = nn.Sequential(
+        nn.Unflatten(1, (1, 8, 8)),
+        nn.Conv2d(1, 3, 3, stride=3),
+        nn.Tanh(),
+        nn.Flatten(),
+        nn.Linear(12, 10),
+    )
+    data = nnp.load_dataset("digits", n_train=40, n_test=40, seed=0)
+    return nnp.TorchSystem(module, data=data, regularization=1e-2)
+
+
 OTHERS = {
+    "torch": torch_module,
     "lj7": lambda: nnp.LennardJonesCluster(7),
     "egg_box": nnp.EggBox,
     "linear_autoencoder": nnp.LinearAutoencoder,
@@ -151,7 +167,7 @@ def test_the_next_search_takes_them_up(display, begun, tmp_path):
 @pytest.mark.parametrize("name", OTHERS)
 def test_any_system_is_drawn(display, tmp_path, name):
     land = nnp.Landscape.create(tmp_path / name, OTHERS[name](), seed=0, **FEW)
-    land.explore()
+    land.explore(stages=("minima",), quenches=3, basin_hopping_runs=1)
     drive(display, "any_system", land, tmp_path / "shots")
 
 

@@ -356,6 +356,9 @@ def any_system(user):
         zero = [value for value, _ in modes.normalmodes if value == 0.0]
         assert len(zero) == n
         user.look(modes, "modes")
+        user.click(ui.btn_heat_capacity)  # in forked processes
+        heat = window.cv_viewer.cv_widget
+        user.wait(lambda: "showing" in heat.ui.label_status.text(), 60)
     ui.tabWidget.setCurrentIndex(1)
     user.choose(ui.listMinima1, 0)
     user.choose(ui.listMinima2, ui.listMinima2.model().rowCount() - 1)
