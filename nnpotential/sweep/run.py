@@ -56,8 +56,8 @@ class Run:
         Of the sweep.
     grid : Grid
     records : Records
-    names : list of str
-        Of the points' directories, by index.
+    names : dict
+        Of the directories of all points of this run, by index.
     todo : iterable of int
         Indices of the points to be mapped.
     engine : Engine
@@ -82,14 +82,14 @@ class Run:
         self._told = self._written = 0.0
         self._hopeless = 0
         self._done_cost = self._done_seconds = 0.0
-        self.n_points, self.n_before = len(grid), len(grid) - len(self._waiting)
+        self.n_points, self.n_before = len(names), len(names) - len(self._waiting)
         self.finished, self.failed = [], []  # names of those that ended in this run
         self.last = None  # record of the point that ended last
         self.bytes = 0
 
     @property
     def n_done(self):
-        """Points of the grid that need no more work."""
+        """Points of this run that need no more work."""
         return self.n_before + len(self.finished) + len(self.failed)
 
     @property

@@ -140,12 +140,11 @@ class Sweep:
             raise InputError(f"there is no point {only}: they are numbered 0 to {len(self) - 1}")
         wanted = range(len(self)) if only is None else [only]
         alone = only is None  # points of a batch system's array run beside each other
-        how = {"workers": workers, "executor": executor, "scheduler": scheduler, "spread": spread}
         _, todo = self._chosen(Records(self.path), wanted, extend)
         with (
-            start_engine(**how, slurm=self.grid.slurm if slurm else None)
+            start_engine(workers, executor, scheduler, self.grid.slurm if slurm else None, spread)
             if todo
-            else (nullcontext()) as engine
+            else nullcontext() as engine
         ):
             self._make()
             with held(self.path) if alone else nullcontext():
@@ -174,6 +173,7 @@ class Sweep:
         records = Records(self.path)
         if alone:
             records.tidy()
+        if alone or not (self.path / DEFINITION).exists():
             with atomic_write(self.path / DEFINITION, "wb") as file:
                 tomli_w.dump(self.grid.definition, file)
         names, todo = self._chosen(records, wanted, extend)
