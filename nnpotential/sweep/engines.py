@@ -21,7 +21,7 @@ from ..errors import InputError
 from ..interrupts import worker_context
 from ..pulse import read_report, write_report
 from ..search.workers import check_executor, try_start
-from .work import die_with_parent, log_report
+from .work import can_import, die_with_parent, log_report
 
 __all__ = ["Engine", "start_engine"]
 
@@ -128,7 +128,7 @@ class _Spread(Engine):
 
 
 @contextmanager
-def start_engine(workers=None, executor=None, scheduler=None, slurm=None, spread=False):
+def start_engine(workers=None, executor=None, scheduler=None, slurm=None, spread=False, modules=()):
     """The engine of a sweep, for the time of the block.
 
     Parameters
@@ -143,12 +143,14 @@ def start_engine(workers=None, executor=None, scheduler=None, slurm=None, spread
         For `dask_jobqueue.SLURMCluster`.
     spread : bool
         Map the points one after another, each one's own jobs on all workers.
+    modules : iterable of str
+        What the workers must be able to import.
 
     Raises
     ------
     InputError
         If more than one is asked for, a package is missing, nobody answers, or the
-        workers have another version of nnpotential.
+        workers have another version of nnpotential or lack a module.
     """
     if workers is not None:
         workers = check_integer("workers", workers, 1)
@@ -160,7 +162,7 @@ def start_engine(workers=None, executor=None, scheduler=None, slurm=None, spread
             Engine(executor, lambda: workers or getattr(executor, "_max_workers", 1))
         )
     elif scheduler is not None:
-        started = _dask(scheduler)
+        started = _dask(scheduler, modules)
     elif slurm is not None:
         started = _slurm(workers or 1, slurm)
     else:
@@ -189,9 +191,9 @@ def _local(n_workers):
 
 
 @contextmanager
-def _dask(scheduler):
+def _dask(scheduler, modules):
     with _client(scheduler) as client:
-        _check_versions(client, scheduler)
+        _check_workers(client, scheduler, modules)
         _preload(client)
         yield _Dask(client)
 
@@ -210,6 +212,8 @@ def _distributed():
 def _client(where):
     distributed = _distributed()
     try:
+        if isinstance(where, str):  # a client of a wrong address does not close
+            distributed.comm.get_address_host_port(where, strict=True)
         client = distributed.Client(where, timeout=CONNECT_TIMEOUT, set_as_default=False)
     except (OSError, ValueError, TimeoutError) as error:
         raise InputError(
@@ -223,15 +227,10 @@ def _client(where):
             client.close(timeout=5)
 
 
-def _check_versions(client, where):
+def _check_workers(client, where, modules):
     mine = version("nnpotential")
-    try:
-        theirs = client.run(version, "nnpotential", on_error="return")
-    except Exception as error:
-        raise InputError(f"the workers of {where} do not answer ({error})") from error
+    theirs = _all_answer(client, where, version, "nnpotential")
     for address, found in theirs.items():
-        if isinstance(found, OSError):
-            continue  # it died meanwhile
         if isinstance(found, Exception):
             raise InputError(
                 f"the worker at {address} lacks nnpotential ({type(found).__name__}: {found}): "
@@ -242,8 +241,25 @@ def _check_versions(client, where):
                 f"the worker at {address} has nnpotential {found}, this is {mine}: install one "
                 "version everywhere"
             )
+    for module in modules:
+        for address, found in _all_answer(client, where, can_import, module).items():
+            if isinstance(found, Exception):
+                raise InputError(
+                    f"the worker at {address} cannot import {module}, which defines the system "
+                    f"({type(found).__name__}: {found}): install it, and what it needs, where the "
+                    "workers run"
+                )
     if not theirs:
         logger.warning("%s has no workers yet; the sweep waits for them", where)
+
+
+def _all_answer(client, where, function, *args):
+    """What each worker answers, or raises; those that die meanwhile are left out."""
+    try:
+        answers = client.run(function, *args, on_error="return")
+    except Exception as error:
+        raise InputError(f"the workers of {where} do not answer ({error})") from error
+    return {who: found for who, found in answers.items() if not isinstance(found, OSError)}
 
 
 def _preload(client):

@@ -203,9 +203,14 @@ class Grid:
     @staticmethod
     def module(point):
         """The module that registers the kind of system of a point, None for ours."""
-        name = point.settings.get("system", {}).get("name")
-        module = registered_module(name) if name is not None else None
-        return None if module == "__main__" else module
+        return _module(point.settings.get("system", {}).get("name"))
+
+    @property
+    def modules(self):
+        """The modules that register the kinds of its systems, besides ours."""
+        names = self.definition.get("system", {}).get("name")
+        found = map(_module, names if isinstance(names, list) else [names])
+        return sorted(set(found) - {None})
 
     def _check_search(self):
         for settings in self._combinations({"search"}):
@@ -259,6 +264,11 @@ class Grid:
                 if tuple(steps) not in seen:
                     seen.add(tuple(steps))
                     yield self._settings(steps)
+
+
+def _module(name):
+    module = registered_module(name) if name is not None else None
+    return None if module == "__main__" else module
 
 
 def _product(lengths):

@@ -14,7 +14,7 @@ from pebble import ProcessExpired
 
 from ..errors import InputError
 from ..files import atomic_write
-from .cost import estimated_seconds
+from .cost import relative_cost
 from .work import Task, pack, run_point, unpack
 
 __all__ = ["PROGRESS", "Run"]
@@ -38,7 +38,7 @@ class _Job:
     rank: float  # the longest first
     index: int
     name: str = field(compare=False)
-    cost: float = field(compare=False)  # estimated seconds
+    cost: float = field(compare=False)  # as of `relative_cost`
     module: str | None = field(compare=False, default=None)
     failures: int = field(compare=False, default=0)  # since it last came back
     slice: float = field(compare=False, default=0.0)
@@ -71,7 +71,7 @@ class Run:
         self._waiting = []
         for index in todo:
             point = grid[index]
-            cost = estimated_seconds(*grid.size(point), point.effort)
+            cost = relative_cost(*grid.size(point), point.effort)
             self._waiting.append(
                 _Job(-cost, index, names[index], cost, grid.module(point), slice=SLICE)
             )

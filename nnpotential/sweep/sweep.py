@@ -13,7 +13,7 @@ from ..errors import InputError
 from ..files import absolute, atomic_write
 from ..landscape import Landscape
 from ..lock import held
-from .cost import estimated_seconds
+from .cost import relative_cost
 from .engines import start_engine
 from .grid import Grid, read_definition
 from .page import write_page
@@ -67,7 +67,9 @@ class Sweep:
         return len(self.grid)
 
     def plan(self):
-        """What each point would be: a dict each, with ``n_parameters`` and ``seconds`` (estimated).
+        """What each point would be: a dict each, with ``n_parameters`` and ``cost``.
+
+        The cost is a rough guess, to be compared with that of other points.
 
         Yields
         ------
@@ -78,7 +80,7 @@ class Sweep:
             yield {
                 "point": point.label,
                 "n_parameters": n_parameters,
-                "seconds": estimated_seconds(n_parameters, n_samples, point.effort),
+                "cost": relative_cost(n_parameters, n_samples, point.effort),
             }
 
     def run(

@@ -21,9 +21,13 @@ def asked(*line):
 
 
 def is_there():
-    return shutil.which("sbatch") is not None and "idle" in subprocess.run(
-        ["sinfo", "-h", "-o", "%T"], capture_output=True, text=True, timeout=60
-    ).stdout
+    return (
+        shutil.which("sbatch") is not None
+        and "idle"
+        in subprocess.run(
+            ["sinfo", "-h", "-o", "%T"], capture_output=True, text=True, timeout=60
+        ).stdout
+    )
 
 
 pytestmark = pytest.mark.skipif(not is_there(), reason="no Slurm with a free node")
