@@ -10,7 +10,7 @@ import pickle
 import signal
 import threading
 from concurrent.futures import BrokenExecutor, CancelledError, Executor, Future, wait
-from contextlib import nullcontext
+from contextlib import nullcontext, suppress
 from functools import partial
 from multiprocessing.connection import wait as wait_for_any
 from pathlib import Path
@@ -168,13 +168,14 @@ def _exit_code(context, payload):
 
 def _try_out(payload, answer):
     """In a process started for this alone: say why the system cannot be loaded, or None."""
+    why = None
     try:
         if payload is not None:
             _load(payload)
     except _CannotLoad as error:
-        answer.send(str(error))
-    else:
-        answer.send(None)
+        why = str(error)
+    with suppress(BrokenPipeError):  # interrupted, nobody waits any more
+        answer.send(why)
 
 
 class Crew:
