@@ -2,7 +2,8 @@
 
 python benchmarks/sweep.py workers    a Dask cluster, a worker killed every few seconds
 python benchmarks/sweep.py driver     the sweep's own process killed 20 times
-python benchmarks/sweep.py time       time over the sum of the points' own, 1 and 2 workers
+python benchmarks/sweep.py time       time over the sum of the points' own, 1 and 2 workers; in
+                                      CPU seconds too, which other work on the machine hardly moves
 python benchmarks/sweep.py tiny       1 000 tiny points on 2 workers
 python benchmarks/sweep.py memory     memory and seconds of the sweep's process to 10 000 points
 python benchmarks/sweep.py slow       a far executor that answers late
@@ -19,11 +20,14 @@ import sys
 import tempfile
 import time
 from concurrent.futures import Future, ThreadPoolExecutor
+from multiprocessing import forkserver
 from pathlib import Path
 from statistics import median
 
 import nnpotential as nnp
 from nnpotential.search.journal import Journal
+from nnpotential.sweep import run
+from nnpotential.sweep.work import run_point
 
 TWELVE = {
     "seed": [0, 1, 2],
@@ -36,9 +40,19 @@ TWELVE = {
         "basin_hopping_steps": 4,
         "connection_attempts": 2,
         "untrap_attempts": 1,
+        "soft_modes": 0,
     },
 }
-TINY = {"system": {"name": "egg_box"}, "search": {"quenches": 2, "basin_hopping_runs": 0}}
+TINY = {
+    "system": {"name": "egg_box"},
+    "search": {
+        "quenches": 2,
+        "basin_hopping_runs": 0,
+        "connection_attempts": 0,
+        "untrap_attempts": 0,
+        "soft_modes": 0,
+    },
+}
 
 
 def contents(sweep):
@@ -154,27 +168,58 @@ def driver(folder):
     compare(nnp.Sweep(folder / "sweep", TWELVE), serial)
 
 
+def timed(task):
+    """As the work on a point, with the CPU seconds of its process."""
+    began = time.process_time()
+    found = run_point(task)
+    found["figures"]["cpu"] = time.process_time() - began
+    return found
+
+
+def cpu_of_workers():
+    """Of the server that forks them, its start and all that it has waited for."""
+    stat = Path(f"/proc/{forkserver._forkserver._forkserver_pid}/stat").read_text()
+    return sum(map(int, stat.rpartition(")")[2].split()[11:15])) / os.sysconf("SC_CLK_TCK")
+
+
 def elapsed(folder, definition, n_workers):
+    """In a process of its own: a sweep, its time and that of its points."""
     sweep = nnp.Sweep(folder / f"{n_workers}", definition)
-    began = time.monotonic()
+    run.run_point = timed
+    began, cpu = time.monotonic(), time.process_time()
     sweep.run(workers=n_workers)
-    seconds = time.monotonic() - began
-    own = sum(entry["seconds"] for entry in nnp_records(sweep).entries())
-    return seconds, own
+    seconds, driver = time.monotonic() - began, time.process_time() - cpu
+    time.sleep(1)  # the server waits for its last workers
+    entries = list(nnp_records(sweep).entries())
+    own = sum(entry["seconds"] for entry in entries)
+    own_cpu = sum(entry["figures"]["cpu"] for entry in entries)
+    n = len(entries)
+    print(
+        f"{n} points, {n_workers} workers: {seconds:.1f} s, points {own:.1f} s, ratio "
+        f"{seconds / own:.3f}, overhead {1e3 * (seconds - own / n_workers) / n:.1f} ms a point"
+    )
+    print(
+        f"  CPU: points {own_cpu:.2f} s, workers besides {cpu_of_workers() - own_cpu:.2f} s, the "
+        f"sweep's process {driver:.2f} s; load {os.getloadavg()[0]:.1f}, peak of its memory "
+        f"{resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024:.0f} MB",
+        flush=True,
+    )
+
+
+def in_a_process(function, *arguments):
+    if os.fork() == 0:
+        function(*arguments)
+        os._exit(0)
+    os.wait()
 
 
 def times(folder):
     for n_workers in (1, 2):
-        seconds, own = elapsed(folder, TWELVE, n_workers)
-        print(
-            f"{n_workers} workers: {seconds:.1f} s, points {own:.1f} s, ratio {seconds / own:.3f}"
-        )
+        in_a_process(elapsed, folder, TWELVE, n_workers)
 
 
 def tiny(folder, n=1000):
-    seconds, own = elapsed(folder, {**TINY, "seed": list(range(n))}, 2)
-    print(f"{n} points, 2 workers: {seconds:.1f} s, points {own:.1f} s")
-    print(f"overhead {1000 * (seconds - own / 2) / n:.1f} ms a point")
+    elapsed(folder, {**TINY, "seed": list(range(n))}, 2)
 
 
 class Instant(ThreadPoolExecutor):
@@ -195,18 +240,16 @@ class Instant(ThreadPoolExecutor):
 def memory(folder):
     """Points that cost nothing: what is left is the sweep's own work."""
     for n in (10, 100, 1000, 10_000):
-        if os.fork() == 0:
-            sweep = nnp.Sweep(folder / str(n), {**TINY, "seed": list(range(n))})
-            began = time.monotonic()
-            sweep.run(executor=Instant(1))
-            seconds = time.monotonic() - began
-            peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-            print(
-                f"{n} points: peak {peak:.0f} MB, {1e3 * seconds / n:.1f} ms a point",
-                flush=True,
-            )
-            os._exit(0)
-        os.wait()
+        in_a_process(instant, folder, n)
+
+
+def instant(folder, n):
+    sweep = nnp.Sweep(folder / str(n), {**TINY, "seed": list(range(n))})
+    began = time.monotonic()
+    sweep.run(executor=Instant(1))
+    seconds = time.monotonic() - began
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    print(f"{n} points: peak {peak:.0f} MB, {1e3 * seconds / n:.1f} ms a point", flush=True)
 
 
 def slow(folder):

@@ -377,7 +377,10 @@ def sweep(
         ),
     ] = None,
     dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Show the points and what they may cost, no more.")
+        bool,
+        typer.Option(
+            "--dry-run", help="Show the points and a guess of their relative cost, no more."
+        ),
     ] = False,
     status: Annotated[
         bool, typer.Option("--status", help="Show how far it is, wherever it runs, no more.")
@@ -469,18 +472,19 @@ def sweep(
 
 
 def _show_plan(sweep):
-    table = Table("", "point", "parameters", "core time")
+    table = Table("", "point", "parameters", "relative cost")
+    least = min(row["cost"] for row in sweep.plan())
     total = 0.0
     for index, row in enumerate(sweep.plan()):
-        total += row["seconds"]
+        cost = row["cost"] / least
+        total += cost
         if index < 100:
-            cost = duration(row["seconds"])
-            table.add_row(str(index), row["point"], str(row["n_parameters"]), cost)
+            table.add_row(str(index), row["point"], str(row["n_parameters"]), f"{cost:.1f}")
     show(table)
     more = f", {len(sweep) - 100} of them not shown" if len(sweep) > 100 else ""
     say(
-        f"{len(sweep)} points{more}; all in all about {duration(total)} on one core, give "
-        "or take a factor of five"
+        f"{len(sweep)} points{more}; all in all {total:.0f} times the cheapest. The cost is a "
+        "rough guess: it depends on how many minima there will be"
     )
 
 

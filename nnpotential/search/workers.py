@@ -10,7 +10,7 @@ import pickle
 import signal
 import threading
 from concurrent.futures import BrokenExecutor, CancelledError, Executor, Future, wait
-from contextlib import nullcontext
+from contextlib import nullcontext, suppress
 from functools import partial
 from multiprocessing.connection import wait as wait_for_any
 from pathlib import Path
@@ -25,7 +25,7 @@ from ..errors import InputError
 from ..interrupts import worker_context
 from ..pulse import listening, read_report, write_report
 
-__all__ = ["Crew", "JobFailed"]
+__all__ = ["Crew", "JobFailed", "check_executor", "try_start"]
 
 ATTEMPTS = 3  # of a job that fails
 REPLACEMENTS = 3  # of a pool that dies
@@ -91,14 +91,91 @@ def _timed(system, kind, args):
     return result, perf_counter() - started
 
 
+def check_executor(executor):
+    """Return `executor` if it is one.
+
+    Raises
+    ------
+    InputError
+        If it is none.
+    """
+    if not isinstance(executor, Executor):
+        raise InputError(
+            f"executor must be a concurrent.futures.Executor, not {type(executor).__name__}"
+        )
+    return executor
+
+
+def try_start(context, payload=None):
+    """Start a process as a pool does, which itself starts dying ones for ever.
+
+    Parameters
+    ----------
+    context : multiprocessing.context.BaseContext
+    payload : bytes, optional
+        A pickled system that the process is to load.
+
+    Raises
+    ------
+    InputError
+        If it dies again and again or cannot start, or cannot load the system.
+    """
+    for _ in range(1 + REPLACEMENTS):
+        code = _exit_code(context, payload)
+        if code is None:
+            return
+        if code in range(255):  # 255: the server that forks them died
+            raise InputError(
+                f"a worker process ended while it started (exit code {code}, its own message "
+                f"stands above): {_GUARD}"
+            )
+    raise InputError(
+        f"worker processes die while they start ({_exit(code)}): make sure of memory and "
+        f"processes for them, or take fewer workers; {_KEPT}"
+    )
+
+
+def _exit_code(context, payload):
+    """Of a process that died while it started, None if all is well."""
+    reader, writer = context.Pipe(duplex=False)
+    process = context.Process(target=_try_out, args=(payload, writer), daemon=True)
+    try:
+        try:
+            process.start()
+        except (OSError, EOFError) as error:
+            raise InputError(f"no worker process can be started: {error}; {_KEPT}") from error
+        finally:
+            writer.close()
+        if not wait_for_any([reader, process.sentinel], START_TIMEOUT):
+            raise InputError(
+                f"a worker process has not started within {START_TIMEOUT:g} s; {_GUARD}"
+            )
+        try:
+            why = reader.recv()
+        except (EOFError, OSError):
+            process.join(_GRACE)
+            return 255 if process.exitcode is None else process.exitcode
+        if why is not None:
+            raise _cannot_travel(why)
+        return None
+    finally:
+        reader.close()
+        if process.pid is not None:
+            process.kill()
+            process.join()
+            process.close()
+
+
 def _try_out(payload, answer):
     """In a process started for this alone: say why the system cannot be loaded, or None."""
+    why = None
     try:
-        _load(payload)
+        if payload is not None:
+            _load(payload)
     except _CannotLoad as error:
-        answer.send(str(error))
-    else:
-        answer.send(None)
+        why = str(error)
+    with suppress(BrokenPipeError):  # interrupted, nobody waits any more
+        answer.send(why)
 
 
 class Crew:
@@ -125,10 +202,8 @@ class Crew:
 
     def __init__(self, system, workers=1, executor=None, timeout=3600.0):
         self.workers = check_integer("workers", workers, 1)
-        if executor is not None and not isinstance(executor, Executor):
-            raise InputError(
-                f"executor must be a concurrent.futures.Executor, not {type(executor).__name__}"
-            )
+        if executor is not None:
+            check_executor(executor)
         timeout = check_number(
             "the timeout of a job", timeout, "above 0 seconds", lambda seconds: seconds > 0
         )
@@ -160,56 +235,9 @@ class Crew:
 
     def _start(self):
         context = worker_context(__name__)
-        for _ in range(1 + REPLACEMENTS):
-            code = self._try_start(context)
-            if code is None:
-                self._pool = ProcessPool(self.workers, context=context)
-                self._reports = TemporaryDirectory(
-                    prefix="nnpotential-", ignore_cleanup_errors=True
-                )
-                return
-            if code in range(255):  # 255: the server that forks them died
-                raise InputError(
-                    f"a worker process ended while it started (exit code {code}, its own message "
-                    f"stands above): {_GUARD}"
-                )
-        raise InputError(
-            f"worker processes die while they start ({_exit(code)}): make sure of memory and "
-            f"processes for them, or take fewer workers; {_KEPT}"
-        )
-
-    def _try_start(self, context):
-        """Start a process as the pool does; its exit code if it died, None if all is well.
-
-        The pool itself starts dying processes for ever.
-        """
-        reader, writer = context.Pipe(duplex=False)
-        process = context.Process(target=_try_out, args=(self._payload, writer), daemon=True)
-        try:
-            try:
-                process.start()
-            except (OSError, EOFError) as error:
-                raise InputError(f"no worker process can be started: {error}; {_KEPT}") from error
-            finally:
-                writer.close()
-            if not wait_for_any([reader, process.sentinel], START_TIMEOUT):
-                raise InputError(
-                    f"a worker process has not started within {START_TIMEOUT:g} s; {_GUARD}"
-                )
-            try:
-                why = reader.recv()
-            except (EOFError, OSError):
-                process.join(_GRACE)
-                return 255 if process.exitcode is None else process.exitcode
-            if why is not None:
-                raise _cannot_travel(why)
-            return None
-        finally:
-            reader.close()
-            if process.pid is not None:
-                process.kill()
-                process.join()
-                process.close()
+        try_start(context, self._payload)
+        self._pool = ProcessPool(self.workers, context=context)
+        self._reports = TemporaryDirectory(prefix="nnpotential-", ignore_cleanup_errors=True)
 
     def _stop(self):
         pool, self._pool = self._pool, None

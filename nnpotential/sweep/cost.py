@@ -1,16 +1,20 @@
-"""How long a point may take: within some factor, enough to begin with the longest."""
+"""What a point may cost beside others: enough to begin with the longest.
+
+Not in seconds: most of the time goes into connecting the minima, and how many there are
+is what a search is for. The time of equal settings differs tenfold by that alone.
+"""
 
 from ..search.settings import WALKS_TIMES_COORDINATES
 
-__all__ = ["estimated_seconds"]
+__all__ = ["relative_cost"]
 
 _CALL = 5e-6  # seconds of one gradient besides its arithmetic
 _PRODUCT = 4.5e-10  # seconds a parameter and sample
 _GRADIENTS = 4000  # of one quench or connection with its verification
 
 
-def estimated_seconds(n_parameters, n_samples, search):
-    """Seconds on one core.
+def relative_cost(n_parameters, n_samples, search):
+    """The cost of a point, to be compared with that of others.
 
     Parameters
     ----------
@@ -29,4 +33,5 @@ def estimated_seconds(n_parameters, n_samples, search):
     walks = 2 * found * min(modes, n_parameters)
     jobs = found + 2 * connected + search.untrap_attempts + walks
     # a Hessian and its factorisation cost as many gradients as there are parameters
+    # at least that of opening and drawing a landscape
     return 0.3 + jobs * gradient * (_GRADIENTS + 10 * n_parameters)

@@ -3,22 +3,25 @@
 import logging
 import os
 import shutil
+import subprocess
 from concurrent.futures import Executor, ThreadPoolExecutor
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager, nullcontext, suppress
 from functools import partial
 from importlib import import_module
 from importlib.metadata import version
+from inspect import signature
 from pathlib import Path
-from tempfile import TemporaryDirectory
+from tempfile import NamedTemporaryFile, TemporaryDirectory
 from time import monotonic
 
 from pebble import ProcessPool
 
-from ..checks import check_integer
+from ..checks import check_choice, check_integer
 from ..errors import InputError
 from ..interrupts import worker_context
 from ..pulse import read_report, write_report
-from .work import die_with_parent, log_report
+from ..search.workers import check_executor, try_start
+from .work import can_import, die_with_parent, log_report
 
 __all__ = ["Engine", "start_engine"]
 
@@ -82,14 +85,18 @@ class _Local(Engine):
 
 
 class _Dask(Engine):
-    def __init__(self, client):
+    """A Dask cluster; `keep`, if given, starts workers anew that were lost."""
+
+    def __init__(self, client, keep=None):
         super().__init__(client.get_executor(pure=False), self._count)
-        self._client, self._told = client, {}
+        self._client, self._told, self._keep = client, {}, keep
         self._counted, self._due = 0, 0.0
         client.subscribe_topic(_TOPIC, self._hear)
 
     def _count(self):
         if monotonic() > self._due:
+            if self._keep is not None:
+                self._keep()
             self._counted = sum(self._client.nthreads().values())
             self._due = monotonic() + 1.0
         return self._counted
@@ -102,7 +109,7 @@ class _Dask(Engine):
         return partial(log_report, _TOPIC, name)
 
     def told(self, name):
-        return self._told.get(name)
+        return self._told.get(name) or (None if self._count() else "waits for a worker")
 
 
 class _Spread(Engine):
@@ -121,35 +128,8 @@ class _Spread(Engine):
 
 
 @contextmanager
-def start_engine(spread=False, **how):
+def start_engine(workers=None, executor=None, scheduler=None, slurm=None, spread=False, modules=()):
     """The engine of a sweep, for the time of the block.
-
-    Parameters
-    ----------
-    spread : bool
-        Map the points one after another, each one's own jobs on all workers.
-    **how
-        As for `_engine`.
-
-    Raises
-    ------
-    InputError
-        As for `_engine`.
-    """
-    with _engine(**how) as engine:
-        if not spread:
-            yield engine
-            return
-        alone = _Spread(engine)
-        try:
-            yield alone
-        finally:
-            alone.executor.shutdown(cancel_futures=True)
-
-
-@contextmanager
-def _engine(*, workers=None, executor=None, scheduler=None, slurm=None):
-    """Whoever does the work.
 
     Parameters
     ----------
@@ -161,41 +141,47 @@ def _engine(*, workers=None, executor=None, scheduler=None, slurm=None):
         Address of a Dask scheduler.
     slurm : dict, optional
         For `dask_jobqueue.SLURMCluster`.
+    spread : bool
+        Map the points one after another, each one's own jobs on all workers.
+    modules : iterable of str
+        What the workers must be able to import.
 
     Raises
     ------
     InputError
         If more than one is asked for, a package is missing, nobody answers, or the
-        workers have another version of nnpotential.
+        workers have another version of nnpotential or lack a module.
     """
     if workers is not None:
         workers = check_integer("workers", workers, 1)
     if sum(kind is not None for kind in (executor, scheduler, slurm)) > 1:
         raise InputError("choose one of scheduler, slurm and an executor")
     if executor is not None:
-        if not isinstance(executor, Executor):
-            raise InputError(
-                f"executor must be a concurrent.futures.Executor, not {type(executor).__name__}"
-            )
-        yield Engine(executor, lambda: workers or getattr(executor, "_max_workers", 1))
+        check_executor(executor)
+        started = nullcontext(
+            Engine(executor, lambda: workers or getattr(executor, "_max_workers", 1))
+        )
     elif scheduler is not None:
-        with _client(scheduler) as client:
-            _check_versions(client, scheduler)
-            _preload(client)
-            yield _Dask(client)
+        started = _dask(scheduler, modules)
     elif slurm is not None:
-        with _slurm_cluster(workers or 1, slurm) as cluster, _client(cluster) as client:
-            _preload(client)
-            yield _Dask(client)
+        started = _slurm(workers or 1, slurm)
     else:
-        with _local(workers or len(os.sched_getaffinity(0))) as engine:
+        started = _local(workers or len(os.sched_getaffinity(0)))
+    with started as engine:
+        if not spread:
             yield engine
+            return
+        alone = _Spread(engine)
+        try:
+            yield alone
+        finally:
+            alone.executor.shutdown(cancel_futures=True)
 
 
 @contextmanager
 def _local(n_workers):
     context = worker_context("nnpotential.sweep.work")
-    _try_start(context)
+    try_start(context)
     with TemporaryDirectory(prefix="nnpotential-", ignore_cleanup_errors=True) as folder:
         engine = _Local(n_workers, context, folder)
         try:
@@ -204,22 +190,12 @@ def _local(n_workers):
             engine.executor.shutdown(cancel_futures=True)
 
 
-def _try_start(context):
-    """Start a process as the pool does, which itself starts dying ones for ever."""
-    process = context.Process(target=os.getpid, daemon=True)
-    try:
-        process.start()
-    except (OSError, EOFError) as error:
-        raise InputError(f"no worker process can be started: {error}") from error
-    process.join(300)
-    code = process.exitcode
-    process.kill()
-    if code != 0:
-        raise InputError(
-            f"a worker process ended while it started (exit code {code}, its own message stands "
-            "above): in a script, what runs must stand below 'if __name__ == \"__main__\":', as "
-            "each worker imports the script"
-        )
+@contextmanager
+def _dask(scheduler, modules):
+    with _client(scheduler) as client:
+        _check_workers(client, scheduler, modules)
+        _preload(client)
+        yield _Dask(client)
 
 
 def _distributed():
@@ -236,6 +212,8 @@ def _distributed():
 def _client(where):
     distributed = _distributed()
     try:
+        if isinstance(where, str):  # a client of a wrong address does not close
+            distributed.comm.get_address_host_port(where, strict=True)
         client = distributed.Client(where, timeout=CONNECT_TIMEOUT, set_as_default=False)
     except (OSError, ValueError, TimeoutError) as error:
         raise InputError(
@@ -249,15 +227,10 @@ def _client(where):
             client.close(timeout=5)
 
 
-def _check_versions(client, where):
+def _check_workers(client, where, modules):
     mine = version("nnpotential")
-    try:
-        theirs = client.run(version, "nnpotential", on_error="return")
-    except Exception as error:
-        raise InputError(f"the workers of {where} do not answer ({error})") from error
+    theirs = _all_answer(client, where, version, "nnpotential")
     for address, found in theirs.items():
-        if isinstance(found, OSError):
-            continue  # it died meanwhile
         if isinstance(found, Exception):
             raise InputError(
                 f"the worker at {address} lacks nnpotential ({type(found).__name__}: {found}): "
@@ -268,8 +241,25 @@ def _check_versions(client, where):
                 f"the worker at {address} has nnpotential {found}, this is {mine}: install one "
                 "version everywhere"
             )
+    for module in modules:
+        for address, found in _all_answer(client, where, can_import, module).items():
+            if isinstance(found, Exception):
+                raise InputError(
+                    f"the worker at {address} cannot import {module}, which defines the system "
+                    f"({type(found).__name__}: {found}): install it, and what it needs, where the "
+                    "workers run"
+                )
     if not theirs:
         logger.warning("%s has no workers yet; the sweep waits for them", where)
+
+
+def _all_answer(client, where, function, *args):
+    """What each worker answers, or raises; those that die meanwhile are left out."""
+    try:
+        answers = client.run(function, *args, on_error="return")
+    except Exception as error:
+        raise InputError(f"the workers of {where} do not answer ({error})") from error
+    return {who: found for who, found in answers.items() if not isinstance(found, OSError)}
 
 
 def _preload(client):
@@ -288,10 +278,12 @@ def _preload(client):
 
 
 @contextmanager
-def _slurm_cluster(n_jobs, options):
+def _slurm(n_jobs, options):
     _distributed()
     try:
         from dask_jobqueue import SLURMCluster
+        from dask_jobqueue.core import Job
+        from dask_jobqueue.slurm import SLURMJob
     except ImportError as error:
         raise InputError(
             f"Slurm needs the extra [dask]: pip install 'nnpotential[dask]' ({error})"
@@ -300,10 +292,30 @@ def _slurm_cluster(n_jobs, options):
         raise InputError(
             "Slurm's command sbatch is not here: run where jobs are submitted, or take --scheduler"
         )
+    known = {name for kind in (SLURMCluster, SLURMJob, Job) for name in signature(kind).parameters}
+    for key in options:
+        check_choice("setting of [slurm]", key, sorted(known))
     try:
         cluster = SLURMCluster(**{**_SLURM, **options})
     except (TypeError, ValueError) as error:
         raise InputError(f"[slurm] does not describe a cluster: {error}") from error
     with cluster:
-        cluster.scale(jobs=n_jobs)
-        yield cluster
+        _try_submit(cluster.job_script())
+
+        def keep():
+            cluster.scale(jobs=n_jobs)
+
+        keep()
+        with _client(cluster) as client:
+            _preload(client)
+            yield _Dask(client, keep)
+
+
+def _try_submit(script):
+    """Whether Slurm would take a job: Dask itself waits for ever for jobs it refuses."""
+    with NamedTemporaryFile("w", suffix=".sh") as file:
+        file.write(script)
+        file.flush()
+        done = subprocess.run(["sbatch", "--test-only", file.name], capture_output=True, text=True)
+    if done.returncode != 0:
+        raise InputError(f"Slurm refuses the jobs of [slurm]: {' '.join(done.stderr.split())}")

@@ -12,7 +12,7 @@ from itertools import combinations, islice
 from math import prod
 from pathlib import Path
 
-from ..checks import plain
+from ..checks import check_choice, plain
 from ..errors import InputError
 from ..networks.datasets import DATASETS, GENERATED, load_dataset
 from ..pulse import tell
@@ -203,9 +203,14 @@ class Grid:
     @staticmethod
     def module(point):
         """The module that registers the kind of system of a point, None for ours."""
-        name = point.settings.get("system", {}).get("name")
-        module = registered_module(name) if name is not None else None
-        return None if module == "__main__" else module
+        return _module(point.settings.get("system", {}).get("name"))
+
+    @property
+    def modules(self):
+        """The modules that register the kinds of its systems, besides ours."""
+        names = self.definition.get("system", {}).get("name")
+        found = map(_module, names if isinstance(names, list) else [names])
+        return sorted(set(found) - {None})
 
     def _check_search(self):
         for settings in self._combinations({"search"}):
@@ -261,6 +266,11 @@ class Grid:
                     yield self._settings(steps)
 
 
+def _module(name):
+    module = registered_module(name) if name is not None else None
+    return None if module == "__main__" else module
+
+
 def _product(lengths):
     if not lengths:
         yield ()
@@ -272,7 +282,7 @@ def _product(lengths):
 
 def _check_keys(definition):
     for key, value in definition.items():
-        _check_known("setting", key, _TOP)
+        check_choice("setting", key, _TOP)
         if key in (*_SECTIONS, "slurm") and not isinstance(value, dict):
             raise InputError(f"{key} must be a section, as in [{key}], not {value!r}")
         if key in ("seed", "zip") and isinstance(value, dict):
@@ -289,7 +299,7 @@ def _check_keys(definition):
         _check_system_keys(definition["system"])
     for section in DEFAULTS:
         for key in definition.get(section, {}):
-            _check_known(f"setting of [{section}]", key, DEFAULTS[section])
+            check_choice(f"setting of [{section}]", key, DEFAULTS[section])
 
 
 def _check_system_keys(section):
@@ -299,17 +309,10 @@ def _check_system_keys(section):
             raise InputError(f"{name} is a data set: name it under [dataset]")
         known = default_settings({"system": {"name": name}})["system"]
         for key in section:
-            _check_known(f"setting of {name}", key, known)
+            check_choice(f"setting of {name}", key, known)
         for key, default in known.items():
             if default is Parameter.empty and key not in section:
                 raise InputError(f"[system] {key} is missing: {name} needs it")
-
-
-def _check_known(what, key, known):
-    if key not in known:
-        close = get_close_matches(key, known, n=1)
-        hint = f"did you mean {close[0]!r}?" if close else f"known are {', '.join(known)}"
-        raise InputError(f"unknown {what} {key!r}: {hint}")
 
 
 def _split(definition):
@@ -452,7 +455,7 @@ def _small_system(settings):
         options = {key: value for key, value in system.items() if key != "name"}
         found = named_system(name, **options) if isinstance(name, str) else None
         if found is None:
-            _check_known("system", str(name), SYSTEMS)
+            check_choice("system", name, tuple(SYSTEMS))
         return found
     dataset = dict(settings["dataset"])
     if dataset["name"] in GENERATED:

@@ -14,7 +14,7 @@ from pebble import ProcessExpired
 
 from ..errors import InputError
 from ..files import atomic_write
-from .cost import estimated_seconds
+from .cost import relative_cost
 from .work import Task, pack, run_point, unpack
 
 __all__ = ["PROGRESS", "Run"]
@@ -38,7 +38,7 @@ class _Job:
     rank: float  # the longest first
     index: int
     name: str = field(compare=False)
-    cost: float = field(compare=False)  # estimated seconds
+    cost: float = field(compare=False)  # as of `relative_cost`
     module: str | None = field(compare=False, default=None)
     failures: int = field(compare=False, default=0)  # since it last came back
     slice: float = field(compare=False, default=0.0)
@@ -56,8 +56,8 @@ class Run:
         Of the sweep.
     grid : Grid
     records : Records
-    names : list of str
-        Of the points' directories, by index.
+    names : dict
+        Of the directories of all points of this run, by index.
     todo : iterable of int
         Indices of the points to be mapped.
     engine : Engine
@@ -71,7 +71,7 @@ class Run:
         self._waiting = []
         for index in todo:
             point = grid[index]
-            cost = estimated_seconds(*grid.size(point), point.effort)
+            cost = relative_cost(*grid.size(point), point.effort)
             self._waiting.append(
                 _Job(-cost, index, names[index], cost, grid.module(point), slice=SLICE)
             )
@@ -82,14 +82,14 @@ class Run:
         self._told = self._written = 0.0
         self._hopeless = 0
         self._done_cost = self._done_seconds = 0.0
-        self.n_points, self.n_before = len(grid), len(grid) - len(self._waiting)
+        self.n_points, self.n_before = len(names), len(names) - len(self._waiting)
         self.finished, self.failed = [], []  # names of those that ended in this run
         self.last = None  # record of the point that ended last
         self.bytes = 0
 
     @property
     def n_done(self):
-        """Points of the grid that need no more work."""
+        """Points of this run that need no more work."""
         return self.n_before + len(self.finished) + len(self.failed)
 
     @property

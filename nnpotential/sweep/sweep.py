@@ -13,7 +13,7 @@ from ..errors import InputError
 from ..files import absolute, atomic_write
 from ..landscape import Landscape
 from ..lock import held
-from .cost import estimated_seconds
+from .cost import relative_cost
 from .engines import start_engine
 from .grid import Grid, read_definition
 from .page import write_page
@@ -67,7 +67,9 @@ class Sweep:
         return len(self.grid)
 
     def plan(self):
-        """What each point would be: a dict each, with ``n_parameters`` and ``seconds`` (estimated).
+        """What each point would be: a dict each, with ``n_parameters`` and ``cost``.
+
+        The cost is a rough guess, to be compared with that of other points.
 
         Yields
         ------
@@ -78,7 +80,7 @@ class Sweep:
             yield {
                 "point": point.label,
                 "n_parameters": n_parameters,
-                "seconds": estimated_seconds(n_parameters, n_samples, point.effort),
+                "cost": relative_cost(n_parameters, n_samples, point.effort),
             }
 
     def run(
@@ -140,12 +142,11 @@ class Sweep:
             raise InputError(f"there is no point {only}: they are numbered 0 to {len(self) - 1}")
         wanted = range(len(self)) if only is None else [only]
         alone = only is None  # points of a batch system's array run beside each other
-        how = {"workers": workers, "executor": executor, "scheduler": scheduler, "spread": spread}
         _, todo = self._chosen(Records(self.path), wanted, extend)
         with (
-            start_engine(**how, slurm=self.grid.slurm if slurm else None)
+            start_engine(workers, executor, scheduler, self.grid.slurm if slurm else None, spread)
             if todo
-            else (nullcontext()) as engine
+            else nullcontext() as engine
         ):
             self._make()
             with held(self.path) if alone else nullcontext():
@@ -174,6 +175,7 @@ class Sweep:
         records = Records(self.path)
         if alone:
             records.tidy()
+        if alone or not (self.path / DEFINITION).exists():
             with atomic_write(self.path / DEFINITION, "wb") as file:
                 tomli_w.dump(self.grid.definition, file)
         names, todo = self._chosen(records, wanted, extend)

@@ -27,7 +27,7 @@ from ..search.settings import SearchSettings
 from ..view.disconnectivity import disconnectivity_tree
 from .point import point_request
 
-__all__ = ["Task", "die_with_parent", "here", "pack", "run_point", "unpack"]
+__all__ = ["Task", "can_import", "die_with_parent", "here", "pack", "run_point", "unpack"]
 
 _INTERVAL = 0.5  # seconds between two reports
 _drawing = threading.Lock()  # matplotlib is for one thread
@@ -225,6 +225,11 @@ def die_with_parent():
         os._exit(1)
 
     threading.Thread(target=watch, daemon=True).start()
+
+
+def can_import(module):
+    """Raise if this process cannot import a module."""
+    import_module(module)
 
 
 def log_report(topic, name, text):

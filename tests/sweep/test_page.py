@@ -98,9 +98,9 @@ def test_the_script_draws_means_with_error_bars_and_the_graphs(page):
     done = subprocess.run(run, capture_output=True, text=True, timeout=60)
     assert done.returncode == 0, done.stderr
     shown = json.loads(done.stdout)
-    assert shown["counts"] == "3 points finished, 1 points failed"
+    assert shown["counts"] == "3 points finished, 1 point failed"
     # two seeds: mean 4, standard error 1; one seed: no bar
-    assert ": 4 ± 1 (2 points)" in shown["plot"] and ": 10 ± 0 (1 points)" in shown["plot"]
+    assert ": 4 ± 1 (2 points)" in shown["plot"] and ": 10 ± 0 (1 point)" in shown["plot"]
     assert "NaN" not in shown["plot"] + shown["graphs"]
     assert shown["graphs"].count("<figure>") == 3
     assert "TypeError: &#60;b&#62;" in shown["points"]

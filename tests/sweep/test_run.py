@@ -203,8 +203,10 @@ def test_the_command_line(tmp_path, file):
     assert not path.exists()
     code, out, err = ended(file, "-o", path, "--point", 3, "--workers", 1)
     assert code == 0, err
-    assert sorted(p.name for p in path.iterdir()) == [".points", "hidden-3_seed-1"]
-    code, out, err = ended(file, "-o", path, "--status")
+    names = [".points", "hidden-3_seed-1", "sweep.toml"]
+    assert sorted(p.name for p in path.iterdir()) == names
+    assert "of 4 points" not in err  # the others are no work of this run
+    code, out, err = ended(path, "--status")
     assert code == 0 and out.splitlines()[3].split()[1::2] == ["4", "1", "0", "0"]
     code, out, err = ended(file, "-o", path, "--point", 4)
     assert code == 2 and err.endswith("error: there is no point 4: they are numbered 0 to 3\n")
