@@ -10,6 +10,7 @@ from ..contract import TRAVELLING, UNRESOLVED
 from ..search.journal import Journal
 from ..sessions import snapshot
 from ..storage import UNVERIFIED, is_verified, notes, points_from_outside, quench_hits
+from ..verification.certified import count_certificates
 
 __all__ = [
     "barriers_to_lowest",
@@ -185,6 +186,7 @@ def _summarise(database):
         "jobs_pending": len(journal.pending()),
         "jobs_set_aside": [f"{job.kind} {job.args}: {why}" for job, why in journal.set_aside()],
         "verified": dict(sorted(outcomes.items())),
+        "certified": count_certificates(database),
         "seconds": {stage: round(s, 3) for stage, s in journal.tally["seconds"].items()},
     }
 

@@ -1,4 +1,4 @@
-"""Rigorous enclosures of the loss of a network: value, gradient, Hessian, and how fast that changes.
+"""The loss of a network enclosed: value, gradient, Hessian, and how fast that changes.
 
 The gradient is computed in Arb's ball arithmetic, where all that is elementary or
 cancels stands; the Hessian, a sum over samples that need not be sharp, in float64
@@ -42,6 +42,7 @@ from ..balls import (
     to_arbs,
 )
 from ..contract import Enclosed, Enclosure
+from ..pulse import tell
 from .activations import ACTIVATIONS
 
 __all__ = ["ACTIVATION_BOUNDS", "NetworkEnclosure"]
@@ -315,6 +316,7 @@ class _Pass:
         step = max(1, _CHUNK // width)
         total = Ball(np.zeros((n, n)))
         for start in range(0, self.n_samples, step):
+            tell("Hessian in balls", start, unit="samples")
             total = total + self._hessian(slice(start, start + step))
         inverse = 1 / self.n_samples
         return total * Ball(inverse, np.spacing(inverse))
@@ -330,7 +332,7 @@ class _Pass:
         before = None  # derivative of what goes into the layer by the parameters before it
         for depth, (W, b) in enumerate(self.layers):
             a = self.a[depth][at]
-            samples, (n_out, n_in) = len(a.mid), W.shape
+            samples, n_out = len(a.mid), len(W)
             weights = slice(begin, begin + W.size)
             if before is not None:
                 # of weights, and of what they multiply: twice, as a matrix and its transpose

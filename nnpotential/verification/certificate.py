@@ -33,8 +33,8 @@ import numpy as np
 from ..balls import Ball, rounded_up
 
 __all__ = [
-    "CERTIFIED",
     "CERTIFICATES",
+    "CERTIFIED",
     "FAR",
     "FLAT",
     "LIKE",
