@@ -231,7 +231,8 @@ class NNSystem(LossSystem):
 
     def enclosure(self) -> Enclosure:
         """See `NetworkEnclosure`."""
-        return NetworkEnclosure(self.net, self.data, self.settings, self.identity.zero_modes())
+        zero_modes = self.identity.zero_modes(np.zeros(self.n_dof))
+        return NetworkEnclosure(self.net, self.data, self.settings, zero_modes)
 
     def draw(self, x: Array, index: int) -> None:
         """Units and weights in pele's GUI; see `network_picture`."""
