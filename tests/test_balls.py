@@ -49,7 +49,9 @@ def test_members_of_balls_give_members_of_the_result(corner):
     for _ in range(200):
         # at corners of the boxes, where the results are extreme
         signs = rng.choice([-1, 1], (2, 5, 5)) if corner > 0 else rng.uniform(-1, 1, (2, 5, 5))
-        A, B = (exactly(m) + exactly(s * r) for m, r, s in zip(mids, 0.999 * rads, signs, strict=True))
+        A, B = (
+            exactly(m) + exactly(s * r) for m, r, s in zip(mids, 0.999 * rads, signs, strict=True)
+        )
         members = A + B, A - B, A * B, A.dot(B), -A, A.T.dot(B)
         assert all(holds(r, m) for r, m in zip(results, members, strict=True))
 
