@@ -15,6 +15,9 @@ that is verified afterwards. With ``V^T H V = D + E`` enclosed, D its diagonal, 
 - as ``beta L 2 eta < 1``, no Hessian in the ball is singular: all have that index,
   that of the stationary point as well.
 
+Where the point itself does not fulfil the condition, the centre of the ball is a point
+some Newton steps away, and the way there adds to the radius.
+
 Along a zero mode u nothing is stationary by itself. A gauge ``m (u.(y - x))^2 / 2``
 is added: the energy has no gradient along u, so what is stationary then is stationary
 without it, on the slice through x, and H gains but the eigenvalue ``m |u|^2``.
@@ -45,13 +48,15 @@ __all__ = [
     "certify_point",
 ]
 
+_STEPS = 3  # of Newton, where a point as it is stored cannot be certified
+
 CERTIFIED, LIKE = "certified", "not told apart"
 FAR, FLAT, OVERFLOW = "Newton step too long", "curvature too small", "out of range"
 UNSURE, WRONG = "beyond Kantorovich", "wrong index"
 CERTIFICATES = {
     CERTIFIED: "exists near by, with its index, and is an image of no other",
     UNSURE: "beta L eta is not below 1/2: the Hessian may change too fast for the Newton step",
-    FAR: "the ball 2 eta is wider than a tenth of the identity tolerance",
+    FAR: "the ball, 2 eta, is wider than a tenth of the identity tolerance",
     FLAT: "an eigenvalue of the Hessian that rounding cannot tell from zero",
     WRONG: "has another number of negative eigenvalues, proved",
     OVERFLOW: "numbers too large for double precision",
@@ -72,6 +77,9 @@ class Certificate:
     beta, eta, lipschitz : float
         Bounds on the inverse Hessian, the Newton step, and how fast the Hessian
         changes.
+    shift : float
+        Bound on the distance of the centre, for which they hold, from the point: 0
+        where the point itself will do.
     energy : (float, float)
         The energy of the stationary point lies in between.
     """
@@ -81,12 +89,13 @@ class Certificate:
     beta: float = np.inf
     eta: float = np.inf
     lipschitz: float = np.inf
+    shift: float = 0.0
     energy: tuple = (-np.inf, np.inf)
 
     @property
     def radius(self):
-        """Within which the one stationary point lies."""
-        return 2 * self.eta
+        """Bound on the distance of the stationary point."""
+        return rounded_up(self.shift + 2 * self.eta)
 
     @property
     def kantorovich(self):
@@ -119,16 +128,26 @@ def certify_point(enclosure, x, index, reach):
     -------
     Certificate
     """
+    x = np.asarray(x, dtype=np.float64)
     with np.errstate(all="ignore"):
-        found = enclosure.at(x, reach)
-        return _judge(found, enclosure.zero_modes, index, reach)
+        own, step = _judge(enclosure, x, 0.0, index, reach)
+        found, centre = own, x
+        for _ in range(_STEPS):
+            if found.outcome != UNSURE:
+                break
+            # with the gradient in more digits this may come nearer than the search did
+            centre = centre - step
+            found, step = _judge(enclosure, centre, (Ball(centre) - x).norm(), index, reach)
+    return found if found.outcome == CERTIFIED else own
 
 
-def _judge(found, zero_modes, index, reach):
+def _judge(enclosure, x, shift, index, reach):
+    """The certificate by a ball around `x`, and the Newton step there, or None."""
+    found, zero_modes = enclosure.at(x, reach), enclosure.zero_modes
     hessian, lipschitz = found.hessian, found.lipschitz
     numbers = (hessian.mid, hessian.rad, found.gradient.mid, found.energy.mid, lipschitz)
     if not all(np.isfinite(part).all() for part in numbers):
-        return Certificate(OVERFLOW)
+        return Certificate(OVERFLOW), None
     size = hessian.norm()
     if zero_modes.shape[1]:
         # a power of two, so that the product is exact; about as large as the Hessian
@@ -141,31 +160,31 @@ def _judge(found, zero_modes, index, reach):
     diagonal = turned.mid.diagonal()
     least = np.abs(diagonal)
     if not (delta < 0.5 and least.min() > 0):
-        return Certificate(FLAT)
+        return Certificate(FLAT), None
     rest = Ball(turned.mid - np.diag(diagonal), turned.rad).upper / least[:, np.newaxis]
     q = Ball(rest).norm()
     if not q < 0.5:
-        return Certificate(FLAT)
+        return Certificate(FLAT), None
     # 1 / (1 - q) with 1 - q rounded down: q carries a slack far above one rounding
     inverse = rounded_up(1 / (1 - rounded_up(q)))
     beta = float(rounded_up((1 + delta) * inverse / least.min()))
-    along = (V.T @ found.gradient.reshape(-1, 1)).upper[:, 0]
-    step = Ball(rounded_up(along / least)).norm()
-    eta = float(rounded_up(np.sqrt(1 + delta) * step * inverse))
-    radius = 2 * eta
+    along = V.T @ found.gradient.reshape(-1, 1)
+    length = Ball(rounded_up(along.upper[:, 0] / least)).norm()
+    eta = float(rounded_up(np.sqrt(1 + delta) * length * inverse))
     # expanded about the stationary point, where no gradient is
-    drift = rounded_up((size + lipschitz * radius) * radius**2 / 2) + found.energy.rad
+    drift = rounded_up((size + 2 * lipschitz * eta) * 2 * eta**2) + found.energy.rad
     energy = tuple(
         float(np.nextafter(found.energy.mid + side * drift, side * np.inf)) for side in (-1, 1)
     )
     number = int((diagonal < 0).sum())
-    proved = Certificate(CERTIFIED, number, beta, eta, lipschitz, energy)
+    certificate = Certificate(CERTIFIED, number, beta, eta, lipschitz, shift, energy)
     if number != index:
         outcome = WRONG
-    elif radius > reach:
+    elif not certificate.radius <= reach:
         outcome = FAR
-    elif not proved.kantorovich < 0.5:
+    elif not certificate.kantorovich < 0.5:
         outcome = UNSURE
     else:
-        return proved
-    return Certificate(outcome, number, beta, eta, lipschitz)
+        return certificate, None
+    step = V.mid @ (along.mid[:, 0] / diagonal)
+    return Certificate(outcome, number, beta, eta, lipschitz, shift), step

@@ -78,6 +78,26 @@ def test_where_nothing_is_stationary_nothing_is_certified(a):
     assert found.energy == (-np.inf, np.inf)
 
 
+class Parabola(Quadratic):
+    """``x^2 / 2`` with a bound that is far too large, but a bound."""
+
+    def __init__(self):
+        super().__init__([[1.0]], [0.0], lipschitz=1e7)
+
+    def at(self, x, radius):
+        return Enclosed(Ball(x[0] ** 2 / 2, 1e-20), Ball(x), Ball([[1.0]]), 1e7)
+
+
+def test_a_better_centre_is_looked_for_and_the_way_there_counts():
+    found = certify_point(Parabola(), np.array([1e-7]), 0, reach=1e-6)
+    assert found.outcome == CERTIFIED
+    assert found.eta < 1e-20
+    assert 1e-7 <= found.shift <= found.radius < 1.001e-7
+    assert certify_point(Parabola(), np.array([1e-8]), 0, reach=1e-6).shift == 0
+    # but not where it lies at the edge of what is wanted
+    assert certify_point(Parabola(), np.array([1e-7]), 0, reach=1.9e-7).outcome == FAR
+
+
 def test_a_ball_that_is_too_wide_is_none():
     found = certify_point(Cubic(0.5), np.array([1.0]), 0, reach=0.4)
     assert found.outcome == FAR
