@@ -26,6 +26,7 @@ __all__ = [
     "flint",
     "norm_bound",
     "of_arbs",
+    "root_up",
     "rounded_up",
     "to_arbs",
 ]
@@ -66,6 +67,12 @@ def rounded_up(value, operations=100):
     operations : int
     """
     return value * (1 + (operations + 10) * _ROUND) + _TINY
+
+
+def root_up(square, operations=100):
+    """No less than the root of what `square` approximates, as for `rounded_up`."""
+    # what squares lose to underflow would be more in the root
+    return rounded_up(np.sqrt(square + _TINY), operations)
 
 
 class Ball:
@@ -151,17 +158,8 @@ class Ball:
     def norm(self):
         """Bound on the root of the sum of all squares, a float; inf where it is not finite."""
         upper = self.upper.ravel()
-        value = rounded_up(float(np.sqrt(upper @ upper)), 2 * upper.size)
-        # squares that underflow count for nothing, so they are counted here
-        value += rounded_up(np.sqrt(upper.size * _TINY))
+        value = float(root_up(upper @ upper, 2 * upper.size + 100))
         return value if np.isfinite(value) else np.inf
-
-    def contains(self, values):
-        """Whether every entry lies within its ball, up to the rounding of this comparison."""
-        return bool((np.abs(np.asarray(values) - self.mid) <= self.upper_rad()).all())
-
-    def upper_rad(self):
-        return rounded_up(self.rad)
 
 
 def _ball(value):
@@ -181,7 +179,7 @@ def norm_bound(matrix):
     matrix = _ball(matrix)
     if matrix.shape[0] < matrix.shape[1]:
         matrix = matrix.T
-    return _root(_symmetric_norm(matrix.T @ matrix, _SQUARINGS))
+    return float(root_up(_symmetric_norm(matrix.T @ matrix, _SQUARINGS)))
 
 
 def _symmetric_norm(square, squarings):
@@ -189,12 +187,8 @@ def _symmetric_norm(square, squarings):
     if squarings == 0 or not 2.0**-200 < size < 2.0**200:
         return size
     scaled = square * 2.0 ** -np.ceil(np.log2(size))  # exact: a power of two
-    root = _root(_symmetric_norm(scaled @ scaled, squarings - 1))
+    root = float(root_up(_symmetric_norm(scaled @ scaled, squarings - 1)))
     return min(size, rounded_up(root * 2.0 ** np.ceil(np.log2(size))))
-
-
-def _root(value):
-    return float(rounded_up(np.sqrt(value)))
 
 
 # Between float64 and Arb

@@ -154,6 +154,7 @@ def _summarise(database):
         notes(point).get("verified", UNVERIFIED) for points in stored for point in points
     )
     outside = points_from_outside(database, journal.pending())
+    certified, proved = count_certificates(database)
     flat = [m for m in stored[0] if notes(m).get("verified") == "degenerate"]
     return {
         "n_minima": len(minima),
@@ -186,7 +187,8 @@ def _summarise(database):
         "jobs_pending": len(journal.pending()),
         "jobs_set_aside": [f"{job.kind} {job.args}: {why}" for job, why in journal.set_aside()],
         "verified": dict(sorted(outcomes.items())),
-        "certified": count_certificates(database),
+        "certified": certified,
+        "proved": proved,
         "seconds": {stage: round(s, 3) for stage, s in journal.tally["seconds"].items()},
     }
 

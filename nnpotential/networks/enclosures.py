@@ -38,6 +38,7 @@ from ..balls import (
     flint,
     norm_bound,
     of_arbs,
+    root_up,
     rounded_up,
     to_arbs,
 )
@@ -361,20 +362,19 @@ class _Pass:
             # what comes in moves by D1 within the ball, the derivatives by D1 of the whole ball
             size = _row_norms(self.a[depth].upper) + D1 * radius
             own = size**2 + (1.0 if b.size else 0.0)
-            A1 = np.sqrt((w * D1) ** 2 + own)
-            A2 = (w * D2 + np.sqrt((w * D2) ** 2 + 4 * D1**2)) / 2
-            A3 = np.sqrt((w * D3) ** 2 + 9 * D2**2)
-            A1, A2, A3 = (rounded_up(bound, 1000) for bound in (A1, A2, A3))
+            A1 = root_up((w * D1) ** 2 + own)
+            A2 = rounded_up((w * D2 + root_up((w * D2) ** 2 + 4 * D1**2)) / 2)
+            A3 = root_up((w * D3) ** 2 + 9 * D2**2)
             if depth + 1 < len(self.layers):
                 near = np.minimum(s1, self.first[depth].upper.max(axis=1) + s2 * A1 * radius)
                 D1 = near * A1
                 D2 = s2 * A1**2 + near * A2
                 D3 = s3 * A1**3 + 3 * s2 * A1 * A2 + near * A3
-                D1, D2, D3 = (rounded_up(bound, 1000) for bound in (D1, D2, D3))
+                D1, D2, D3 = (rounded_up(bound) for bound in (D1, D2, D3))
         second, third = self.loss.bounds(rounded_up(A1 * radius))
         slope = _row_norms(self.slopes[-1].upper) + second * A1 * radius
         total = third * A1**3 + 3 * second * A1 * A2 + slope * A3
-        return float(rounded_up(total.mean(), 1000 + 2 * self.n_samples))
+        return float(rounded_up(total.mean(), 100 + 2 * self.n_samples))
 
 
 def _own(a, n_out, n_own):
@@ -397,7 +397,7 @@ def _beside(left, right):
 
 
 def _row_norms(values):
-    return rounded_up(np.sqrt((values**2).sum(axis=1)), 2 * values.shape[1])
+    return root_up((values**2).sum(axis=1), 100 + 2 * values.shape[1])
 
 
 # Images

@@ -25,7 +25,7 @@ class _FunctionEnclosure(Enclosure):
         with flint().ctx.workprec(PRECISION):
             energy, gradient, hessian = self._derivatives(to_arbs(x))
             parts = of_arbs(np.array(energy)), of_arbs(gradient), of_arbs(hessian)
-        return Enclosed(*parts, float(rounded_up(self._lipschitz(x, radius))))
+        return Enclosed(*parts, float(rounded_up(self._lipschitz(x, radius), 100 + 4 * len(x))))
 
     def distance(self, x1, x2):
         gaps = self._gaps(np.asarray(x1), np.asarray(x2))

@@ -145,7 +145,8 @@ def _judge(enclosure, x, shift, index, reach):
     """The certificate by a ball around `x`, and the Newton step there, or None."""
     found, zero_modes = enclosure.at(x, reach), enclosure.zero_modes
     hessian, lipschitz = found.hessian, found.lipschitz
-    numbers = (hessian.mid, hessian.rad, found.gradient.mid, found.energy.mid, lipschitz)
+    balls = hessian, found.gradient, found.energy
+    numbers = (*(part for ball in balls for part in (ball.mid, ball.rad)), lipschitz)
     if not all(np.isfinite(part).all() for part in numbers):
         return Certificate(OVERFLOW), None
     size = hessian.norm()

@@ -1,4 +1,8 @@
-"""Certificates of all points of a landscape: made, kept with the points, told apart, counted."""
+"""Certificates of all points of a landscape: made, kept with the points, told apart, counted.
+
+What they prove is how many minima and transition states there are at least; which
+minima a transition state joins they do not.
+"""
 
 import hashlib
 from collections import Counter
@@ -98,19 +102,22 @@ def certificates(database):
 
 
 def count_certificates(database):
-    """Counts of verified points by outcome, empty if none was ever certified.
+    """Counts of verified points by outcome, and how many are proved; empty if none was ever tried.
 
     Returns
     -------
-    dict
-        ``minima``, ``transition_states``: dict of counts by outcome.
+    certified : dict
+        Counts by outcome.
+    proved : dict
+        ``minima`` and ``transition_states``: how many there are at least.
     """
     found = certificates(database)
     if all(outcome == NOT_YET for _, _, outcome, _ in found):
-        return {}
-    return {
-        plural: dict(sorted(Counter(o for name, _, o, _ in found if name == kind).items()))
-        for kind, plural in (("minimum", "minima"), ("transition state", "transition_states"))
+        return {}, {}
+    proved = Counter(name for name, _, outcome, _ in found if outcome == CERTIFIED)
+    return dict(sorted(Counter(outcome for _, _, outcome, _ in found).items())), {
+        "minima": proved["minimum"],
+        "transition_states": proved["transition state"],
     }
 
 

@@ -4,7 +4,6 @@ import io
 import os
 import sys
 import time
-from collections import Counter
 from contextlib import contextmanager
 
 from rich.console import Console
@@ -108,7 +107,10 @@ def print_summary(figures):
         "jobs still to do": str(figures["jobs_pending"]),
         "jobs set aside after failures": str(len(figures["jobs_set_aside"])),
         "verified": ", ".join(f"{n} {outcome}" for outcome, n in figures["verified"].items()),
-        "certified": _certified(figures["certified"]),
+        "certified": ", ".join(f"{n} {outcome}" for outcome, n in figures["certified"].items()),
+        "proved to exist and to be different": ", ".join(
+            f"{n} {kind}" for kind, n in figures["proved"].items()
+        ),
         "seconds": ", ".join(f"{s:.1f} {stage}" for stage, s in figures["seconds"].items()),
     }
     for label, value in rows.items():
@@ -118,14 +120,6 @@ def print_summary(figures):
     show(table)
     for remark in figures["remarks"]:
         say(f"note: {remark}")
-
-
-def _certified(counts):
-    """Outcomes of certification, of minima and transition states together."""
-    total = Counter()
-    for outcomes in counts.values():
-        total.update(outcomes)
-    return ", ".join(f"{n} {outcome}" for outcome, n in total.most_common())
 
 
 def _by_reason(total, failures):
