@@ -30,10 +30,10 @@ HEADER = """\
 # Certificates
 
 {machine}, python-flint {version}, one thread. Of all verified points: proofs of
-existence and index, by outcome; that no two are images of each other is the last step of `nnpotential
-certify`. Then medians, and in brackets the worst.
+existence and index, by outcome; that no two are images of each other is the last step of
+`nnpotential certify`. Then medians, and in brackets the worst.
 
-| network | penalty | minima | transition states | certified | ms a point | beta | L | eta | beta L eta |
+| network | penalty | minima | states | certified | ms a point | beta | L | eta | beta L eta |
 | --- | ---: | ---: | ---: | --- | ---: | ---: | ---: | ---: | ---: |"""
 
 

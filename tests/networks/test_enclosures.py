@@ -2,6 +2,7 @@
 
 from itertools import permutations, product
 
+import exact
 import mpmath
 import numpy as np
 import pytest
@@ -71,24 +72,24 @@ def energy(system, x):
 
 def derivatives(system, x):
     """Energy, gradient and Hessian by central differences: with 60 digits, to some 25."""
-    h, n, exact = mpf(10) ** -15, x.size, numbers(x)
+    h, n, centre = mpf(10) ** -15, x.size, numbers(x)
     steps = [h * numbers(row) for row in np.eye(n)]
-    middle = energy(system, exact)
-    up = [energy(system, exact + step) for step in steps]
-    down = [energy(system, exact - step) for step in steps]
+    middle = energy(system, centre)
+    up = [energy(system, centre + step) for step in steps]
+    down = [energy(system, centre - step) for step in steps]
     gradient = np.array([(a - b) / (2 * h) for a, b in zip(up, down, strict=True)], dtype=object)
     hessian = np.empty((n, n), dtype=object)
     for i in range(n):
         for j in range(i + 1):
-            both = energy(system, exact + steps[i] + steps[j])
-            neither = energy(system, exact - steps[i] - steps[j])
+            both = energy(system, centre + steps[i] + steps[j])
+            neither = energy(system, centre - steps[i] - steps[j])
             value = both - up[i] - up[j] + 2 * middle - down[i] - down[j] + neither
             hessian[i, j] = hessian[j, i] = value / (2 * h**2)
     return middle, gradient, hessian
 
 
-def holds(ball, exact, slack):
-    gaps = np.abs(np.asarray(exact, dtype=object) - numbers(ball.mid))
+def holds(ball, truth, slack):
+    gaps = np.abs(np.asarray(truth, dtype=object) - numbers(ball.mid))
     return bool(np.all(gaps <= numbers(ball.rad) + slack))
 
 
@@ -122,8 +123,6 @@ def test_a_gradient_that_cancels_keeps_its_digits(system, quenched):
     """At a minimum the terms of the gradient are as large as ever, their sum is not."""
     x = quenched[0].coords
     found = system.enclosure().at(x, 1e-6)
-    import exact
-
     with mpmath.workdps(50):
         assert holds(found.gradient, exact.gradient(system, numbers(x)), mpf(10) ** -45)
     assert np.abs(found.gradient.mid).max() < 1e-12
