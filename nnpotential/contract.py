@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pele.potentials import BasePotential
 
+from .balls import Ball
 from .checks import check_integer, check_number
 from .errors import InputError
 from .pele_system import PeleSystem
@@ -22,6 +23,8 @@ __all__ = [
     "UNRESOLVED",
     "ZERO",
     "Adapted",
+    "Enclosed",
+    "Enclosure",
     "Identity",
     "LandscapePotential",
     "LandscapeSystem",
@@ -255,6 +258,54 @@ class Measure:
         return f"{self.label} ({self.unit})" if self.unit else self.label
 
 
+@dataclass(frozen=True)
+class Enclosed:
+    """An energy at a point and near it, rigorous to the last rounding.
+
+    Parameters
+    ----------
+    energy : Ball, shape ()
+    gradient : Ball, shape (n,)
+    hessian : Ball, shape (n, n)
+        These at the point itself.
+    lipschitz : float
+        Bound on ``|H(x) - H(y)| / |x - y|``, in the spectral and the Euclidean
+        norm, for all `x` and `y` in a ball around the point.
+    """
+
+    energy: Ball
+    gradient: Ball
+    hessian: Ball
+    lipschitz: float
+
+
+class Enclosure(ABC):
+    """What a certificate needs of a system. Nothing here may be an estimate.
+
+    Attributes
+    ----------
+    zero_modes : ndarray, shape (n, k)
+        Directions in which the energy never changes, at any point; exact to
+        the last bit, of any length, with no entry in common.
+    """
+
+    zero_modes: Array
+
+    @abstractmethod
+    def at(self, x: Array, radius: float) -> Enclosed:
+        """Enclosures at `x`, and the Lipschitz constant in the ball of this radius around it.
+
+        `x` is taken as it is, its float64 being exact numbers.
+        """
+
+    @abstractmethod
+    def distance(self, x1: Array, x2: Array) -> float:
+        """Bound from below on the distance between `x1` and any image of `x2`.
+
+        All symmetry operations are meant, and motions along the zero modes.
+        """
+
+
 class LandscapeSystem(PeleSystem, ABC):
     """A pele system that the engine can search.
 
@@ -313,6 +364,20 @@ class LandscapeSystem(PeleSystem, ABC):
             By what became of the quenches: how many (``n``), and ``lowest_loss``.
         """
         return None
+
+    def enclosure(self) -> Enclosure:
+        """What a certificate needs.
+
+        Raises
+        ------
+        InputError
+            Where it is not known, saying what is missing.
+        """
+        raise InputError(
+            f"a landscape of the kind {self.kind!r} cannot be certified: no rigorous bound on how "
+            "fast its Hessian changes (a Lipschitz constant) is known; known it is for fully "
+            "connected networks on the compiled kernel and the exact landscapes"
+        )
 
     @abstractmethod
     def describe(self) -> dict[str, dict[str, Any]]:

@@ -35,6 +35,8 @@ from .search.workers import Crew
 from .sessions import close_sessions
 from .settings import SETTINGS, check_same_settings, read_settings, write_settings
 from .systems.registry import system_class
+from .verification.certified import certificates
+from .verification.certified import certify as certify_points
 from .verification.kinds import CHECKS
 from .verification.stored import outcomes, recheck
 from .verification.stored import repair as repair_points
@@ -316,6 +318,45 @@ class Landscape:
                 crew = Crew(self.system, workers, executor, job_timeout)
                 repair_points(self.system, self.database, crew, on_progress)
         return outcomes(self.database)
+
+    def certify(
+        self,
+        on_progress: OnProgress | None = None,
+        *,
+        workers: int = 1,
+        executor: Executor | None = None,
+        job_timeout: float = 3600.0,
+    ) -> list[tuple[str, int, str, str]]:
+        """Prove, point by point, that it exists, with its index, and is no image of another.
+
+        Points that were certified before are left as they are. Needs the extra
+        ``[certify]``.
+
+        Parameters
+        ----------
+        on_progress, workers, executor, job_timeout
+            As for `explore`.
+
+        Returns
+        -------
+        list of (str, int, str, str)
+            Of each verified point ``"minimum"`` or ``"transition state"``, its id,
+            the outcome, a key of `nnpotential.verification.certificate.CERTIFICATES`,
+            and the same with the number that decided it.
+
+        Raises
+        ------
+        InputError
+            If the system cannot be certified, or python-flint is missing; else as
+            for `explore`.
+        """
+        _check_progress(on_progress)
+        report = on_progress or (lambda stage, done, total, text: None)
+        self.system.enclosure()  # what cannot be certified is refused before any work
+        crew = Crew(self.system, workers, executor, job_timeout)
+        with self._working():
+            certify_points(self.system, self.database, crew, report)
+        return certificates(self.database)
 
     def graph(self) -> nx.Graph:
         """Minima joined by the lowest transition state of each pair; see `landscape_graph`."""

@@ -15,7 +15,7 @@ FLOORS = (
     # what everybody may use, as it knows nothing of landscapes
     ("errors", "_kernel"),
     ("checks", "drawing", "interrupts", "pulse", "quiet"),
-    ("files",),
+    ("balls", "files"),
     ("pele_system",),
     ("contract", "findings"),
     # what is found, and where it is kept

@@ -10,6 +10,7 @@ from ..contract import TRAVELLING, UNRESOLVED
 from ..search.journal import Journal
 from ..sessions import snapshot
 from ..storage import UNVERIFIED, is_verified, notes, points_from_outside, quench_hits
+from ..verification.certified import count_certificates
 
 __all__ = [
     "barriers_to_lowest",
@@ -156,6 +157,7 @@ def _summarise(database):
         notes(point).get("verified", UNVERIFIED) for points in stored for point in points
     )
     outside = points_from_outside(database, journal.pending())
+    certified, proved = count_certificates(database)
     flat = [m for m in stored[0] if notes(m).get("verified") == "degenerate"]
     return {
         "n_minima": len(minima),
@@ -188,6 +190,8 @@ def _summarise(database):
         "jobs_pending": len(journal.pending()),
         "jobs_set_aside": [f"{job.kind} {job.args}: {why}" for job, why in journal.set_aside()],
         "verified": dict(sorted(outcomes.items())),
+        "certified": certified,
+        "proved": proved,
         "seconds": {stage: round(s, 3) for stage, s in journal.tally["seconds"].items()},
     }
 

@@ -10,11 +10,20 @@ from typing import Any, Self
 
 import numpy as np
 
-from ..contract import TRAVELLING, Array, Identity, LandscapeSystem, Scales, is_large
+from ..contract import (
+    TRAVELLING,
+    Array,
+    Enclosure,
+    Identity,
+    LandscapeSystem,
+    Scales,
+    is_large,
+)
 from ..drawing import network_picture, paint
 from ..errors import InputError
 from .activations import ACTIVATIONS
 from .datasets import Dataset
+from .enclosures import NetworkEnclosure
 from .generalisation import network_measures
 from .losses import LOSSES, Loss, default_loss, find_loss
 from .mlp import INITIALIZATIONS, MLP
@@ -219,6 +228,11 @@ class NNSystem(LossSystem):
 
     def outputs(self, x: Array, X: Array) -> Array:
         return self.net.outputs(x, X)
+
+    def enclosure(self) -> Enclosure:
+        """See `NetworkEnclosure`."""
+        zero_modes = self.identity.zero_modes(np.zeros(self.n_dof))
+        return NetworkEnclosure(self.net, self.data, self.settings, zero_modes)
 
     def draw(self, x: Array, index: int) -> None:
         """Units and weights in pele's GUI; see `network_picture`."""

@@ -15,6 +15,7 @@ from pele.potentials import BasePotential
 from ..checks import check_number
 from ..contract import Identity, LandscapeSystem, Scales, adapt
 from ..errors import InputError
+from .enclosures import AutoencoderEnclosure, EggBoxEnclosure
 
 __all__ = ["EggBox", "ExactSystem", "LinearAutoencoder", "StationaryPoint"]
 
@@ -172,6 +173,10 @@ class LinearAutoencoder(ExactSystem):
     def _n_learnt(self):
         return sum(variance > self.regularization for variance in self.variances)
 
+    def enclosure(self):
+        """See `AutoencoderEnclosure`."""
+        return AutoencoderEnclosure(self.variances, self.regularization)
+
     def get_system_properties(self):
         """What a database of this system records, all plain numbers and strings."""
         return {
@@ -280,6 +285,10 @@ class EggBox(ExactSystem):
             for which, i in position.items()
             if which.count(2) == 1
         ]
+
+    def enclosure(self):
+        """See `EggBoxEnclosure`."""
+        return EggBoxEnclosure(self.depths, self.tilts)
 
     def get_system_properties(self):
         """What a database of this system records, all plain numbers and strings."""

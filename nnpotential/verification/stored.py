@@ -1,6 +1,7 @@
 """All points of a database: what verification says of them, anew, and the mending of the rest."""
 
 from collections import deque
+from functools import partial
 from itertools import islice
 
 from pele.storage import Minimum, TransitionState
@@ -15,7 +16,7 @@ from ..search.workers import JobFailed
 from ..storage import MALFORMED, UNVERIFIED, forget_verification, notes, points_from_outside
 from .kinds import CHECKS, CheckMinimum, CheckTransitionState
 
-__all__ = ["outcomes", "recheck", "repair"]
+__all__ = ["done_in_order", "outcomes", "recheck", "repair"]
 
 _KINDS = (
     (Minimum, "minimum", CheckMinimum(), Point.of),
@@ -52,33 +53,56 @@ def recheck(system, database, crew, report):
         for (number,) in session.query(kind._id).order_by(kind._id)
         if number not in left_out and notes(session.get(kind, number)).get("verified") != MALFORMED
     ]
-    todo, underway = iter(enumerate(points)), deque()
+    jobs = (
+        (check, numbers(session.get(kind, number))) for kind, number, _, check, numbers in points
+    )
 
-    def on_wait(seconds, told):
+    def on_wait(i, seconds, told):
         if seconds > SILENCE:
             report("verify", i, len(points), waiting_text("check", seconds, told))
 
+    for i, verdict in done_in_order(crew, jobs, on_wait):
+        kind, number, name, check, _ = points[i]
+        point = session.get(kind, number)
+        with uninterrupted():
+            check.record(system, database, point, verdict)
+            session.commit()
+        text = f"{name} {number}: {notes(point)['verified']}"
+        report("verify", i + 1, len(points), text)
+
+
+def done_in_order(crew, jobs, on_wait):
+    """Let a crew do jobs, some of them ahead of time.
+
+    Parameters
+    ----------
+    crew : Crew
+    jobs : iterable of (Kind, tuple)
+        What to do, and the arguments; taken when a job goes out.
+    on_wait : callable
+        ``on_wait(i, seconds, text)``, as for `Crew.result`.
+
+    Yields
+    ------
+    i : int
+        Which job, in order.
+    result
+        None if it failed as often as it is tried.
+    """
+    todo, underway = iter(enumerate(jobs)), deque()
     with threadpool_limits(1), crew:
         while True:
-            for i, (kind, number, _, check, numbers) in islice(
-                todo, 4 * crew.workers + _AHEAD - len(underway)
-            ):
-                crew.submit(i, check, numbers(session.get(kind, number)))
+            for i, (kind, args) in islice(todo, 4 * crew.workers + _AHEAD - len(underway)):
+                crew.submit(i, kind, args)
                 underway.append(i)
             if not underway:
                 return
             i = underway.popleft()
-            kind, number, name, check, _ = points[i]
-            point = session.get(kind, number)
             try:
-                verdict, _ = crew.result(i, on_wait)
+                result, _ = crew.result(i, partial(on_wait, i))
             except JobFailed:
-                verdict = None
-            with uninterrupted():
-                check.record(system, database, point, verdict)
-                session.commit()
-            text = f"{name} {number}: {notes(point)['verified']}"
-            report("verify", i + 1, len(points), text)
+                result = None
+            yield i, result
 
 
 def repair(system, database, crew=None, on_progress=None):

@@ -107,6 +107,10 @@ def print_summary(figures):
         "jobs still to do": str(figures["jobs_pending"]),
         "jobs set aside after failures": str(len(figures["jobs_set_aside"])),
         "verified": ", ".join(f"{n} {outcome}" for outcome, n in figures["verified"].items()),
+        "certified": ", ".join(f"{n} {outcome}" for outcome, n in figures["certified"].items()),
+        "proved to exist and to be different": ", ".join(
+            f"{n} {kind}" for kind, n in figures["proved"].items()
+        ),
         "seconds": ", ".join(f"{s:.1f} {stage}" for stage, s in figures["seconds"].items()),
     }
     for label, value in rows.items():

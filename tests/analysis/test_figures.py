@@ -181,6 +181,8 @@ def test_every_figure_by_hand(by_hand):
         "jobs_pending": 1,
         "jobs_set_aside": ["connect (2, 3, 'standard', 'connect'): process died"],
         "verified": {"degenerate": 1, "ok": 9, "unverified": 1, "wrong index": 1},
+        "certified": {},
+        "proved": {},
         "seconds": {"connect": 1.235},
     }
     assert json.loads(json.dumps(figures)) == figures
