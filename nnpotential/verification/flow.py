@@ -109,20 +109,25 @@ class RosenbrockFlow(_Flow):
     def __init__(self, potential, x, tolerance=1e-4, scales=NATS):
         super().__init__(potential, x, tolerance, scales)
         self._stages = np.empty((_STAGES, self.x.size))
-        self._accepted = None  # the last step, and its error over the tolerance
+        self._accepted = None  # the last step, its error over the tolerance, and its solver
         # the time in which the gradient changes, on a way of at most a thousand tolerances
-        slope, curvature, _ = self._along_gradient()
-        self._step = 1 / max(abs(curvature), 1e-3 * slope / tolerance, 1e-300)
+        self._step = 1 / max(
+            abs(self._curvature()), 1e-3 * _norm(self.gradient) / tolerance, 1e-300
+        )
 
     def at(self, x):
         """Energy, gradient and Hessian."""
         return self._potential.getEnergyGradientHessian(x)
 
     def may_be_near(self, length):
-        """Whether a Newton step may be this short, and the Hessian definite."""
-        slope, curvature, size = self._along_gradient()
-        # as |g|^2 = (H^-1 g)^T (H g), no step H^-1 g is shorter than |g|^2 / |H g|
-        return slope == 0 or (curvature > 0 and slope <= length * size)
+        """Whether it is worth while to see if a definite Hessian gives so short a Newton step.
+
+        The Hessian of the last step, raised, makes it shorter, as a rule.
+        """
+        if self._accepted is None:
+            return True
+        solve = self._accepted[-1]
+        return self._curvature() >= 0 and _norm(solve(self.gradient)) <= length
 
     def step(self):
         """Take one step that meets the tolerance.
@@ -155,9 +160,9 @@ class RosenbrockFlow(_Flow):
             self._step = h * min(0.9, max(0.1, 0.9 / ratio**0.25))
         factor, ratio = 0.9 / max(ratio, 1e-10) ** 0.25, max(ratio, 1e-2)
         if self._accepted is not None:
-            before, ratio_before = self._accepted
+            before, ratio_before, _ = self._accepted
             factor = min(factor, factor * h / before * (ratio_before / ratio) ** 0.25)
-        self._accepted = h, ratio
+        self._accepted = h, ratio, solve
         self._step = h * min(8.0, max(0.1, factor))
         self.time += h
         self.x, (self.energy, self.gradient, self.hessian) = x, here
@@ -178,14 +183,13 @@ class RosenbrockFlow(_Flow):
         error = _norm(k[-1])
         return x, error if isfinite(error) and isfinite(x.dot(x)) else np.inf
 
-    def _along_gradient(self):
-        """Size of the gradient g; with u along it ``u^T H u`` and the size of ``H u``."""
+    def _curvature(self):
+        """The curvature along the gradient."""
         slope = _norm(self.gradient)
         if slope == 0:
-            return 0.0, 0.0, 0.0
+            return 0.0
         unit = self.gradient / slope
-        product = self.hessian.dot(unit)
-        return slope, unit.dot(product), _norm(product)
+        return unit.dot(self.hessian.dot(unit))
 
 
 @cache

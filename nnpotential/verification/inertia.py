@@ -4,8 +4,8 @@ Used by the verification alone; the search has its own means.
 """
 
 import numpy as np
-from scipy.linalg import eigh, eigvalsh_tridiagonal, ldl
-from scipy.linalg.lapack import dpotrf, dpotrs
+from scipy.linalg import eigh, ldl
+from scipy.linalg.lapack import dpotrf, dpotrs, dstebz
 from scipy.sparse.linalg import ArpackNoConvergence, LinearOperator, eigsh
 
 from ..contract import ZERO
@@ -242,12 +242,10 @@ def lanczos_ends(product, start, max_steps, threshold=0.0, risk=0.0):
 def _ends(diagonal, offs):
     """The lowest and the highest eigenvalue of a tridiagonal matrix."""
     scale = max(np.abs(diagonal).max(), np.finfo(float).tiny)  # LAPACK's is absolute
-    return np.array(
-        [
-            scale * eigvalsh_tridiagonal(diagonal / scale, offs / scale, "i", (at, at))[0]
-            for at in (0, len(diagonal) - 1)
-        ]
-    )
+    d, e = diagonal / scale, offs / scale if len(offs) else np.zeros(1)
+    # by bisection, range 2: those with the numbers from `at` to `at`
+    found = [dstebz(d, e, 2, 0.0, 1.0, at, at, 0.0, "E")[1][0] for at in (1, len(d))]
+    return scale * np.array(found)
 
 
 def cholesky(matrix):
