@@ -111,9 +111,10 @@ class RosenbrockFlow(_Flow):
         self._stages = np.empty((_STAGES, self.x.size))
         self._accepted = None  # the last step, its error over the tolerance, and its solver
         # the time in which the gradient changes, on a way of at most a thousand tolerances
-        self._step = 1 / max(
-            abs(self._curvature()), 1e-3 * _norm(self.gradient) / tolerance, 1e-300
-        )
+        slope = _norm(self.gradient)
+        unit = self.gradient / max(slope, 1e-300)
+        curvature = unit.dot(self.hessian.dot(unit))
+        self._step = 1 / max(abs(curvature), 1e-3 * slope / tolerance, 1e-300)
 
     def at(self, x):
         """Energy, gradient and Hessian."""
@@ -122,12 +123,13 @@ class RosenbrockFlow(_Flow):
     def may_be_near(self, length):
         """Whether it is worth while to see if a definite Hessian gives so short a Newton step.
 
-        The Hessian of the last step, raised, makes it shorter, as a rule.
+        It is that of the gradient's softer part, which the solver of the last step lifts out.
         """
         if self._accepted is None:
             return True
-        solve = self._accepted[-1]
-        return self._curvature() >= 0 and _norm(solve(self.gradient)) <= length
+        soft = self._accepted[-1](self.gradient)
+        curvature = soft.dot(self.hessian.dot(soft))
+        return curvature >= 0 and self.gradient.dot(soft) * _norm(soft) <= length * curvature
 
     def step(self):
         """Take one step that meets the tolerance.
@@ -182,14 +184,6 @@ class RosenbrockFlow(_Flow):
         x += k[-1]
         error = _norm(k[-1])
         return x, error if isfinite(error) and isfinite(x.dot(x)) else np.inf
-
-    def _curvature(self):
-        """The curvature along the gradient."""
-        slope = _norm(self.gradient)
-        if slope == 0:
-            return 0.0
-        unit = self.gradient / slope
-        return unit.dot(self.hessian.dot(unit))
 
 
 @cache
