@@ -65,10 +65,11 @@ def right(system, starts, ends):
     return n
 
 
-def strayed(potential, start):
+def strayed(system, start):
     """By method: its steps, and how far from Radau's line it strays."""
+    potential = system.potential
     flow = RosenbrockFlow(potential, start)
-    while not (flow.may_be_near(0.05) and flow.time) and flow.step():
+    while verify._nearby_minimum(system, flow) is None and flow.step():
         pass
     done = radau(potential, start, 1.2 * flow.time, 1e-7, dense=True)
     times = [np.linspace(a, b, 13)[:-1] for a, b in zip(done.t[:-1], done.t[1:], strict=True)]
@@ -99,7 +100,7 @@ def rows(path, n_states, n_paths):
     stored = land.database.transition_states()
     chosen = rng.permutation(len(stored))[:n_states]
     seconds = dict.fromkeys(METHODS, 0.0)
-    other, n_right = 0, dict.fromkeys(METHODS, 0)
+    n_other, n_right = 0, dict.fromkeys(METHODS, 0)
     for i in chosen:
         state = Connection.of(stored[i])
         found = check(system, state)
@@ -109,7 +110,7 @@ def rows(path, n_states, n_paths):
         if len(one) != len(two) or not all(
             system.identity.are_same(a.coords, b.coords) for a, b in zip(one, two, strict=True)
         ):
-            other += 1
+            n_other += 1
             _, mode = verify._examine(system, state, 1)
             starts = [state.coords + side * verify._PUSHOFF * mode for side in (1, -1)]
             for name, (verdict, _) in found.items():
@@ -117,11 +118,11 @@ def rows(path, n_states, n_paths):
     ms = {name: 1e3 * took / len(chosen) for name, took in seconds.items()}
     yield (
         f"| {system} | {len(chosen)} | {ms['explicit']:.1f} | {ms['implicit']:.1f} | "
-        f"{ms['explicit'] / ms['implicit']:.1f} | {other} | {n_right['explicit']} | "
+        f"{ms['explicit'] / ms['implicit']:.1f} | {n_other} | {n_right['explicit']} | "
         f"{n_right['implicit']} |"
     )
     ways = [
-        strayed(system.potential, stored[i].coords + verify._PUSHOFF * stored[i].eigenvec)
+        strayed(system, stored[i].coords + verify._PUSHOFF * stored[i].eigenvec)
         for i in chosen[:n_paths]
     ]
     figures = []
