@@ -144,7 +144,7 @@ class RosenbrockFlow(_Flow):
             tell("gradient flow", self.n_gradients, rms(self.gradient))
             # beyond, rounding of the Hessian decides what happens along modes without curvature
             h = min(self._step, 1e12 / largest)
-            if h * largest < _SHORTEST:
+            if not h * largest >= _SHORTEST:  # nor where the Hessian is not finite
                 return False
             shifted = self.hessian.copy()
             shifted.flat[:: self.x.size + 1] += 1 / (_GAMMA * h)

@@ -134,6 +134,10 @@ def test_without_a_way_down_the_flow_ends():
     assert (flow.x == 1).all()
 
 
+def test_from_where_nothing_is_finite_there_is_no_step():
+    assert not RosenbrockFlow(Walled(), np.array([2.0, 0.0])).step()
+
+
 @both
 @pytest.mark.parametrize("size", [1e-75, 1e60])
 def test_units_do_not_matter(method, size):
