@@ -3,6 +3,7 @@
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from math import sqrt
 from os import PathLike
 from typing import Any, Protocol, Self, TypeAlias
 
@@ -109,7 +110,8 @@ NATS = Scales()  # of cross-entropy
 
 def rms(vector: Array) -> float:
     """Root mean square of a vector."""
-    return float(np.linalg.norm(vector) / np.sqrt(vector.size))
+    v = vector.ravel()
+    return sqrt(v.dot(v)) / sqrt(v.size)
 
 
 def is_large(n_dof: int) -> bool:

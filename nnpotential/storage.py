@@ -160,7 +160,8 @@ def points_from_outside(database, pending):
     for kind, name in ((Minimum, "minimum"), (TransitionState, "transition_state")):
         jobs = (f"check_{name}", f"polish_{name}")
         waiting = {job.args[0] for job in pending if job.kind in jobs}
-        points = database.session.query(kind).order_by(kind._id)
+        query = database.session.query(kind).options(undefer(kind.user_data))
+        points = query.order_by(kind._id)
         found.append(
             [p.id() for p in points if "verified" not in notes(p) and p.id() not in waiting]
         )

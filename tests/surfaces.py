@@ -16,6 +16,9 @@ class Quadratic:
         g = self.hessian @ (x - self.at)
         return 0.5 * float((x - self.at) @ g), g
 
+    def getEnergyGradientHessian(self, x):
+        return *self.getEnergyGradient(x), self.hessian.copy()
+
     def getHessian(self, x):
         return self.hessian.copy()
 
@@ -60,3 +63,26 @@ class Rough:
 
     def hessian_vector_product(self, x, v):
         return self.hessian @ v
+
+
+class Walled:
+    """``-a^2 - log(1 - a^2) / 2 + b^2`` of (a, b): two minima, no energy where a is not below 1."""
+
+    minimum = 0.5**0.5
+    n_beyond = 0
+
+    def getEnergyGradient(self, x):
+        return self.getEnergyGradientHessian(x)[:2]
+
+    def getEnergyGradientHessian(self, x):
+        a, b = x
+        left = 1 - a * a
+        if not left > 0:
+            self.n_beyond += 1
+            return np.nan, np.full(2, np.nan), np.full((2, 2), np.nan)
+        first = np.array([a / left - 2 * a, 2 * b])
+        second = np.diag([(1 + a * a) / left**2 - 2, 2.0])
+        return -a * a - np.log(left) / 2 + b * b, first, second
+
+    def hessian_vector_product(self, x, v):
+        return v @ self.getEnergyGradientHessian(x)[2]

@@ -4,7 +4,8 @@ Used by the verification alone; the search has its own means.
 """
 
 import numpy as np
-from scipy.linalg import LinAlgError, cho_factor, cho_solve, eigh, eigvalsh_tridiagonal, ldl
+from scipy.linalg import eigh, ldl
+from scipy.linalg.lapack import dpotrf, dpotrs, dstebz
 from scipy.sparse.linalg import ArpackNoConvergence, LinearOperator, eigsh
 
 from ..contract import ZERO
@@ -35,14 +36,16 @@ class Curvature:
     proof_limit : int, optional
         Parameters up to which the dense Hessian is factorised, by default
         `PROOF_LIMIT`.
+    hessian : ndarray, shape (n, n), optional
+        At `x`, if it has been computed.
     """
 
-    def __init__(self, potential, x, zero_modes, proof_limit=None):
+    def __init__(self, potential, x, zero_modes, proof_limit=None, hessian=None):
         self._potential, self._x, self._zero_modes = potential, x, zero_modes
         self.n, self._n_products = x.size, 0
         self._dense, self.largest = None, 0.0
         if self.n <= (PROOF_LIMIT if proof_limit is None else proof_limit):
-            self._dense = potential.getHessian(x)
+            self._dense = potential.getHessian(x) if hessian is None else hessian
         product = self.product if self._dense is None else self._dense.dot
         _, ends, _ = lanczos_ends(product, self._start(), 20)
         self.largest = float(np.abs(ends).max())
@@ -117,12 +120,11 @@ class Curvature:
         # with the mode's own sign turned H becomes |H|
         lifted = self._dense - 2 * value * modes @ modes.T
         lifted.flat[:: self.n + 1] -= self.threshold
-        try:
-            factor = cho_factor(lifted, lower=True, overwrite_a=True, check_finite=False)
-        except LinAlgError:
+        solve = cholesky(lifted)
+        if solve is None:
             below, above = (self._negative(z) for z in (-self.threshold, self.threshold))
             return ("degenerate" if below != above else "wrong index"), None, None
-        return "ok", lambda b: cho_solve(factor, b), modes[:, 0] if modes.size else None
+        return "ok", solve, modes[:, 0] if modes.size else None
 
     def _negative(self, level):
         """How many eigenvalues are below `level` (J. J. Sylvester, Phil. Mag. 4, 138 (1852))."""
@@ -240,12 +242,27 @@ def lanczos_ends(product, start, max_steps, threshold=0.0, risk=0.0):
 def _ends(diagonal, offs):
     """The lowest and the highest eigenvalue of a tridiagonal matrix."""
     scale = max(np.abs(diagonal).max(), np.finfo(float).tiny)  # LAPACK's is absolute
-    return np.array(
-        [
-            scale * eigvalsh_tridiagonal(diagonal / scale, offs / scale, "i", (at, at))[0]
-            for at in (0, len(diagonal) - 1)
-        ]
-    )
+    d, e = diagonal / scale, offs / scale if len(offs) else np.zeros(1)
+    # by bisection, range 2: those with the numbers from `at` to `at`
+    found = [dstebz(d, e, 2, 0.0, 1.0, at, at, 0.0, "E")[1][0] for at in (1, len(d))]
+    return scale * np.array(found)
+
+
+def cholesky(matrix):
+    """Factorise a symmetric matrix, which is overwritten.
+
+    Parameters
+    ----------
+    matrix : ndarray, shape (n, n)
+
+    Returns
+    -------
+    callable or None
+        Solves ``matrix s = b`` for a right-hand side `b`; None if the matrix is not positive
+        definite.
+    """
+    factor, failed = dpotrf(matrix.T, lower=True, clean=False, overwrite_a=True)
+    return None if failed else lambda b: dpotrs(factor, b, lower=True)[0]
 
 
 def conjugate_gradients(product, b, tolerance=1e-3, longest=np.inf, max_steps=10_000):

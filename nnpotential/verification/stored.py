@@ -5,6 +5,7 @@ from functools import partial
 from itertools import islice
 
 from pele.storage import Minimum, TransitionState
+from sqlalchemy.orm import joinedload, undefer
 from threadpoolctl import threadpool_limits
 
 from ..findings import Connection, Point
@@ -22,6 +23,18 @@ _KINDS = (
     (Minimum, "minimum", CheckMinimum(), Point.of),
     (TransitionState, "transition state", CheckTransitionState(), Connection.of),
 )
+# what a check needs of a point, in one query
+_NEEDED = {
+    Minimum: [undefer(Minimum.coords)],
+    TransitionState: [
+        undefer(TransitionState.coords),
+        undefer(TransitionState.eigenvec),
+        *(
+            joinedload(end).undefer(Minimum.coords)
+            for end in (TransitionState.minimum1, TransitionState.minimum2)
+        ),
+    ],
+}
 _AHEAD = 60  # jobs under way beyond those of the workers
 
 
@@ -30,7 +43,9 @@ def outcomes(database):
     return [
         (name, point.id(), notes(point).get("verified", UNVERIFIED))
         for kind, name, *_ in _KINDS
-        for point in database.session.query(kind).order_by(kind._id)
+        for point in database.session.query(kind)
+        .options(undefer(kind.user_data))
+        .order_by(kind._id)
     ]
 
 
@@ -48,13 +63,14 @@ def recheck(system, database, crew, report):
     session = database.session
     outside = points_from_outside(database, Journal(database).pending())
     points = [
-        (kind, number, *how)
+        (kind, row[0], *how)
         for (kind, *how), left_out in zip(_KINDS, outside, strict=True)
-        for (number,) in session.query(kind._id).order_by(kind._id)
-        if number not in left_out and notes(session.get(kind, number)).get("verified") != MALFORMED
+        for row in session.query(kind._id, kind.user_data).order_by(kind._id)
+        if row[0] not in left_out and notes(row).get("verified") != MALFORMED
     ]
     jobs = (
-        (check, numbers(session.get(kind, number))) for kind, number, _, check, numbers in points
+        (check, numbers(session.get(kind, number, options=_NEEDED[kind], populate_existing=True)))
+        for kind, number, _, check, numbers in points
     )
 
     def on_wait(i, seconds, told):
@@ -63,11 +79,11 @@ def recheck(system, database, crew, report):
 
     for i, verdict in done_in_order(crew, jobs, on_wait):
         kind, number, name, check, _ = points[i]
-        point = session.get(kind, number)
+        point = session.get(kind, number, options=[undefer(kind.user_data)])
         with uninterrupted():
             check.record(system, database, point, verdict)
+            text = f"{name} {number}: {notes(point)['verified']}"
             session.commit()
-        text = f"{name} {number}: {notes(point)['verified']}"
         report("verify", i + 1, len(points), text)
 
 

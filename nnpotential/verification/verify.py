@@ -14,8 +14,8 @@ from sqlalchemy.orm import undefer
 
 from ..contract import rms
 from ..findings import Point, Verdict
-from .flow import GradientFlow
-from .inertia import Curvature, NegativeCurvatureError, conjugate_gradients
+from .flow import gradient_flow
+from .inertia import Curvature, NegativeCurvatureError, cholesky, conjugate_gradients
 
 __all__ = [
     "is_duplicate",
@@ -148,7 +148,7 @@ def follow_gradient(system, x, tolerance=1e-4, max_time=1e11, max_steps=100_000)
     system : LandscapeSystem
     x : ndarray, shape (n_parameters,)
     tolerance : float
-        Local error of a step of the integrator, see `GradientFlow`.
+        Local error of a step of the integrator, see `gradient_flow`.
     max_time : float
         In units of squared parameters per ``system.scales.energy``.
     max_steps : int
@@ -158,50 +158,60 @@ def follow_gradient(system, x, tolerance=1e-4, max_time=1e11, max_steps=100_000)
     Point or None
         The minimum, or None if there is none in reach.
     """
-    flow = GradientFlow(system.potential, x, tolerance, system.scales)
-    attempt = 0
-    for step in range(max_steps):
-        if step >= attempt:
-            attempt = step + 10 + step // 5  # each attempt can cost as much as many steps
-            arrived = _nearby_minimum(system, flow.x, flow.gradient)
+    flow = gradient_flow(system.potential, x, tolerance, system.scales)
+    for _ in range(max_steps):
+        if flow.may_be_near(_NEAR):
+            arrived = _nearby_minimum(system, flow)
             if arrived is not None:
                 return arrived
         if flow.time * system.scales.energy > max_time or not flow.step():
             break
-    return _nearby_minimum(system, flow.x, flow.gradient)
+    return _nearby_minimum(system, flow)
 
 
-def _nearby_minimum(system, start, gradient):
+def _nearby_minimum(system, flow):
     """The minimum a few short Newton steps away, or None."""
-    if rms(gradient) > 1e-3 * system.scales.energy:
+    if rms(flow.gradient) > 1e-3 * system.scales.energy:
         return None
-    potential, x, before = system.potential, start, np.inf
+    x, before = flow.x, np.inf
+    energy, gradient, hessian = flow.energy, flow.gradient, flow.hessian
     for _ in range(_APPROACH):
-        energy, gradient = potential.getEnergyGradient(x)
         here = rms(gradient)
         zero_modes = system.identity.zero_modes(x)
-
-        def outside(v, zero_modes=zero_modes):
-            return v - zero_modes @ (zero_modes.T @ v)
-
-        try:
-            step = conjugate_gradients(
-                lambda v, x=x: outside(potential.hessian_vector_product(x, outside(v))),
-                -outside(gradient),
-                longest=_NEAR,
-            )
-        except NegativeCurvatureError:
-            return None
-        if step is None or np.linalg.norm(x + step - start) > _NEAR:
+        step = _newton_step(system.potential, x, gradient, hessian, zero_modes)
+        if step is None or not np.linalg.norm(x + step - flow.x) <= _NEAR:
             return None
         # it is stored where the search went elsewhere, so it has to meet the definition too
         accurate = here <= system.scales.rms or here > 0.5 * before
         if np.linalg.norm(step) <= 1e-8 and accurate:
             # the steps may not feel a mode along which there is no gradient
-            outcome, _, _ = Curvature(potential, x, zero_modes).judge(0)
+            outcome, _, _ = Curvature(system.potential, x, zero_modes, hessian=hessian).judge(0)
             return Point(float(energy), x) if outcome == "ok" else None
         x, before = x + step, here
+        energy, gradient, hessian = flow.at(x)
     return None
+
+
+def _newton_step(potential, x, gradient, hessian, zero_modes):
+    """The step to the minimum of the quadratic at `x`, None if there is none or it is far."""
+
+    def outside(v):
+        return v - zero_modes @ (zero_modes.T @ v)
+
+    if hessian is None:
+        try:
+            return conjugate_gradients(
+                lambda v: outside(potential.hessian_vector_product(x, outside(v))),
+                -outside(gradient),
+                longest=_NEAR,
+            )
+        except NegativeCurvatureError:
+            return None
+    lifted = hessian.copy()
+    if zero_modes.size:
+        lifted = outside(outside(lifted).T) + np.linalg.norm(hessian) * zero_modes @ zero_modes.T
+    solve = cholesky(lifted)
+    return None if solve is None else solve(-outside(gradient))
 
 
 def why_degenerate(system, x):

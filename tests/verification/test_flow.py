@@ -1,11 +1,23 @@
-"""The gradient flow against its exact solution."""
+"""The gradient flow against exact solutions, and both of its methods against another's."""
+
+from itertools import product
+from math import acos, pi
 
 import numpy as np
 import pytest
-from surfaces import Quadratic, recurrence
+from scipy.integrate import solve_ivp
+from surfaces import Quadratic, Walled, recurrence
 
+import nnpotential as nnp
 from nnpotential import InputError
-from nnpotential.verification.flow import GradientFlow
+from nnpotential.contract import NATS, Scales
+from nnpotential.points.connect import connect_pair
+from nnpotential.systems.functions import EggBox
+from nnpotential.verification import verify
+from nnpotential.verification.flow import ChebyshevFlow, RosenbrockFlow, gradient_flow
+from nnpotential.verification.verify import follow_gradient
+
+both = pytest.mark.parametrize("method", [RosenbrockFlow, ChebyshevFlow])
 
 
 def test_stages_in_the_kernel(system):
@@ -23,14 +35,180 @@ def test_stages_in_the_kernel(system):
     assert not np.isfinite(far).all()
 
 
-def test_flow_follows_the_exact_solution():
+@both
+def test_flow_follows_the_exact_solution(method):
     values = np.geomspace(1e-3, 30.0, 40)
     potential = Quadratic(values)
     x = potential.basis @ np.ones(40)
-    flow = GradientFlow(potential, x, tolerance=1e-5)
+    flow = method(potential, x, tolerance=1e-5)
     while flow.time < 1000:
+        before = flow.energy
         assert flow.step()
+        assert flow.energy <= before + NATS.rounding(before)
         exact = potential.basis @ np.exp(-values * flow.time)
         assert np.linalg.norm(flow.x - exact) < 1e-3
     # an explicit Euler method would have needed 15000
     assert flow.n_gradients < 5000
+
+
+def test_decayed_modes_put_no_bound_on_the_step():
+    values = np.geomspace(1e-4, 1e3, 40)
+    potential = Quadratic(values)
+    flow = RosenbrockFlow(potential, potential.basis @ np.ones(40))
+    steps = 0
+    while flow.time < 1e5:
+        assert flow.step()
+        steps += 1
+        exact = potential.basis @ np.exp(-values * flow.time)
+        assert np.linalg.norm(flow.x - exact) < 1e-2
+    assert steps < 150
+
+
+class Quartic:
+    """``sum_i c_i y_i^4 / 4`` in turned axes."""
+
+    factors = np.array([1.0, 3.0, 20.0])
+    basis = np.linalg.qr(np.random.default_rng(1).normal(size=(3, 3)))[0]
+
+    def getEnergyGradient(self, x):
+        y = x @ self.basis
+        return float(self.factors @ y**4) / 4, self.basis @ (self.factors * y**3)
+
+    def getEnergyGradientHessian(self, x):
+        second = 3 * self.factors * (x @ self.basis) ** 2
+        return *self.getEnergyGradient(x), (self.basis * second) @ self.basis.T
+
+    def exact(self, x, time):
+        y = x @ self.basis
+        return self.basis @ (y / np.sqrt(1 + 2 * self.factors * y**2 * time))
+
+
+def test_the_order_of_convergence_is_four():
+    potential, start = Quartic(), np.array([0.7, -0.4, 0.5])
+    errors = []
+    for n in (8, 16, 32, 64):
+        flow = RosenbrockFlow(potential, start, tolerance=1e9)
+        for _ in range(n):
+            flow._step = 1 / n
+            assert flow.step()
+        assert flow.time == pytest.approx(1)
+        errors.append(np.linalg.norm(flow.x - potential.exact(start, 1.0)))
+    orders = np.log2(np.array(errors[:-1]) / errors[1:])
+    assert orders[-1] == pytest.approx(4, abs=0.2)
+
+
+def test_the_error_of_a_step_stays_near_the_tolerance():
+    potential, start = Quartic(), np.array([0.7, -0.4, 0.5])
+    for tolerance in (1e-4, 1e-6):
+        flow = RosenbrockFlow(potential, start, tolerance)
+        while flow.time < 100:
+            x, time = flow.x, flow.time
+            assert flow.step()
+            exact = potential.exact(x, flow.time - time)
+            assert np.linalg.norm(flow.x - exact) < tolerance
+
+
+@both
+def test_from_a_top_too_long_a_step_is_shortened(method):
+    """`H + 1 / (gamma h)` is not definite there, or stages leave what has an energy."""
+    potential = Walled()
+    for side in (1, -1):
+        flow = method(potential, np.array([side * 1e-4, 0.5]))
+        flow._step = 1e6
+        while flow.time < 100:
+            before = flow.energy
+            assert flow.step()
+            assert flow.energy <= before + NATS.rounding(before)
+        assert flow.x == pytest.approx([side * potential.minimum, 0], abs=1e-3)
+    assert potential.n_beyond > 0
+
+
+def test_without_a_way_down_the_flow_ends():
+    class Wrong(Quadratic):
+        def getEnergyGradient(self, x):
+            energy, gradient = super().getEnergyGradient(x)
+            return -energy, gradient
+
+    flow = RosenbrockFlow(Wrong([1.0, 2.0]), np.ones(2))
+    assert not flow.step()
+    assert (flow.x == 1).all()
+
+
+def test_from_where_nothing_is_finite_there_is_no_step():
+    assert not RosenbrockFlow(Walled(), np.array([2.0, 0.0])).step()
+
+
+@both
+@pytest.mark.parametrize("size", [1e-75, 1e60])
+def test_units_do_not_matter(method, size):
+    values = size * np.geomspace(1e-3, 30.0, 10)
+    potential = Quadratic(values)
+    flow = method(potential, potential.basis @ np.ones(10), scales=Scales(energy=size))
+    steps = 0
+    while flow.time * size < 100:
+        assert flow.step()
+        steps += 1
+        exact = potential.basis @ np.exp(-values * flow.time)
+        assert np.linalg.norm(flow.x - exact) < 2e-3
+    assert steps < 200
+
+
+def test_large_systems_do_without_the_hessian():
+    small, large = np.ones(400), np.ones(401)
+    assert isinstance(gradient_flow(Quadratic(small), small), RosenbrockFlow)
+    flow = gradient_flow(Quadratic(large), large)
+    assert isinstance(flow, ChebyshevFlow)
+    assert flow.hessian is None
+
+
+# Which minimum it is: both methods, and SciPy's to a tight tolerance
+
+
+def sides(system, n):
+    """Starts beside some transition states between quenched minima."""
+    minimize, rng = system.get_minimizer(), np.random.default_rng(2)
+    found = []
+    while len(found) < n:
+        x1, x2 = (minimize(next(iter(system.starts.values()))(rng)).coords for _ in range(2))
+        found += connect_pair(system, x1, system.identity.align(x1, x2)[1])
+    return [ts.coords + side * 0.01 * ts.eigenvec for ts in found[:n] for side in (1, -1)]
+
+
+def by_radau(system, x):
+    """Where the flow is after a long time."""
+    pot = system.potential
+    done = solve_ivp(
+        lambda _, y: -pot.getGradient(y),
+        (0, 1e5 / system.scales.energy),
+        x,
+        method="Radau",
+        jac=lambda _, y: -pot.getHessian(y),
+        rtol=1e-8,
+        atol=1e-9,
+    )
+    assert done.success
+    return done.y[:, -1]
+
+
+@pytest.mark.parametrize("name", ["network", "lj7"])
+def test_both_methods_reach_what_radau_reaches(name, system, monkeypatch):
+    if name == "lj7":
+        system = nnp.LennardJonesCluster(7)
+    for x in sides(system, 3):
+        expected = by_radau(system, x)
+        for method in (RosenbrockFlow, ChebyshevFlow):
+            monkeypatch.setattr(verify, "gradient_flow", method)
+            energy, reached = follow_gradient(system, x)
+            assert energy == system.potential.getEnergy(reached)
+            assert np.linalg.norm(reached - expected) < 1e-2  # the same image, not turned
+
+
+@both
+def test_beside_a_ridge_the_side_decides(method, monkeypatch):
+    """From near the top the flow passes transition states closely; each axis is by itself."""
+    monkeypatch.setattr(verify, "gradient_flow", method)
+    system = EggBox()
+    top = np.array([acos(-t / (4 * d)) for d, t in zip(system.depths, system.tilts, strict=True)])
+    for off in product((1e-6, -1e-6), (1e-3, -1e-3), (1e-4, -1e-4)):
+        _, reached = follow_gradient(system, top + off)
+        assert reached == pytest.approx(np.where(np.array(off) > 0, pi, 0.0), abs=1e-6)
