@@ -61,10 +61,14 @@ class Failure(NamedTuple):
 
 
 class Findings(NamedTuple):
-    """What a job of the search found: points or connections, and its failures."""
+    """What a job of the search found: points or connections, its failures, its cost.
+
+    The cost is in gradients, where it is counted.
+    """
 
     found: list[Any]
     failures: list[Failure]
+    cost: float = 0.0
 
 
 class Verdict(NamedTuple):

@@ -5,6 +5,7 @@ from pele.storage import Minimum, TransitionState
 from sqlalchemy.orm import undefer
 
 __all__ = [
+    "CONNECTIONS",
     "MALFORMED",
     "NOT_CHECKED",
     "OUTCOMES",
@@ -13,6 +14,7 @@ __all__ = [
     "add_hit",
     "find_point",
     "forget_verification",
+    "found_as_source",
     "is_verified",
     "is_well_formed",
     "may_count",
@@ -46,7 +48,8 @@ OUTCOMES = {
 }
 
 # what else may lead to a minimum; the others are the names of the starts of quenches
-_OTHER_SOURCES = (OUTSIDE, "basin_hopping", "connections")
+CONNECTIONS = "connections"
+_OTHER_SOURCES = (OUTSIDE, "basin_hopping", CONNECTIONS)
 
 
 def store_minimum(database, identity, energy, coords):
@@ -141,6 +144,12 @@ def quench_hits(minimum):
     """Number of independent quenches that ended in a minimum."""
     hits = notes(minimum).items()
     return sum(n for name, n in hits if isinstance(n, int) and name not in _OTHER_SOURCES)
+
+
+def found_as_source(minimum):
+    """Whether a minimum was found by anything but a connection."""
+    hits = ((name, n) for name, n in notes(minimum).items() if isinstance(n, int))
+    return any(n for name, n in hits if name != CONNECTIONS)
 
 
 def points_from_outside(database, pending):

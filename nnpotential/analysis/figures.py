@@ -7,6 +7,7 @@ import numpy as np
 from pele.storage import Minimum, TransitionState
 
 from ..contract import TRAVELLING, UNRESOLVED
+from ..search.audit import barrier_audit
 from ..search.journal import Journal
 from ..sessions import snapshot
 from ..storage import UNVERIFIED, is_verified, notes, points_from_outside, quench_hits
@@ -149,9 +150,9 @@ def _summarise(database):
     barriers = barriers_to_lowest(graph)
     hits = [h for m in minima if (h := quench_hits(m))]
     n_quenches = sum(found is not None for _, found in journal.jobs("quench"))
-    attempts, followed, rearranged = (
+    attempts, followed, rearranged, lowered = (
         [found for _, found in journal.jobs(kind) if found is not None]
-        for kind in ("connect", "single_ended", "rearrange")
+        for kind in ("connect", "single_ended", "rearrange", "lower")
     )
     outcomes = Counter(
         notes(point).get("verified", UNVERIFIED) for points in stored for point in points
@@ -169,6 +170,9 @@ def _summarise(database):
         "lowest_loss": min((m.energy for m in minima), default=None),
         "losses": _quantiles([m.energy for m in minima]),
         "barriers": _quantiles(list(barriers.values())),
+        "mean_barrier": float(np.mean(list(barriers.values()))) if barriers else None,
+        "barrier_attempts": len(lowered),
+        "barrier_audit": barrier_audit(journal.tally["audit"]),
         "coverage": {"n_quenches": n_quenches, "n_minima": len(hits), **coverage(hits)},
         "n_unconnected": len(graph) - len(barriers) - 1 if graph else 0,
         "connection_attempts": len(attempts),

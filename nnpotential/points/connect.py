@@ -4,7 +4,7 @@ from itertools import pairwise
 
 import numpy as np
 from pele.landscape import DoubleEndedConnect, LocalConnect
-from pele.storage import Database, Minimum
+from pele.storage import Minimum
 
 from ..checks import check_choice, check_integer
 from ..contract import NATS
@@ -14,11 +14,13 @@ from ..storage import store_minimum, store_transition_state
 from .band import BandDriver
 from .curvature import curvature
 from .saddle import descend, find_transition_state
+from .scratch import Scratch
 
 __all__ = [
     "STRATEGIES",
     "ExactDoubleEndedConnect",
     "ExactLocalConnect",
+    "connect_band",
     "connect_pair",
     "rearrangements",
     "refined",
@@ -110,8 +112,9 @@ class ExactDoubleEndedConnect(DoubleEndedConnect):
 
     Parameters
     ----------
-    min1, min2, pot, mindist, database
+    min1, min2, pot, mindist
         As for pele's class.
+    database : pele.storage.Database or Scratch
     identity : Identity
     scales : Scales
     band_mindist : callable, optional
@@ -139,6 +142,8 @@ class ExactDoubleEndedConnect(DoubleEndedConnect):
         self.identity = identity
         self.band_mindist = band_mindist or mindist
         self._shared = {"scales": scales, "known": [], "failures": failures}
+        scratch = isinstance(database, Scratch)
+        self._points = database if scratch else _Stored(database, identity)
         super().__init__(min1, min2, pot, mindist, database, **kwargs)
 
     def _getLocalConnectObject(self):
@@ -154,18 +159,9 @@ class ExactDoubleEndedConnect(DoubleEndedConnect):
         found = (ts_ret, min_ret1, min_ret2)
         if not all(c(energy=r.energy, coords=r.coords) for c in self.conf_checks for r in found):
             return False
-        minima = []
-        for ret in (min_ret1, min_ret2):
-            minimum, _ = store_minimum(self.database, self.identity, ret.energy, ret.coords)
-            minima.append(minimum)
-        ts, _ = store_transition_state(
-            self.database,
-            self.identity,
-            ts_ret.energy,
-            ts_ret.coords,
-            *minima,
-            ts_ret.eigenval,
-            ts_ret.eigenvec,
+        minima = [self._points.minimum(ret.energy, ret.coords) for ret in (min_ret1, min_ret2)]
+        ts = self._points.transition_state(
+            ts_ret.energy, ts_ret.coords, *minima, ts_ret.eigenval, ts_ret.eigenvec
         )
         self.database.session.commit()
         for minimum in minima:
@@ -177,6 +173,19 @@ class ExactDoubleEndedConnect(DoubleEndedConnect):
             self.dist_graph.addMinimum(minimum)
         self.dist_graph.setTransitionStateConnection(ts.minimum1, ts.minimum2)
         return True
+
+
+class _Stored:
+    """A database as `Scratch` is one."""
+
+    def __init__(self, database, identity):
+        self._at = database, identity
+
+    def minimum(self, energy, coords):
+        return store_minimum(*self._at, energy, coords)[0]
+
+    def transition_state(self, energy, coords, *what):
+        return store_transition_state(*self._at, energy, coords, *what)[0]
 
 
 def connect_pair(system, x1, x2, strategy="standard", failures=None):
@@ -217,23 +226,46 @@ def connect_pair(system, x1, x2, strategy="standard", failures=None):
         if not middle.success or any(same(middle.coords, x) for x in stops):
             return []
         stops.insert(1, middle.coords)
-    # in memory: nothing need be read again after a commit
-    scratch = Database(accuracy=system.scales.energy_window)
-    scratch.session.expire_on_commit = False
-    minima = [
-        store_minimum(scratch, system.identity, system.potential.getEnergy(x), x)[0] for x in stops
-    ]
-    scratch.session.commit()
+    scratch = Scratch(system.identity, system.scales.energy_window)
+    minima = [scratch.minimum(system.potential.getEnergy(x), x) for x in stops]
     options = _options(system, strategy)
     for one, two in pairwise(minima):
         system.get_double_ended_connect(
             one, two, scratch, verbosity=0, failures=failures, **options
         ).connect()
-    found = [Connection.of(ts) for ts in scratch.transition_states()]
-    scratch.session.close()
-    scratch.connection.close()
-    scratch.engine.dispose()
-    return found
+    return [Connection.of(ts) for ts in scratch.transition_states()]
+
+
+def connect_band(system, x1, x2, failures=None):
+    """One band between two minima, and all transition states on it.
+
+    Parameters
+    ----------
+    system : LandscapeSystem
+    x1, x2 : ndarray, shape (n_parameters,)
+    failures : list, optional
+        As for `connect_pair`.
+
+    Returns
+    -------
+    list of Connection
+        Often between other minima than these.
+    """
+    return _band(system, x1, x2, system.get_mindist(), failures)
+
+
+def _band(system, x1, x2, mindist, failures):
+    energies = map(system.potential.getEnergy, (x1, x2))
+    one, two = (Minimum(energy, x) for energy, x in zip(energies, (x1, x2), strict=True))
+    band = ExactLocalConnect(
+        system.potential,
+        mindist,
+        system.identity,
+        scales=system.scales,
+        failures=failures,
+        **system.params.double_ended_connect.local_connect_params,
+    )
+    return [_connection(triple) for triple in band.connect(one, two).new_transition_states]
 
 
 def _options(system, strategy):
@@ -326,17 +358,8 @@ def rearrangements(system, x, seed, failures=None):
     across = way - zero_modes @ (zero_modes.T @ way)
     if distance <= identity.tolerance or np.linalg.norm(across) <= _SAME_WAY * distance:
         return []
-    energy = system.potential.getEnergy(x)
-    band = ExactLocalConnect(
-        system.potential,
-        lambda x1, x2: (distance, x1, x2),  # aligned they would be one
-        identity,
-        scales=system.scales,
-        failures=failures,
-        **system.params.double_ended_connect.local_connect_params,
-    )
-    found = band.connect(Minimum(energy, x), Minimum(energy, image))
-    return [_connection(triple) for triple in found.new_transition_states]
+    # aligned they would be one
+    return _band(system, x, image, lambda x1, x2: (distance, x1, x2), failures)
 
 
 def refined(system, x, direction, search, failures=None):

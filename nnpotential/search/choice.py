@@ -1,6 +1,11 @@
 """What to do next. It follows from what is known and what is under way, and from nothing else."""
 
-from .pairs import missing_connection, trapped_connection
+import numpy as np
+
+from .barriers import barriers_of
+from .kinds import BY_THE_WAY
+from .lowering import WAYS, next_attempt
+from .pairs import missing_connection
 from .settings import WALKS_TIMES_COORDINATES
 
 __all__ = ["next_job"]
@@ -8,6 +13,9 @@ __all__ = ["next_job"]
 _HOPELESS = 100  # quenches without a minimum after which coverage will never come
 _SOURCES = {"quench", "hop"}
 _FURTHER = {"single_ended", "rearrange"}
+_SHALLOW = {"lower", "audit"}
+_BY_THE_WAY = 2  # attempts to join what connections found on their way, for each minimum asked for
+_LOWER, _AUDIT_SAMPLE, _AUDIT = 3, 4, 5  # what a derived seed is for
 # images tried in vain before the search ends, and more for each transition state that is known:
 # the more there are, the rarer is the rarest (of the 42 of eight atoms 1 of 80 tries gives it)
 _IN_VAIN, _IN_VAIN_EACH = 20, 5
@@ -30,10 +38,17 @@ def next_job(known, search, stages):
             return chosen
     if underway & _SOURCES or "connections" not in stages:
         return None
-    chosen = _connection(known, search, underway)
-    if chosen is None and underway <= _FURTHER:
-        return _further(known, search)
-    return chosen
+    for part, beside in (
+        (_connection, {"connect", *_SHALLOW}),
+        (_lowering, {"lower"}),
+        (_further, _FURTHER),
+        (_audit, {"audit"}),
+    ):
+        chosen = part(known, search)
+        # what follows depends on all that is under way
+        if chosen is not None or not underway <= beside:
+            return chosen
+    return None
 
 
 def _source(known, search):
@@ -49,16 +64,61 @@ def _source(known, search):
     return None
 
 
-def _connection(known, search, underway):
+def _connection(known, search):
+    targets = known.targets()
     state = known.graph, known.attempts, known.distance, search.connection_attempts
-    pair, purpose = missing_connection(*state), "connect"
-    if pair is None:
-        # the barriers are known when all that is under way is merged
-        if underway - {"connect"} or any(job.args[3] == "connect" for job in known.pending):
-            return None
-        if known.n_untrapped < search.untrap_attempts:
-            pair, purpose = trapped_connection(*state), "untrap"
+    pair, purpose = missing_connection(*state, targets), "connect"
+    if pair is None and known.n_by_the_way < _BY_THE_WAY * len(targets):
+        # each may find more than it joins
+        pair, purpose = missing_connection(*state), BY_THE_WAY
     return None if pair is None else ("connect", *pair, purpose)
+
+
+def _lowering(known, search):
+    lowering, limit = known.lowering, search.untrap_attempts
+    settled = lowering.is_settled(len(known.targets()))
+    if limit is None:
+        over = settled
+    else:
+        over = lowering.n_given_out >= limit and (settled or not search.until_barrier)
+    if over:
+        return None
+    draw = _draw(known, _LOWER, lowering.n_given_out)
+    attempt = next_attempt(known, known.bottlenecks(), lowering.ways(), draw)
+    if attempt is None:
+        return None
+    lowering.charge(attempt[0])
+    return "lower", *attempt
+
+
+def _audit(known, search):
+    audit, size = known.audit, search.audit_sample
+    targets = known.targets()
+    if not size:
+        return None
+    if audit.is_short_of(search.until_barrier):
+        known.lowering.unsettle()
+        audit.discard()
+        return _lowering(known, search)
+    if not audit.is_of(len(targets)):
+        barriers = barriers_of(known.bottlenecks())
+        if known.pending or not barriers:
+            return None
+        audit.begin(barriers, len(targets), size, _draw(known, _AUDIT_SAMPLE, audit.round))
+    while (turn := audit.next()) is not None:
+        target, first = turn
+        ways = sorted(WAYS, key=lambda way: way != first)
+        draw = _draw(known, _AUDIT, audit.round, *audit.progress())
+        attempt = next_attempt(known, known.bottlenecks({target}), ways, draw)
+        audit.give_out()
+        if attempt is not None:
+            return "audit", target, *attempt
+        known.merge_audit()
+    return None
+
+
+def _draw(known, *purpose):
+    return np.random.default_rng(np.random.SeedSequence(known.seed, spawn_key=purpose))
 
 
 def _further(known, search):

@@ -21,6 +21,8 @@ _BLANK = {
     "failures": {},
     "corrected": 0,
     "seconds": {},
+    "lowering": {},
+    "audit": {},
 }
 
 

@@ -7,22 +7,28 @@ is taken up again.
 """
 
 from abc import ABC, abstractmethod
+from copy import copy
 
 import numpy as np
 from pele.basinhopping import BasinHopping
 from pele.storage import Minimum, TransitionState
 
 from ..findings import Failure, Findings, Point
-from ..points.connect import connect_pair, rearrangements, single_ended
+from ..points.connect import connect_band, connect_pair, rearrangements, single_ended
+from ..points.effort import Counted
 from ..points.polish import polish_minimum, polish_transition_state
 from ..storage import OUTSIDE, add_hit, find_point, merge_minima, notes, quench_hits, record_outcome
+from .barriers import mean_barrier
 
 __all__ = [
+    "BY_THE_WAY",
     "SEARCHES",
+    "AuditBarrier",
     "Connect",
     "FollowMode",
     "Hop",
     "Kind",
+    "Lower",
     "PolishMinimum",
     "PolishTransitionState",
     "Quench",
@@ -30,6 +36,7 @@ __all__ = [
 ]
 
 _QUENCH, _BASIN_HOPPING, _IMAGE = 0, 1, 2  # what a derived seed is for
+BY_THE_WAY = "by the way"  # why two minima are joined that no quench has found
 _NOTHING = Findings([], [Failure("set aside", None)])  # of a job that failed too often
 
 
@@ -99,7 +106,7 @@ class _Source(Kind):
         """The name under which minima count a hit."""
 
     def merge(self, known, result, *args):
-        found, failures = result or _NOTHING
+        found, failures, _ = result or _NOTHING
         known.journal.tally["failed_quenches"] += len(failures)
         known.count_failures("quenches", failures)
         for point in found:
@@ -169,7 +176,7 @@ class _Bridge(Kind):
     stage = "connect"
 
     def merge(self, known, result, *args):
-        found, failures = result or _NOTHING
+        found, failures, _ = result or _NOTHING
         known.count_failures("transition_states", failures)
         for connection in found:
             known.add_connection(connection)
@@ -196,7 +203,7 @@ class Connect(_Bridge):
 
     def begin(self, known, i, j, strategy, purpose):
         known.attempts.begin(i, j)
-        known.n_untrapped += purpose == "untrap"
+        known.n_by_the_way += purpose == BY_THE_WAY
 
     def end(self, known, found, i, j, strategy, purpose):
         known.attempts.end(i, j, found)
@@ -217,6 +224,74 @@ class FollowMode(_Bridge):
 
     def begin(self, known, *args):
         known.followed.add(args)
+
+
+class Lower(_Bridge):
+    """An attempt to lower barriers: the way, the bottleneck's edge, and a pair or a mode."""
+
+    name, stage = "lower", "barriers"
+
+    def needs(self, known, way, i, j, *what):
+        if way == "uphill":
+            number, *rest = what
+            return way, known.coords(number), *rest
+        return way, *map(known.coords, what)
+
+    @staticmethod
+    def run(system, way, *needed):
+        system, failures = copy(system), []
+        system.potential = Counted(system.potential)
+        attempt = single_ended if way == "uphill" else connect_band
+        found = attempt(system, *needed, failures)
+        return Findings(found, failures, system.potential.cost)
+
+    def begin(self, known, way, i, j, *what):
+        known.lowering.tries[i, j] += 1
+        known.followed.add(what) if way == "uphill" else known.attempts.begin(*what)
+
+    def end(self, known, found, way, i, j, *what):
+        if way != "uphill":
+            known.attempts.end(*what, found)
+
+    def merge(self, known, result, way, *where):
+        targets = known.targets()
+        before = mean_barrier(known.bottlenecks(targets))
+        found = super().merge(known, result, way, *where)
+        after = mean_barrier(known.bottlenecks(targets))
+        cost = (result or _NOTHING).cost
+        known.lowering.learn(way, max(before - after, 0.0), cost)
+        known.lowering.settle(after, len(targets))
+        return found
+
+    def progress(self, known, search):
+        mean = mean_barrier(known.bottlenecks(known.targets()))
+        n = known.database.number_of_transition_states()
+        done, total = known.lowering.progress(len(known.targets()), search.untrap_attempts)
+        return done, total, f"mean barrier {mean:.6g}, {n} transition states"
+
+
+class AuditBarrier(Lower):
+    """As `Lower`, for the sake of one minimum of the audit: its id comes first."""
+
+    name, stage = "audit", "audit"
+
+    def needs(self, known, target, *attempt):
+        return super().needs(known, *attempt)
+
+    def begin(self, known, target, *attempt):
+        super().begin(known, *attempt)
+
+    def end(self, known, found, target, *attempt):
+        super().end(known, found, *attempt)
+
+    def merge(self, known, result, target, *attempt):
+        found = _Bridge.merge(self, known, result)
+        known.merge_audit()
+        return found
+
+    def progress(self, known, search):
+        done, total = known.audit.progress()
+        return done, total, f"{len(known.audit.sample)} minima looked at again"
 
 
 class Rearrange(_Bridge):
@@ -262,7 +337,7 @@ class PolishMinimum(Kind):
 
     def merge(self, known, result, number):
         minimum = known.minimum(number)
-        found, failures = result or _NOTHING
+        found, failures, _ = result or _NOTHING
         known.count_failures(OUTSIDE, failures)
         if not notes(minimum):
             add_hit(minimum, OUTSIDE)
@@ -302,7 +377,7 @@ class PolishTransitionState(Kind):
     def merge(self, known, result, number):
         ts = known.transition_state(number)
         known.unpolished.discard(number)
-        found, failures = result or _NOTHING
+        found, failures, _ = result or _NOTHING
         known.count_failures(OUTSIDE, failures)
         if not found:
             record_outcome(ts, "not converged")
@@ -338,6 +413,8 @@ SEARCHES = (
     Hop(),
     Connect(),
     FollowMode(),
+    Lower(),
+    AuditBarrier(),
     Rearrange(),
     PolishMinimum(),
     PolishTransitionState(),

@@ -13,6 +13,7 @@ from ..storage import (
     NOT_CHECKED,
     add_hit,
     forget_verification,
+    found_as_source,
     is_well_formed,
     notes,
     points_from_outside,
@@ -21,7 +22,10 @@ from ..storage import (
     store_minimum,
     store_transition_state,
 )
+from .audit import Audit
+from .barriers import barriers_of, bottlenecks
 from .journal import Journal
+from .lowering import Lowering
 from .pairs import Attempts
 
 __all__ = ["Known"]
@@ -50,8 +54,12 @@ class Known:
         Quenches and basin-hopping runs, by kind of job.
     attempts : Attempts
         At connections.
-    n_untrapped : int
-        Attempts to find a lower path.
+    n_by_the_way : int
+        Attempts to join minima that no quench has found.
+    lowering : Lowering
+        Attempts to lower barriers.
+    audit : Audit
+        Of the barriers.
     followed : set of (int, int, int)
         Minimum, mode and side of the walks uphill.
     rearranged : Counter
@@ -93,6 +101,8 @@ class Known:
     def _restore_points(self):
         session = self.database.session
         self.graph = nx.Graph()
+        self._sampled = {True: set(), False: set()}  # minima by whether a quench has hit them
+        self._bottlenecks = None  # of the graph as it is
         self._seen = Counter()  # minima by the number of independent quenches that hit them
         # what comes from outside counts when it has been polished
         minima, states = (set(ids) for ids in points_from_outside(self.database, self.pending))
@@ -101,16 +111,17 @@ class Known:
         self.unpolished = states
         for minimum in session.query(Minimum).order_by(Minimum._id):
             if not minimum.invalid and minimum.id() not in minima:
-                self._seen[quench_hits(minimum)] += 1
-                self.graph.add_node(minimum.id(), energy=minimum.energy)
+                self.count_in(minimum, alone=True)
         for ts in session.query(TransitionState).order_by(TransitionState._id):
             if not ts.invalid and ts.id() not in states:
                 self.join(ts)
 
     def _restore_jobs(self):
         self.given_out, self.merged = Counter(), Counter()
-        self.attempts, self.n_untrapped, self.followed = Attempts(), 0, set()
+        self.attempts, self.n_by_the_way, self.followed = Attempts(), 0, set()
         self.rearranged, self.n_in_vain = Counter(), 0
+        self.lowering = Lowering(self.journal.tally["lowering"])
+        self.audit = Audit(self.journal.tally["audit"])
         for kind in self.kinds.values():
             for job, found in self.journal.jobs(kind.name):
                 kind.begin(self, *job.args)
@@ -189,16 +200,41 @@ class Known:
         minimum, is_new = store_minimum(self.database, self.system.identity, *point)
         before = quench_hits(minimum)
         add_hit(minimum, source)
-        if not minimum.invalid:
-            self._seen[before] -= not is_new
-            self._seen[quench_hits(minimum)] += 1
         if is_new:
-            self.graph.add_node(minimum.id(), energy=minimum.energy)
+            self.count_in(minimum, alone=True)
             self.ask("check_minimum", minimum.id())
+            return minimum
+        if not minimum.invalid:
+            self.count_again(minimum, before)
         elif notes(minimum).get("verified") == NOT_CHECKED:
             minimum.user_data = {k: v for k, v in notes(minimum).items() if k != "verified"}
             self.ask("check_minimum", minimum.id())
         return minimum
+
+    def targets(self):
+        """The minima that have to be joined to the lowest: those that quenches found.
+
+        If there are none, those that came from elsewhere but not from connections.
+        """
+        return self._sampled[True] or self._sampled[False]
+
+    def bottlenecks(self, targets=None):
+        """The bottlenecks between minima, by default `targets`, and the lowest one."""
+        if targets is not None:
+            return bottlenecks(self.graph, targets)
+        now = len(self.targets())
+        if self._bottlenecks is None or self._bottlenecks[0] != now:
+            self._bottlenecks = now, bottlenecks(self.graph, self.targets())
+        return self._bottlenecks[1]
+
+    def mode_left(self, i):
+        """The softest mode of a minimum that was not followed, and the side, or None."""
+        sides = ((mode, side) for mode in range(self.n_modes(i)) for side in (1, -1))
+        return next(((m, side) for m, side in sides if (i, m, side) not in self.followed), None)
+
+    def merge_audit(self):
+        """An attempt of the audit is merged."""
+        self.audit.merge(barriers_of(self.bottlenecks(set(self.audit.sample))))
 
     def add_connection(self, found):
         """Store a transition state and its minima; a new one is to be checked."""
@@ -216,21 +252,35 @@ class Known:
             self.join(ts)
             self.ask("check_transition_state", ts.id())
 
-    def count_in(self, minimum):
-        """A minimum that did not count does so now, and what joins it."""
+    def count_in(self, minimum, alone=False):
+        """A minimum that did not count does so now, and what joins it, if anything does."""
         self._seen[quench_hits(minimum)] += 1
+        self._sample(minimum)
         self.graph.add_node(minimum.id(), energy=minimum.energy)
-        self.join_states_of(minimum)
+        self._bottlenecks = None
+        if not alone:
+            self.join_states_of(minimum)
 
     def count_out(self, minimum):
         """A minimum that counted does so no more."""
         self._seen[quench_hits(minimum)] -= 1
+        for sampled in self._sampled.values():
+            sampled.discard(minimum.id())
         self.graph.remove_node(minimum.id())
+        self._bottlenecks = None
 
     def count_again(self, minimum, before):
         """A minimum that counts has been hit by more quenches than before."""
         self._seen[before] -= 1
         self._seen[quench_hits(minimum)] += 1
+        self._sample(minimum)
+
+    def _sample(self, minimum):
+        """Note who found it: quenches, which are independent, or else any search for minima."""
+        if quench_hits(minimum):
+            self._sampled[True].add(minimum.id())
+        elif found_as_source(minimum):
+            self._sampled[False].add(minimum.id())
 
     def count_failures(self, of, failures):
         """Add to the tally what became of searches that failed."""
@@ -249,6 +299,7 @@ class Known:
             return
         if not self.graph.has_edge(i, j) or ts.energy < self.graph.edges[i, j]["energy"]:
             self.graph.add_edge(i, j, energy=ts.energy)
+            self._bottlenecks = None
 
     def join_states_of(self, minimum):
         """Add the transition states of a minimum to the graph."""
@@ -268,6 +319,7 @@ class Known:
         i, j = sorted((ts.minimum1.id(), ts.minimum2.id()))
         if self.graph.has_edge(i, j):
             self.graph.remove_edge(i, j)
+            self._bottlenecks = None
         others = self.database.session.query(TransitionState).filter(
             TransitionState._minimum1_id == i,
             TransitionState._minimum2_id == j,

@@ -5,12 +5,10 @@ the same state gives the same choice.
 """
 
 import networkx as nx
-import numpy as np
-from networkx.utils import UnionFind
 
 from ..points.connect import STRATEGIES
 
-__all__ = ["Attempts", "missing_connection", "trapped_connection"]
+__all__ = ["Attempts", "missing_connection"]
 
 _CANDIDATES, _MEMBERS = 50, 5  # minima outside and inside of a group whose distance is computed
 
@@ -47,6 +45,10 @@ class Attempts:
         """Whether the pair was tried at all."""
         return frozenset((i, j)) in self._tries
 
+    def n_partners(self, i):
+        """How many minima one was tried with."""
+        return len(self._partners.get(i, ()))
+
     def of(self, members):
         """Tried pairs with exactly one end among `members`, ordered (in, out)."""
         return [(i, j) for i in members for j in self._partners.get(i, ()) if j not in members]
@@ -59,7 +61,7 @@ class Attempts:
         return None
 
 
-def missing_connection(graph, attempts, distance, limit):
+def missing_connection(graph, attempts, distance, limit, needed=None):
     """The next pair of minima in different components.
 
     The component with the fewest tries comes first, and tries the nearest pair
@@ -75,6 +77,8 @@ def missing_connection(graph, attempts, distance, limit):
         ``(id, id) -> float``.
     limit : int
         Partners that a component tries.
+    needed : collection of int, optional
+        Only components that hold one of these; by default all.
 
     Returns
     -------
@@ -89,6 +93,8 @@ def missing_connection(graph, attempts, distance, limit):
     for component in nx.connected_components(graph):
         if lowest in component:
             continue  # many may try it at once
+        if needed is not None and component.isdisjoint(needed):
+            continue
         if not busy.isdisjoint(component):
             taken |= component
         else:
@@ -110,74 +116,6 @@ def missing_connection(graph, attempts, distance, limit):
         if pair is not None:
             return *pair, STRATEGIES[0]
     return None
-
-
-def trapped_connection(graph, attempts, distance, limit):
-    """The next pair across the barrier that looks most artificial.
-
-    A minimum whose barrier is high for how little it lies above the lowest one
-    is likely to miss a lower path. It is tried against the nearest minimum on
-    the other side of its barrier.
-
-    Parameters
-    ----------
-    graph, attempts, distance, limit
-        As for `missing_connection`; edges carry ``energy``, that of the lowest
-        transition state of the pair.
-
-    Returns
-    -------
-    (int, int, str) or None
-
-    References
-    ----------
-    B. Strodel, C. S. Whittleston and D. J. Wales, J. Am. Chem. Soc. 129, 16005
-    (2007); the strategy is called "untrap" in pele and PATHSAMPLE.
-    """
-    energy, busy = graph.nodes(data="energy"), attempts.busy
-    for _, bottom, top in _traps(graph):
-        trapped = _below(graph, bottom, top)
-        if not busy.isdisjoint(trapped):
-            continue
-        if sum(j not in trapped for _, j in attempts.of({bottom})) >= limit:
-            continue
-        beyond = [
-            i
-            for i in nx.node_connected_component(graph, bottom) - trapped
-            if energy[i] < energy[bottom] and not attempts.tried(bottom, i)
-        ]
-        pair = _nearest(graph, [bottom], beyond, None, distance)
-        if pair is not None:
-            return *pair, STRATEGIES[0]
-    return None
-
-
-def _below(graph, start, top):
-    """Minima that a path below `top` joins to `start`."""
-    edges = ((i, j) for i, j, energy in graph.edges(data="energy") if energy < top)
-    low = nx.Graph(edges)
-    return nx.node_connected_component(low, start) if start in low else {start}
-
-
-def _traps(graph):
-    """Basins that merge with a lower one: (-barrier over loss above lowest, bottom, top)."""
-    energy = graph.nodes(data="energy")
-    order = {i: (energy[i], i) for i in graph}
-    lowest = {i: i for i in graph}  # of each basin, by its root
-    basins, traps = UnionFind(graph), []
-    for top, i, j in sorted((e, i, j) for i, j, e in graph.edges(data="energy")):
-        a, b = lowest[basins[i]], lowest[basins[j]]
-        if a == b:
-            continue
-        a, b = sorted((a, b), key=order.get)
-        basins.union(i, j)
-        lowest[basins[i]] = a
-        traps.append((b, top))
-    if not traps:
-        return []
-    ground = min(energy[i] for i in graph)
-    tiny = np.finfo(float).tiny
-    return sorted((-(top - energy[b]) / max(energy[b] - ground, tiny), b, top) for b, top in traps)
 
 
 def _bottom(graph, members):

@@ -51,11 +51,26 @@ class SearchSettings:
         "connections",
         least=0,
     )
-    untrap_attempts: int = _option(
-        20,
-        "Attempts in all to find a lower path where a barrier looks artificially high.",
+    untrap_attempts: int | None = _option(
+        None,
+        "Attempts in all to lower the barriers of the minima that quenches found: bands across "
+        "their highest transition states, walks uphill from behind them, bands between "
+        "neighbours. By default until another round of them gains less than two per cent.",
         "connections",
         least=0,
+    )
+    audit_sample: int = _option(
+        10,
+        "Minima whose barriers are audited at the end: each gets sixteen attempts more, and how "
+        "far their barriers fall tells how far all may still fall.",
+        "connections",
+        least=0,
+    )
+    until_barrier: float = _option(
+        0.0,
+        "Where above 0, as in 0.05, barriers are lowered, beyond that number of attempts, until "
+        "the audit expects their mean to fall by no more than this share.",
+        "connections",
     )
     soft_modes: int | None = _option(
         None,
@@ -87,6 +102,13 @@ class SearchSettings:
             lambda share: 0 <= share < 1,
         )
         object.__setattr__(self, "until_coverage", coverage)
+        barrier = check_number(
+            "until_barrier",
+            self.until_barrier,
+            "at least 0 and below 1",
+            lambda share: 0 <= share < 1,
+        )
+        object.__setattr__(self, "until_barrier", barrier)
         if self.initializations is None:
             return
         try:

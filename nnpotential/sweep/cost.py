@@ -31,7 +31,7 @@ def relative_cost(n_parameters, n_samples, search):
     if modes is None:  # as many as a budget allows
         modes = WALKS_TIMES_COORDINATES // (2 * n_parameters * max(found, 1))
     walks = 2 * found * min(modes, n_parameters)
-    jobs = found + 2 * connected + search.untrap_attempts + walks
+    jobs = found + 2 * connected + (search.untrap_attempts or 100) + walks
     # a Hessian and its factorisation cost as many gradients as there are parameters
     # at least that of opening and drawing a landscape
     return 0.3 + jobs * gradient * (_GRADIENTS + 10 * n_parameters)

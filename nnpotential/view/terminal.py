@@ -96,6 +96,7 @@ def print_summary(figures):
         f"lowest {figures['energy_label']}": number(figures["lowest_loss"]),
         "its median over the minima": number(figures["losses"].get("0.5")),
         "median barrier to the lowest": number(figures["barriers"].get("0.5")),
+        "mean barrier to the lowest": _mean_barrier(figures),
         "degenerate minima, counted nowhere": figures["degenerate_minima"]["n"],
         "failed quenches": _by_reason(figures["failed_quenches"], figures["failures"]),
         "coverage (Good-Turing)": number(figures["coverage"]["good_turing"]),
@@ -120,6 +121,18 @@ def print_summary(figures):
     show(table)
     for remark in figures["remarks"]:
         say(f"note: {remark}")
+
+
+def _mean_barrier(figures):
+    """An upper bound, as every barrier is, and how far it may fall."""
+    mean, audit = figures["mean_barrier"], figures["barrier_audit"]
+    if mean is None:
+        return "-"
+    if audit is None:
+        return f"{mean:.6g}, not audited"
+    low, high = (100 * end for end in audit["interval"])
+    fall = 100 * audit["fall"]
+    return f"{mean:.6g}, may fall by {fall:.1f} % ({low:.1f} to {high:.1f})"
 
 
 def _by_reason(total, failures):
