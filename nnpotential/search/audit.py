@@ -24,7 +24,7 @@ class Audit:
         self._noted = noted
         if not noted:
             noted |= {"round": 0, "sample": [], "of": 0, "given_out": 0, "merged": 0}
-            noted |= {"before": [], "half": [], "after": []}
+            noted |= {"made": 0, "before": [], "half": [], "after": []}
 
     @property
     def sample(self):
@@ -40,13 +40,18 @@ class Audit:
         """How many samples were drawn."""
         return self._noted["round"]
 
+    @property
+    def n_given_out(self):
+        """Attempts of this sample so far."""
+        return self._noted["given_out"]
+
     def begin(self, barriers, of, size, draw):
         """Draw a sample of the minima whose barriers are known, from `of` that are asked about."""
         noted = self._noted
         noted["round"] += 1
         ids = sorted(barriers)
         sample = sorted(draw.choice(ids, min(size, len(ids)), replace=False).tolist())
-        noted |= {"sample": sample, "of": of, "given_out": 0, "merged": 0}
+        noted |= {"sample": sample, "of": of, "given_out": 0, "merged": 0, "made": 0}
         noted |= {"before": [barriers[i] for i in sample], "half": [], "after": []}
 
     def next(self):
@@ -65,10 +70,11 @@ class Audit:
         """An attempt is handed out, or there is none to make."""
         self._noted["given_out"] += 1
 
-    def merge(self, barriers):
-        """An attempt is merged; the barriers of the sample are these now."""
+    def merge(self, barriers, made=True):
+        """An attempt is merged, or there was none to make; the sample's barriers are these now."""
         noted = self._noted
         noted["merged"] += 1
+        noted["made"] += made
         total = EFFORT * len(self.sample)
         pairs = zip(self.sample, noted["before"], strict=True)
         now = [barriers.get(i, before) for i, before in pairs]
@@ -79,7 +85,8 @@ class Audit:
 
     def is_short_of(self, share):
         """Whether it is over and expects the mean barrier to fall by more than a share, if any."""
-        found = barrier_audit(self._noted) if share else None
+        stands = share and not self.is_of(0)  # one that was discarded says nothing any more
+        found = barrier_audit(self._noted) if stands else None
         return found is not None and found["fall"] > share
 
     def discard(self):
@@ -129,7 +136,7 @@ def barrier_audit(noted):
 
     return {
         "n_sampled": n,
-        "n_attempts": noted["merged"],
+        "n_attempts": noted["made"],
         "fall": float(fell.sum() / total),
         "interval": [percentile(fell, before, tail), min(1.0, percentile(*doubtful, 100 - tail))],
         "level": _LEVEL,

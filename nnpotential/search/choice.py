@@ -13,7 +13,6 @@ __all__ = ["next_job"]
 _HOPELESS = 100  # quenches without a minimum after which coverage will never come
 _SOURCES = {"quench", "hop"}
 _FURTHER = {"single_ended", "rearrange"}
-_SHALLOW = {"lower", "audit"}
 _BY_THE_WAY = 2  # attempts to join what connections found on their way, for each minimum asked for
 _LOWER, _AUDIT_SAMPLE, _AUDIT = 3, 4, 5  # what a derived seed is for
 # images tried in vain before the search ends, and more for each transition state that is known:
@@ -38,17 +37,17 @@ def next_job(known, search, stages):
             return chosen
     if underway & _SOURCES or "connections" not in stages:
         return None
+    chosen = _connection(known, search)
     for part, beside in (
-        (_connection, {"connect", *_SHALLOW}),
-        (_lowering, {"lower"}),
-        (_further, _FURTHER),
+        (_lowering, {"connect", "lower", *_FURTHER, "audit"}),
+        (_further, {*_FURTHER, "audit"}),
         (_audit, {"audit"}),
     ):
-        chosen = part(known, search)
-        # what follows depends on all that is under way
+        # each depends on what others still bring
         if chosen is not None or not underway <= beside:
             return chosen
-    return None
+        chosen = part(known, search)
+    return chosen
 
 
 def _source(known, search):
@@ -108,12 +107,12 @@ def _audit(known, search):
     while (turn := audit.next()) is not None:
         target, first = turn
         ways = sorted(WAYS, key=lambda way: way != first)
-        draw = _draw(known, _AUDIT, audit.round, *audit.progress())
+        draw = _draw(known, _AUDIT, audit.round, audit.n_given_out)
         attempt = next_attempt(known, known.bottlenecks({target}), ways, draw)
         audit.give_out()
         if attempt is not None:
             return "audit", target, *attempt
-        known.merge_audit()
+        known.merge_audit(made=False)
     return None
 
 

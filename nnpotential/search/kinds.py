@@ -260,7 +260,7 @@ class Lower(_Bridge):
         after = mean_barrier(known.bottlenecks(targets))
         cost = (result or _NOTHING).cost
         known.lowering.learn(way, max(before - after, 0.0), cost)
-        known.lowering.settle(after, len(targets))
+        known.lowering.settle(before, after, len(targets))
         return found
 
     def progress(self, known, search):
