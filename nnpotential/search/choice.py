@@ -14,7 +14,7 @@ _HOPELESS = 100  # quenches without a minimum after which coverage will never co
 _SOURCES = {"quench", "hop"}
 _FURTHER = {"single_ended", "rearrange"}
 _SHALLOW = {"lower", "audit"}
-_BY_THE_WAY = 2  # attempts to join what connections found on their way, for each minimum asked for
+_BY_THE_WAY = 20, 0.5  # attempts to join what connections found on their way: at least, a target
 _LOWER, _AUDIT_SAMPLE, _AUDIT = 3, 4, 5  # what a derived seed is for
 # images tried in vain before the search ends, and more for each transition state that is known:
 # the more there are, the rarer is the rarest (of the 42 of eight atoms 1 of 80 tries gives it)
@@ -67,11 +67,17 @@ def _source(known, search):
 def _connection(known, search):
     targets = known.targets()
     state = known.graph, known.attempts, known.distance, search.connection_attempts
-    pair, purpose = missing_connection(*state, targets), "connect"
-    if pair is None and known.n_by_the_way < _BY_THE_WAY * len(targets):
+    if len(barriers_of(known.bottlenecks())) < len(targets - {known.lowest()}):
+        pair = missing_connection(*state, targets)
+        if pair is not None:
+            return "connect", *pair, "connect"
+    few, each = _BY_THE_WAY
+    if known.n_by_the_way < few + each * len(targets):
         # each may find more than it joins
-        pair, purpose = missing_connection(*state), BY_THE_WAY
-    return None if pair is None else ("connect", *pair, purpose)
+        pair = missing_connection(*state)
+        if pair is not None:
+            return "connect", *pair, BY_THE_WAY
+    return None
 
 
 def _lowering(known, search):

@@ -96,7 +96,7 @@ def print_summary(figures):
         f"lowest {figures['energy_label']}": number(figures["lowest_loss"]),
         "its median over the minima": number(figures["losses"].get("0.5")),
         "median barrier to the lowest": number(figures["barriers"].get("0.5")),
-        "mean barrier to the lowest": _mean_barrier(figures),
+        f"mean barrier, {figures['n_barriers']} minima of quenches": _mean_barrier(figures),
         "degenerate minima, counted nowhere": figures["degenerate_minima"]["n"],
         "failed quenches": _by_reason(figures["failed_quenches"], figures["failures"]),
         "coverage (Good-Turing)": number(figures["coverage"]["good_turing"]),
