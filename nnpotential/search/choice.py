@@ -36,18 +36,23 @@ def next_job(known, search, stages):
         chosen = _source(known, search)
         if chosen is not None:
             return chosen
-    if underway & _SOURCES or "connections" not in stages:
+    if underway & _SOURCES:
         return None
-    for part, beside in (
-        (_connection, {"connect", *_SHALLOW}),
-        (_lowering, {"lower"}),
-        (_further, _FURTHER),
-        (_audit, {"audit"}),
+    for stage, part, beside in (
+        ("connections", _connection, {"connect", *_SHALLOW}),
+        ("connections", _lowering, {"lower"}),
+        ("connections", _further, _FURTHER),
+        ("audit", _audit, {"audit"}),
     ):
-        chosen = part(known, search)
-        # what follows depends on all that is under way
-        if chosen is not None or not underway <= beside:
-            return chosen
+        if stage in stages:
+            chosen = part(known, search)
+            # what follows depends on all that is under way
+            if chosen is not None or not underway <= beside:
+                return chosen
+    if set(stages) >= {"connections", "audit"} and known.audit.is_short_of(search.until_barrier):
+        known.lowering.unsettle()
+        known.audit.discard()
+        return _lowering(known, search)
     return None
 
 
@@ -102,10 +107,6 @@ def _audit(known, search):
     targets = known.targets()
     if not size:
         return None
-    if audit.is_short_of(search.until_barrier):
-        known.lowering.unsettle()
-        audit.discard()
-        return _lowering(known, search)
     if not audit.is_of(len(targets)):
         barriers = barriers_of(known.bottlenecks())
         if known.pending or not barriers:
