@@ -36,7 +36,7 @@ from .systems.registry import SYSTEMS, import_user_module
 from .verification.certificate import CERTIFICATES, CERTIFIED
 from .verification.certified import NOT_YET
 from .view.disconnectivity import check_colour
-from .view.terminal import Reporter, heard, prepare_streams, print_summary, say, show
+from .view.terminal import Reporter, audit_text, heard, prepare_streams, print_summary, say, show
 
 __all__ = ["main"]
 
@@ -319,6 +319,35 @@ def verify(
     for kind, number, outcome in failed[:20]:
         say(f"{kind} {number}: {outcome}")
     raise typer.Exit(1 if failed else 0)
+
+
+@app.command()
+def audit(
+    directory: Directory,
+    sample: Annotated[
+        int | None,
+        typer.Option(min=1, help="Minima looked at. [default: that of the last audit, else 10]"),
+    ] = None,
+    workers: Workers = 1,
+    max_seconds: MaxSeconds = None,
+    job_timeout: JobTimeout = 3600.0,
+):
+    """How far may the barriers still fall? A new sample of minima gets much more effort.
+
+    Every barrier of a sampled network is an upper bound. How far those of the sample fall is what
+    all would fall, within the interval that is given. What is found on the way is kept.
+    """
+    land = Landscape.open(directory)
+    with Reporter() as reporter:
+        found = land.audit(
+            reporter,
+            sample=sample,
+            workers=workers,
+            max_seconds=max_seconds,
+            job_timeout=job_timeout,
+        )
+    show(audit_text(land.summary()))
+    say(f"{found['n_sampled']} minima, {found['n_attempts']} attempts")
 
 
 @app.command()

@@ -30,7 +30,7 @@ from .networks.datasets import Dataset
 from .networks.mlp import MLP
 from .networks.system import NNSystem
 from .search.exploration import Exploration
-from .search.settings import STAGES, SearchSettings
+from .search.settings import AUDIT_SAMPLE, STAGES, SearchSettings
 from .search.workers import Crew
 from .sessions import close_sessions
 from .settings import SETTINGS, check_same_settings, read_settings, write_settings
@@ -318,6 +318,54 @@ class Landscape:
                 crew = Crew(self.system, workers, executor, job_timeout)
                 repair_points(self.system, self.database, crew, on_progress)
         return outcomes(self.database)
+
+    def audit(
+        self,
+        on_progress: OnProgress | None = None,
+        *,
+        sample: int | None = None,
+        workers: int = 1,
+        executor: Executor | None = None,
+        max_seconds: float | None = None,
+        job_timeout: float = 3600.0,
+    ) -> dict[str, Any]:
+        """How far the barriers may still fall: a new sample of minima gets much more effort.
+
+        One that was stopped goes on.
+
+        Parameters
+        ----------
+        sample : int, optional
+            Minima looked at, by default the setting ``audit_sample``; recorded.
+        on_progress, workers, executor, max_seconds, job_timeout
+            As for `explore`.
+
+        Returns
+        -------
+        dict
+            ``barrier_audit`` of the summary, see `nnpotential.search.audit.barrier_audit`.
+
+        Raises
+        ------
+        InputError
+            If no barrier is known, or stopped before the end; else as for `explore`.
+        """
+        size = sample or self.settings["search"].get("audit_sample") or AUDIT_SAMPLE
+        size = check_integer("sample", size, 1)
+        crew = Crew(self.system, workers, executor, job_timeout)
+        _check_progress(on_progress)
+        with self._working({"audit_sample": size}):
+            exploration = self._exploration(on_progress)
+            if exploration.known.audit.is_over():
+                exploration.known.audit.discard()
+            exploration.run(crew, ("audit",), max_seconds)
+        found = self.summary()["barrier_audit"]
+        if found is None:
+            raise InputError(
+                "there is no audit yet: it needs connected minima ('explore', 'connect') and more "
+                "time than this; the same command continues"
+            )
+        return found
 
     def certify(
         self,

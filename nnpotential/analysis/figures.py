@@ -148,6 +148,7 @@ def _summarise(database):
     n_degenerate = sum(ts.minimum1 == ts.minimum2 for ts in states)
     components = [len(c) for c in nx.connected_components(graph)]
     barriers = barriers_to_lowest(graph)
+    sampled = [barrier for m, barrier in barriers.items() if quench_hits(m)]
     hits = [h for m in minima if (h := quench_hits(m))]
     n_quenches = sum(found is not None for _, found in journal.jobs("quench"))
     attempts, followed, rearranged, lowered = (
@@ -170,7 +171,8 @@ def _summarise(database):
         "lowest_loss": min((m.energy for m in minima), default=None),
         "losses": _quantiles([m.energy for m in minima]),
         "barriers": _quantiles(list(barriers.values())),
-        "mean_barrier": float(np.mean(list(barriers.values()))) if barriers else None,
+        "mean_barrier": float(np.mean(sampled)) if sampled else None,
+        "n_barriers": len(sampled),
         "barrier_attempts": len(lowered),
         "barrier_audit": barrier_audit(journal.tally["audit"]),
         "coverage": {"n_quenches": n_quenches, "n_minima": len(hits), **coverage(hits)},

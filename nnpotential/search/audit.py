@@ -66,6 +66,11 @@ class Audit:
         """Attempts that are merged, and how many there will be."""
         return self._noted["merged"], EFFORT * len(self.sample)
 
+    def is_over(self):
+        """Whether all attempts at the sample, if there is one, are merged."""
+        done, total = self.progress()
+        return done == total
+
     def give_out(self):
         """An attempt is handed out, or there is none to make."""
         self._noted["given_out"] += 1

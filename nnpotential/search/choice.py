@@ -13,7 +13,7 @@ __all__ = ["next_job"]
 _HOPELESS = 100  # quenches without a minimum after which coverage will never come
 _SOURCES = {"quench", "hop"}
 _FURTHER = {"single_ended", "rearrange"}
-_BY_THE_WAY = 2  # attempts to join what connections found on their way, for each minimum asked for
+_BY_THE_WAY = 20, 0.5  # attempts to join what connections found on their way: at least, a target
 _LOWER, _AUDIT_SAMPLE, _AUDIT = 3, 4, 5  # what a derived seed is for
 # images tried in vain before the search ends, and more for each transition state that is known:
 # the more there are, the rarer is the rarest (of the 42 of eight atoms 1 of 80 tries gives it)
@@ -35,19 +35,26 @@ def next_job(known, search, stages):
         chosen = _source(known, search)
         if chosen is not None:
             return chosen
-    if underway & _SOURCES or "connections" not in stages:
+    if underway & _SOURCES:
         return None
-    chosen = _connection(known, search)
-    for part, beside in (
-        (_lowering, {"connect", "lower", *_FURTHER, "audit"}),
-        (_further, {*_FURTHER, "audit"}),
-        (_audit, {"audit"}),
+    for stage, part, beside in (
+        ("connections", _connection, None),
+        ("connections", _lowering, {"connect", "lower", *_FURTHER, "audit"}),
+        ("connections", _further, {*_FURTHER, "audit"}),
+        ("audit", _audit, {"audit"}),
     ):
-        # each depends on what others still bring
-        if chosen is not None or not underway <= beside:
-            return chosen
-        chosen = part(known, search)
-    return chosen
+        if stage in stages:
+            # what follows depends on what others under way still bring
+            if beside is not None and not underway <= beside:
+                return None
+            chosen = part(known, search)
+            if chosen is not None:
+                return chosen
+    if set(stages) >= {"connections", "audit"} and known.audit.is_short_of(search.until_barrier):
+        known.lowering.unsettle()
+        known.audit.discard()
+        return next_job(known, search, stages)
+    return None
 
 
 def _source(known, search):
@@ -66,11 +73,17 @@ def _source(known, search):
 def _connection(known, search):
     targets = known.targets()
     state = known.graph, known.attempts, known.distance, search.connection_attempts
-    pair, purpose = missing_connection(*state, targets), "connect"
-    if pair is None and known.n_by_the_way < _BY_THE_WAY * len(targets):
+    if len(barriers_of(known.bottlenecks())) < len(targets - {known.lowest()}):
+        pair = missing_connection(*state, targets)
+        if pair is not None:
+            return "connect", *pair, "connect"
+    few, each = _BY_THE_WAY
+    if known.n_by_the_way < few + each * len(targets):
         # each may find more than it joins
-        pair, purpose = missing_connection(*state), BY_THE_WAY
-    return None if pair is None else ("connect", *pair, purpose)
+        pair = missing_connection(*state)
+        if pair is not None:
+            return "connect", *pair, BY_THE_WAY
+    return None
 
 
 def _lowering(known, search):
@@ -95,10 +108,6 @@ def _audit(known, search):
     targets = known.targets()
     if not size:
         return None
-    if audit.is_short_of(search.until_barrier):
-        known.lowering.unsettle()
-        audit.discard()
-        return _lowering(known, search)
     if not audit.is_of(len(targets)):
         barriers = barriers_of(known.bottlenecks())
         if known.pending or not barriers:

@@ -193,8 +193,12 @@ class Known:
         """Minima connected to the lowest, itself among them."""
         if not self.graph:
             return 0
-        lowest = min(self.graph, key=lambda i: (self.graph.nodes[i]["energy"], i))
-        return len(nx.node_connected_component(self.graph, lowest))
+        return len(nx.node_connected_component(self.graph, self.lowest()))
+
+    def lowest(self):
+        """The minimum of lowest energy, the first of equals; None without any."""
+        energy = self.graph.nodes(data="energy")
+        return min(self.graph, key=lambda i: (energy[i], i), default=None)
 
     def add_minimum(self, point, source):
         """Store a minimum or count one more arrival at it; a new one is to be checked."""

@@ -8,9 +8,11 @@ from ..checks import check_choice, check_integer, check_number
 from ..contract import LandscapeSystem
 from ..errors import InputError
 
-__all__ = ["STAGES", "WALKS_TIMES_COORDINATES", "SearchSettings", "option_text"]
+__all__ = ["AUDIT_SAMPLE", "STAGES", "WALKS_TIMES_COORDINATES", "SearchSettings", "option_text"]
 
-STAGES = ("minima", "connections")
+STAGES = ("minima", "connections", "audit")
+
+AUDIT_SAMPLE = 10
 
 # What a search spends on further transition states that was not told: 500 walks of eight atoms.
 WALKS_TIMES_COORDINATES = 12_000
@@ -60,17 +62,17 @@ class SearchSettings:
         least=0,
     )
     audit_sample: int = _option(
-        10,
+        AUDIT_SAMPLE,
         "Minima whose barriers are audited at the end: each gets sixteen attempts more, and how "
         "far their barriers fall tells how far all may still fall.",
-        "connections",
+        "audit",
         least=0,
     )
     until_barrier: float = _option(
         0.0,
         "Where above 0, as in 0.05, barriers are lowered, beyond that number of attempts, until "
         "the audit expects their mean to fall by no more than this share.",
-        "connections",
+        "audit",
     )
     soft_modes: int | None = _option(
         None,

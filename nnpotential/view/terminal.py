@@ -13,7 +13,7 @@ from rich.table import Column, Table
 from ..errors import InputError
 from ..pulse import listening
 
-__all__ = ["Reporter", "heard", "prepare_streams", "print_summary", "say", "show"]
+__all__ = ["Reporter", "audit_text", "heard", "prepare_streams", "print_summary", "say", "show"]
 
 
 class _Console(Console):
@@ -96,7 +96,7 @@ def print_summary(figures):
         f"lowest {figures['energy_label']}": number(figures["lowest_loss"]),
         "its median over the minima": number(figures["losses"].get("0.5")),
         "median barrier to the lowest": number(figures["barriers"].get("0.5")),
-        "mean barrier to the lowest": _mean_barrier(figures),
+        f"mean barrier, {figures['n_barriers']} minima of quenches": audit_text(figures),
         "degenerate minima, counted nowhere": figures["degenerate_minima"]["n"],
         "failed quenches": _by_reason(figures["failed_quenches"], figures["failures"]),
         "coverage (Good-Turing)": number(figures["coverage"]["good_turing"]),
@@ -123,7 +123,7 @@ def print_summary(figures):
         say(f"note: {remark}")
 
 
-def _mean_barrier(figures):
+def audit_text(figures):
     """An upper bound, as every barrier is, and how far it may fall."""
     mean, audit = figures["mean_barrier"], figures["barrier_audit"]
     if mean is None:
