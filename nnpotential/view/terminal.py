@@ -88,6 +88,7 @@ def print_summary(figures):
     table.add_column(justify="right")
     rows = {
         "minima": figures["n_minima"],
+        "minima, one within an energy of 1e-4": figures["n_minima_by_energy"],
         "transition states": figures["n_transition_states"],
         "degenerate rearrangements": figures["n_degenerate_rearrangements"],
         "minima connected to the lowest": "-"
