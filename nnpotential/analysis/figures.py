@@ -289,6 +289,13 @@ def remarks(system, figures):
                 f"{quenches[reason]['n']} quenches count nowhere, as {meaning}; the lowest reached "
                 f"a loss of {quenches[reason]['lowest_loss']:.9g}"
             )
+    seen = figures["coverage"]
+    if seen["good_turing"] is not None and seen["n_quenches"] >= 20 and seen["good_turing"] < 0.1:
+        said.append(
+            f"{seen['n_minima']} different minima in {seen['n_quenches']} quenches: there are more "
+            "than can be listed; those of the quenches are a sample of them, and what connections "
+            "met on their way is no sample of anything"
+        )
     if figures["verified_by_older_definition"]:
         said.append(
             "these points were verified before coordinates had to be converged, so some minima may "
