@@ -189,12 +189,6 @@ class Known:
         """Whether any minimum counts."""
         return any(self._seen.elements())
 
-    def n_connected(self):
-        """Minima connected to the lowest, itself among them."""
-        if not self.graph:
-            return 0
-        return len(nx.node_connected_component(self.graph, self.lowest()))
-
     def lowest(self):
         """The minimum of lowest energy, the first of equals; None without any."""
         energy = self.graph.nodes(data="energy")
