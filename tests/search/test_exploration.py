@@ -4,9 +4,8 @@ import shutil
 from collections import Counter
 
 import pytest
-from landscapes import SEARCH, contents, copy_of
+from landscapes import SEARCH, contents, copy_of, xor_landscape
 
-import nnpotential as nnp
 from nnpotential import Landscape
 from nnpotential.findings import Failure, Findings
 from nnpotential.search.journal import Journal
@@ -59,24 +58,6 @@ class Stopped:
         self.left -= stage == self.stage
         if self.left == 0:
             raise KeyboardInterrupt
-
-
-WHOLE = {"quenches": 6, "basin_hopping_runs": 0, "soft_modes": 0, "audit_sample": 1}
-
-
-def xor_landscape(path, **options):
-    """Six minima, in seconds."""
-    data = nnp.load_dataset("xor", n_train=10, n_test=4)
-    net = nnp.MLP([2, 2, 2])
-    return Landscape.create(path, net, data, regularization=0.01, **{**WHOLE, **options})
-
-
-@pytest.fixture(scope="module")
-def whole(tmp_path_factory):
-    """A landscape whose barriers were lowered until they settled, and then audited."""
-    land = xor_landscape(tmp_path_factory.mktemp("whole") / "a")
-    land.explore(draw=False)
-    return land
 
 
 def test_barriers_are_lowered_and_audited_by_default(whole):
