@@ -123,7 +123,8 @@ def test_extend_raises_the_effort_of_finished_points(tmp_path, done):
 
 def troubles(tmp_path, how, **more):
     system = {"name": "troubled", "how": how, "directory": str(tmp_path), **more}
-    return {"system": system, "search": {"quenches": 3, "basin_hopping_runs": 0, "soft_modes": 0}}
+    few = {"quenches": 3, "basin_hopping_runs": 0, "untrap_attempts": 0, "audit_sample": 0}
+    return {"system": system, "search": {**few, "soft_modes": 0}}
 
 
 @pytest.mark.parametrize(

@@ -204,7 +204,8 @@ def test_the_exact_landscapes(tmp_path):
         ("a", nnp.LinearAutoencoder(), 1, (1, 1)),
         ("b", nnp.EggBox(), 0, (8, 12)),
     ):
-        land = Landscape.create(tmp_path / name, system, soft_modes=soft_modes, quenches=60)
+        few = {"quenches": 60, "untrap_attempts": 0, "audit_sample": 0, "soft_modes": soft_modes}
+        land = Landscape.create(tmp_path / name, system, **few)
         land.explore(draw=False)
         land.certify()
         assert tuple(land.summary()["proved"].values()) == n
