@@ -31,12 +31,21 @@ from .networks.mlp import INITIALIZATIONS, MLP
 from .request import Request
 from .search.settings import STAGES, SearchSettings, option_text
 from .storage import OUTCOMES
-from .sweep.progress import SweepReporter, duration, progress_lines
+from .sweep.progress import SweepReporter, progress_lines
 from .systems.registry import SYSTEMS, import_user_module
 from .verification.certificate import CERTIFICATES, CERTIFIED
 from .verification.certified import NOT_YET
 from .view.disconnectivity import check_colour
-from .view.terminal import Reporter, audit_text, heard, prepare_streams, print_summary, say, show
+from .view.terminal import (
+    Reporter,
+    audit_text,
+    duration,
+    heard,
+    prepare_streams,
+    print_summary,
+    say,
+    show,
+)
 
 __all__ = ["main"]
 

@@ -14,8 +14,10 @@ from ..storage import UNVERIFIED, is_verified, notes, points_from_outside, quenc
 from ..verification.certified import count_certificates
 
 __all__ = [
+    "audited_barriers",
     "barriers_to_lowest",
     "coverage",
+    "distinct_energies",
     "landscape_graph",
     "remarks",
     "summarise",
@@ -89,6 +91,52 @@ def barriers_to_lowest(graph):
     return {m: top - m.energy for m, top in highest.items() if m != root}
 
 
+def audited_barriers(database, barriers):
+    """The mean barrier, of which minima it is, and how far it may still fall.
+
+    Of the minima that quenches found: for these the search has lowered the
+    barriers, and not for what it met on its way.
+
+    Parameters
+    ----------
+    database : pele.storage.Database
+    barriers : dict
+        From `barriers_to_lowest`.
+
+    Returns
+    -------
+    dict
+        ``mean_barrier``, None without any; ``n_barriers``; ``barrier_audit`` as
+        from `nnpotential.search.audit.barrier_audit`.
+    """
+    sampled = [barrier for m, barrier in barriers.items() if quench_hits(m)]
+    return {
+        "mean_barrier": float(np.mean(sampled)) if sampled else None,
+        "n_barriers": len(sampled),
+        "barrier_audit": barrier_audit(Journal(database).tally["audit"]),
+    }
+
+
+def distinct_energies(energies, apart=1e-4):
+    """How many minima papers would count: one within an energy of 1e-4, whatever their distance.
+
+    Parameters
+    ----------
+    energies : sequence of float
+    apart : float
+        The tolerance ``EDIFFTOL`` of GMIN and PATHSAMPLE, in units of energy.
+
+    Returns
+    -------
+    int
+    """
+    count, last = 0, -np.inf
+    for energy in sorted(energies):
+        if energy - last > apart:
+            count, last = count + 1, energy
+    return count
+
+
 def coverage(hits):
     """How much of the landscape the independent quenches have seen.
 
@@ -148,7 +196,6 @@ def _summarise(database):
     n_degenerate = sum(ts.minimum1 == ts.minimum2 for ts in states)
     components = [len(c) for c in nx.connected_components(graph)]
     barriers = barriers_to_lowest(graph)
-    sampled = [barrier for m, barrier in barriers.items() if quench_hits(m)]
     hits = [h for m in minima if (h := quench_hits(m))]
     n_quenches = sum(found is not None for _, found in journal.jobs("quench"))
     attempts, followed, rearranged, lowered = (
@@ -163,6 +210,7 @@ def _summarise(database):
     flat = [m for m in stored[0] if notes(m).get("verified") == "degenerate"]
     return {
         "n_minima": len(minima),
+        "n_minima_by_energy": distinct_energies([m.energy for m in minima]),
         "n_transition_states": len(states) - n_degenerate,
         "n_degenerate_rearrangements": n_degenerate,
         "n_components": len(components),
@@ -171,10 +219,8 @@ def _summarise(database):
         "lowest_loss": min((m.energy for m in minima), default=None),
         "losses": _quantiles([m.energy for m in minima]),
         "barriers": _quantiles(list(barriers.values())),
-        "mean_barrier": float(np.mean(sampled)) if sampled else None,
-        "n_barriers": len(sampled),
+        **audited_barriers(database, barriers),
         "barrier_attempts": len(lowered),
-        "barrier_audit": barrier_audit(journal.tally["audit"]),
         "coverage": {"n_quenches": n_quenches, "n_minima": len(hits), **coverage(hits)},
         "n_unconnected": len(graph) - len(barriers) - 1 if graph else 0,
         "connection_attempts": len(attempts),
@@ -243,6 +289,13 @@ def remarks(system, figures):
                 f"{quenches[reason]['n']} quenches count nowhere, as {meaning}; the lowest reached "
                 f"a loss of {quenches[reason]['lowest_loss']:.9g}"
             )
+    seen = figures["coverage"]
+    if seen["good_turing"] is not None and seen["n_quenches"] >= 20 and seen["good_turing"] < 0.1:
+        said.append(
+            f"{seen['n_minima']} different minima in {seen['n_quenches']} quenches: there are more "
+            "than can be listed; those of the quenches are a sample of them, and what connections "
+            "met on their way is no sample of anything"
+        )
     if figures["verified_by_older_definition"]:
         said.append(
             "these points were verified before coordinates had to be converged, so some minima may "

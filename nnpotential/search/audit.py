@@ -13,7 +13,7 @@ _USUAL = 0.25  # at least the share by which a barrier falls of which no example
 
 
 class Audit:
-    """The sample, and its barriers before and after each round of attempts.
+    """The sample, and its barriers before, half-way and after.
 
     What is sampled are bottlenecks, each with all the minima that have it: they
     fall together. They are drawn with a probability in proportion to the sum of
@@ -29,7 +29,8 @@ class Audit:
         self._noted = noted
         if not noted:
             noted |= {"round": 0, "sample": [], "of": 0, "given_out": 0, "merged": 0}
-            noted |= {"before": [], "rounds": [], "new": [], "rest": [], "rest_now": 0.0}
+            noted |= {"made": 0, "new": 0, "before": [], "half": [], "after": []}
+            noted |= {"rest": [], "rest_after": 0.0}
 
     @property
     def sample(self):
@@ -45,6 +46,11 @@ class Audit:
         """How many samples were drawn."""
         return self._noted["round"]
 
+    @property
+    def n_given_out(self):
+        """Attempts of this sample so far."""
+        return self._noted["given_out"]
+
     def begin(self, bottlenecks, of, size, draw):
         """Draw a sample of the bottlenecks of `of` minima that are asked about."""
         noted = self._noted
@@ -54,10 +60,10 @@ class Audit:
         n = min(size, len(found))
         chosen = sorted(draw.choice(len(found), n, replace=False, p=sums / sums.sum()).tolist())
         members = [sorted(found[k].barriers.items()) for k in chosen]
-        noted |= {"of": of, "given_out": 0, "merged": 0, "rounds": [], "new": [], "rest_now": 0.0}
+        noted |= {"of": of, "given_out": 0, "merged": 0, "made": 0, "new": 0}
         noted["sample"] = [[i for i, _ in group] for group in members]
         noted["before"] = [[barrier for _, barrier in group] for group in members]
-        noted["rest"] = np.delete(sums, chosen).tolist()
+        noted |= {"half": [], "after": [], "rest": np.delete(sums, chosen).tolist()}
 
     def next(self):
         """The minima whose turn it is and the way to try first, or None at the end."""
@@ -76,35 +82,38 @@ class Audit:
         self._noted["given_out"] += 1
 
     def merge(self, barriers, new):
-        """An attempt is merged, with or without new transition states.
+        """An attempt is merged, or there was none to make.
 
         Parameters
         ----------
         barriers : dict of int to float
             Of all minima that are asked about, as they are now.
-        new : bool
+        new : bool or None
+            Whether the attempt found a new transition state; None if there was none.
         """
         noted = self._noted
-        turn = noted["merged"] // len(self.sample)
         noted["merged"] += 1
-        noted["new"] += [0] * (turn + 1 - len(noted["new"]))
-        noted["new"][turn] += bool(new)
-        if noted["merged"] % len(self.sample) == 0:
-            now = [
-                sum(barriers.get(i, was) for i, was in zip(*group, strict=True))
-                for group in zip(self.sample, noted["before"], strict=True)
-            ]
-            noted["rounds"].append(now)
-            sampled = {i for group in self.sample for i in group}
-            noted["rest_now"] = sum(b for i, b in barriers.items() if i not in sampled)
+        noted["made"] += new is not None
+        done, total = self.progress()
+        noted["new"] += bool(new) and done > total // 2
+        if done not in (total // 2, total):
+            return
+        noted["half" if done < total else "after"] = [
+            sum(barriers.get(i, was) for i, was in zip(*group, strict=True))
+            for group in zip(self.sample, noted["before"], strict=True)
+        ]
+        sampled = {i for group in self.sample for i in group}
+        noted["rest_after"] = sum(b for i, b in barriers.items() if i not in sampled)
 
     def is_over(self):
-        """Whether all attempts are merged."""
-        return bool(self.sample) and len(self._noted["rounds"]) == EFFORT
+        """Whether all attempts at the sample, if there is one, are merged."""
+        done, total = self.progress()
+        return done == total
 
     def is_short_of(self, share):
         """Whether it is over and expects the mean barrier to fall by more than a share, if any."""
-        found = barrier_audit(self._noted) if share else None
+        stands = share and not self.is_of(0)  # one that was discarded says nothing any more
+        found = barrier_audit(self._noted) if stands else None
         return found is not None and found["fall"] > share
 
     def discard(self):
@@ -145,11 +154,11 @@ def barrier_audit(noted):
     for one that finds only what is known lowers nothing, however often it is repeated:
     the estimate of Good and Turing for the chance of something new.
     """
-    if not noted or len(noted["rounds"]) < EFFORT:
+    if not noted or not noted["after"]:
         return None
     before = np.array([sum(group) for group in noted["before"]])
-    half, after = (np.array(noted["rounds"][k - 1]) for k in (EFFORT // 2, EFFORT))
-    rest, n = np.array(noted["rest"]), before.size
+    half, after, rest = (np.array(noted[name]) for name in ("half", "after", "rest"))
+    n = before.size
     total = before.sum() + rest.sum()
 
     def fallen(*left):
@@ -157,8 +166,7 @@ def barrier_audit(noted):
 
     share = np.clip(1 - after / before, 0, 1)
     late = np.clip(1 - after / np.where(half > 0, half, np.inf), 0, 1) * (half > 0)
-    n_late = n * (EFFORT - EFFORT // 2)
-    doubt = (sum(noted["new"][EFFORT // 2 :]) + 1) / (n_late + 1)
+    doubt = (noted["new"] + 1) / (n * (EFFORT - EFFORT // 2) + 1)
     unseen = [max(_USUAL, examples.max()) for examples in (share, late)]
     shares, lates = (np.append(s, u) for s, u in zip((share, late), unseen, strict=True))
     draw = np.random.default_rng(0)
@@ -174,11 +182,11 @@ def barrier_audit(noted):
         left = np.append(after, rest * (1 - shares[like(rest.size, n + 1)]))
         high.append(fallen(left * (1 - lates[like(left.size, n + 1)])))
     tail = 50 * (1 - _LEVEL)
-    seen = max(0.0, fallen(after, noted["rest_now"]))
+    seen = max(0.0, fallen(after, noted["rest_after"]))
     fall = max(seen, fallen(after, rest * (1 - share.mean())))
     return {
         "n_sampled": n,
-        "n_attempts": noted["merged"],
+        "n_attempts": noted["made"],
         "fall": fall,
         "interval": [
             min(fall, max(seen, float(np.percentile(low, tail)))),

@@ -18,7 +18,7 @@ from ..points.connect import connect_band, connect_pair, rearrangements, single_
 from ..points.effort import Counted
 from ..points.polish import polish_minimum, polish_transition_state
 from ..storage import OUTSIDE, add_hit, find_point, merge_minima, notes, quench_hits, record_outcome
-from .barriers import mean_barrier
+from .barriers import barriers_of, mean_barrier
 
 __all__ = [
     "BY_THE_WAY",
@@ -183,9 +183,10 @@ class _Bridge(Kind):
         return len(found)
 
     def progress(self, known, search):
+        targets, joined = known.targets(), barriers_of(known.bottlenecks())
         n = known.database.number_of_transition_states()
-        text = f"{n} transition states, {known.graph.number_of_edges()} pairs"
-        return known.n_connected(), len(known.graph), text
+        done = len(joined) + (known.lowest() in targets)
+        return done, len(targets), f"joined, {len(known.graph)} minima, {n} transition states"
 
 
 class Connect(_Bridge):
@@ -260,7 +261,7 @@ class Lower(_Bridge):
         after = mean_barrier(known.bottlenecks(targets))
         cost = (result or _NOTHING).cost
         known.lowering.learn(way, max(before - after, 0.0), cost)
-        known.lowering.settle(after, len(targets))
+        known.lowering.settle(before, after, len(targets))
         return found
 
     def progress(self, known, search):

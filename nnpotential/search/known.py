@@ -122,8 +122,9 @@ class Known:
         self.rearranged, self.n_in_vain = Counter(), 0
         self.lowering = Lowering(self.journal.tally["lowering"])
         self.audit = Audit(self.journal.tally["audit"])
-        for kind in self.kinds.values():
-            for job, found in self.journal.jobs(kind.name):
+        for job, found in self.journal.all_jobs():
+            kind = self.kinds.get(job.kind)
+            if kind is not None:
                 kind.begin(self, *job.args)
                 if found is not None:
                     kind.end(self, found, *job.args)
@@ -188,12 +189,6 @@ class Known:
         """Whether any minimum counts."""
         return any(self._seen.elements())
 
-    def n_connected(self):
-        """Minima connected to the lowest, itself among them."""
-        if not self.graph:
-            return 0
-        return len(nx.node_connected_component(self.graph, self.lowest()))
-
     def lowest(self):
         """The minimum of lowest energy, the first of equals; None without any."""
         energy = self.graph.nodes(data="energy")
@@ -236,8 +231,8 @@ class Known:
         sides = ((mode, side) for mode in range(self.n_modes(i)) for side in (1, -1))
         return next(((m, side) for m, side in sides if (i, m, side) not in self.followed), None)
 
-    def merge_audit(self, new=False):
-        """An attempt of the audit is merged, with or without new transition states."""
+    def merge_audit(self, new):
+        """An attempt of the audit is merged; see `Audit.merge`."""
         self.audit.merge(barriers_of(self.bottlenecks()), new)
 
     def add_connection(self, found):

@@ -112,6 +112,11 @@ class SearchSettings:
             lambda share: 0 <= share < 1,
         )
         object.__setattr__(self, "until_barrier", barrier)
+        if barrier and not self.audit_sample:
+            raise InputError(
+                f"until_barrier = {barrier:g} needs the audit: audit_sample must be at least 1, "
+                "not 0"
+            )
         if self.initializations is None:
             return
         try:

@@ -6,9 +6,9 @@ from rich.console import Console
 from rich.live import Live
 from rich.text import Text
 
-from ..view.terminal import say
+from ..view.terminal import duration, say
 
-__all__ = ["SweepReporter", "duration", "progress_lines"]
+__all__ = ["SweepReporter", "progress_lines"]
 
 _LEAST_LINES = 4  # of a terminal, kept for running points
 
@@ -93,11 +93,3 @@ def _ended(last):
         f"{last['name']}: {figures['n_minima']} minima, {figures['n_transition_states']} "
         f"transition states, {last['seconds']:.1f} s"
     )
-
-
-def duration(seconds):
-    """As a reader says it: 40 s, 12 min, 3.5 h, 8 d."""
-    for size, unit in ((86400, "d"), (3600, "h"), (60, "min")):
-        if seconds >= 2 * size:
-            return f"{seconds / size:.1f} {unit}"
-    return f"{seconds:.0f} s"

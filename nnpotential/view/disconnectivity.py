@@ -9,7 +9,12 @@ import networkx as nx
 import numpy as np
 from pele.utils.disconnectivity_graph import DisconnectivityGraph
 
-from ..analysis.figures import landscape_graph, lowest_minimum
+from ..analysis.figures import (
+    audited_barriers,
+    barriers_to_lowest,
+    landscape_graph,
+    lowest_minimum,
+)
 from ..checks import check_choice
 from ..contract import Measure
 from ..errors import InputError
@@ -25,6 +30,7 @@ _STYLE = {
     "ytick.major.width": 0.6,
     "svg.fonttype": "none",
 }
+_BAND = "#d55e00"  # vermilion of the palette of Okabe and Ito, told apart by any eye
 
 
 def check_colour(colour, system):
@@ -96,7 +102,8 @@ def draw_disconnectivity_graph(system, database, paths, *, colour=None, levels=1
         axes.spines[["top", "right", "bottom"]].set_visible(False)
         axes.set_ylabel(system.energy_label)
         axes.ticklabel_format(axis="y", useOffset=False)
-        axes.set_xlabel(f"{len(drawn)} of {len(graph)} minima")
+        audited = audited_barriers(database, barriers_to_lowest(graph))
+        axes.set_xlabel(f"{len(drawn)} of {len(graph)} minima{_draw_audit(axes, lowest, audited)}")
         if title:
             axes.set_title(printable(title), fontsize=8)
         if scale is not None:
@@ -105,6 +112,26 @@ def draw_disconnectivity_graph(system, database, paths, *, colour=None, levels=1
             with atomic_write(path, "wb") as file:
                 figure.savefig(file, format=path.suffix.lstrip("."), dpi=300)
     return len(drawn), len(graph)
+
+
+def _draw_audit(axes, lowest, audited):
+    """The mean barrier as a bar beside the lowest minimum, how far it may fall as a band of it.
+
+    Returns what they mean, for below the axis.
+    """
+    mean, audit = audited["mean_barrier"], audited["barrier_audit"]
+    if mean is None or audit is None:
+        return ""
+    place = axes.get_yaxis_transform()
+    low, high = (lowest.energy + (1 - fall) * mean for fall in reversed(audit["interval"]))
+    bar = {"linewidth": 4, "solid_capstyle": "butt", "transform": place}
+    axes.plot([0.99] * 2, [lowest.energy, lowest.energy + mean], color="black", **bar)
+    axes.plot([0.99] * 2, [low, high], color=_BAND, **bar)
+    percent = [100 * share for share in (audit["fall"], *audit["interval"])]
+    return (
+        f"\nmean barrier of {audited['n_barriers']} (bar): {mean:.3g}, may fall by "
+        f"{percent[0]:.0f} % ({percent[1]:.0f} to {percent[2]:.0f}, band)"
+    )
 
 
 def _value(measure, minimum):

@@ -7,13 +7,29 @@ import time
 from contextlib import contextmanager
 
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+)
 from rich.table import Column, Table
 
 from ..errors import InputError
 from ..pulse import listening
 
-__all__ = ["Reporter", "audit_text", "heard", "prepare_streams", "print_summary", "say", "show"]
+__all__ = [
+    "Reporter",
+    "audit_text",
+    "duration",
+    "heard",
+    "prepare_streams",
+    "print_summary",
+    "say",
+    "show",
+]
 
 
 class _Console(Console):
@@ -88,6 +104,7 @@ def print_summary(figures):
     table.add_column(justify="right")
     rows = {
         "minima": figures["n_minima"],
+        "minima, one within an energy of 1e-4": figures["n_minima_by_energy"],
         "transition states": figures["n_transition_states"],
         "degenerate rearrangements": figures["n_degenerate_rearrangements"],
         "minima connected to the lowest": "-"
@@ -150,6 +167,7 @@ class Reporter:
         console = _Console(stderr=True)
         self._bars = None
         self._tasks = {}
+        self._began = {}  # by stage: when, and how much was done then
         self._last = time.monotonic()
         if console.is_terminal and not console.is_dumb_terminal:
             # on a narrow terminal the bar goes first, then the end of the text
@@ -158,6 +176,7 @@ class Reporter:
                 *([BarColumn(bar_width=16)] if console.width >= 100 else []),
                 MofNCompleteColumn(),
                 *([TimeElapsedColumn()] if console.width >= 60 else []),
+                *([TimeRemainingColumn()] if console.width >= 80 else []),
                 TextColumn(
                     "{task.fields[text]}", markup=False, table_column=Column(ratio=1, no_wrap=True)
                 ),
@@ -179,13 +198,30 @@ class Reporter:
 
     def __call__(self, stage, done, total, text):
         label = stage.replace("_", " ")
+        self._began.setdefault(stage, (time.monotonic(), done))
         if self._bars:
             if stage not in self._tasks:
                 self._tasks[stage] = self._bars.add_task(label, text="")
             self._bars.update(self._tasks[stage], completed=done, total=total, text=text)
         elif time.monotonic() - self._last > self.interval:
             self._last = time.monotonic()
-            say(f"{label}: {done} of {total}, {text}")
+            say(f"{label}: {done} of {total}, {text}{self._left(stage, done, total)}")
+
+    def _left(self, stage, done, total):
+        """The time left of a stage, if it goes on as it did."""
+        began, before = self._began[stage]
+        if total is None or done <= before:
+            return ""
+        seconds = (time.monotonic() - began) * (total - done) / (done - before)
+        return f", some {duration(seconds)} left" if seconds > 60 else ""
+
+
+def duration(seconds):
+    """As a reader says it: 40 s, 12 min, 3.5 h, 8 d."""
+    for size, unit in ((86400, "d"), (3600, "h"), (60, "min")):
+        if seconds >= 2 * size:
+            return f"{seconds / size:.1f} {unit}"
+    return f"{seconds:.0f} s"
 
 
 def prepare_streams():
