@@ -162,7 +162,7 @@ def barrier_audit(noted):
     total = before.sum() + rest.sum()
 
     def fallen(*left):
-        return float(1 - sum(np.sum(part) for part in left) / total)
+        return 1 - sum(np.sum(part, axis=-1) for part in left) / total
 
     share = np.clip(1 - after / before, 0, 1)
     late = np.clip(1 - after / np.where(half > 0, half, np.inf), 0, 1) * (half > 0)
@@ -171,19 +171,22 @@ def barrier_audit(noted):
     shares, lates = (np.append(s, u) for s, u in zip((share, late), unseen, strict=True))
     draw = np.random.default_rng(0)
     weights = draw.standard_gamma(np.append(np.ones(n), doubt), (_RESAMPLES, n + 1))
-    low, high = [], []
-    for weight in weights:
+    each = np.arange(_RESAMPLES)[:, np.newaxis]
 
-        def like(size, upto, weight=weight):
-            odds = weight[:upto].cumsum()
-            return np.searchsorted(odds, draw.uniform(0, odds[-1], size))
+    def like(size, upto):
+        """Which example each of so many bottlenecks follows, in every resample."""
+        odds = weights[:, :upto].cumsum(axis=1)
+        odds /= odds[:, -1:]
+        at = np.searchsorted((odds + each).ravel(), draw.random((_RESAMPLES, size)) + each)
+        return at - upto * each
 
-        low.append(fallen(after, rest * (1 - shares[like(rest.size, n)])))
-        left = np.append(after, rest * (1 - shares[like(rest.size, n + 1)]))
-        high.append(fallen(left * (1 - lates[like(left.size, n + 1)])))
+    low = fallen(after, rest * (1 - shares[like(rest.size, n)]))
+    left = rest * (1 - shares[like(rest.size, n + 1)])
+    left = np.hstack([np.broadcast_to(after, (_RESAMPLES, n)), left])
+    high = fallen(left * (1 - lates[like(left.shape[1], n + 1)]))
     tail = 50 * (1 - _LEVEL)
-    seen = max(0.0, fallen(after, noted["rest_after"]))
-    fall = max(seen, fallen(after, rest * (1 - share.mean())))
+    seen = max(0.0, float(fallen(after, noted["rest_after"])))
+    fall = max(seen, float(fallen(after, rest * (1 - share.mean()))))
     return {
         "n_sampled": n,
         "n_attempts": noted["made"],
