@@ -134,7 +134,7 @@ def barrier_audit(noted):
     dict or None
         ``n_sampled``, bottlenecks, ``n_attempts``; ``fall``, the estimated relative
         fall of the mean barrier from before the audit; ``interval``, at a ``level``
-        of 95 %. None without an audit.
+        of 95 %; ``seen``, what of it has happened in the audit. None without an audit.
 
     Notes
     -----
@@ -152,7 +152,12 @@ def barrier_audit(noted):
     was not seen, with a fall like the furthest. It weighs as much as the share of late attempts
     that still found a new transition state (with the estimate of Laplace, (k + 1) / (n + 1)),
     for one that finds only what is known lowers nothing, however often it is repeated:
-    the estimate of Good and Turing for the chance of something new.
+    the estimate of Good and Turing for the chance of something new. The furthest fall of
+    all is unknown where none fell, and then taken to be a quarter: this is an assumption.
+
+    Few bottlenecks with all their minima, drawn by weight, tell more than as many minima:
+    of 30 minima twenty bottlenecks hold 98 % of the sum of barriers. Most falls come in the first
+    attempts, so eight each suffice; ``benchmarks/audit.py`` compares with the truth.
     """
     if not noted or not noted["after"]:
         return None
@@ -191,6 +196,7 @@ def barrier_audit(noted):
         "n_sampled": n,
         "n_attempts": noted["made"],
         "fall": fall,
+        "seen": seen,
         "interval": [
             min(fall, max(seen, float(np.percentile(low, tail)))),
             max(fall, float(np.percentile(high, 100 - tail))),
