@@ -41,7 +41,7 @@ def network(hidden, regularization=1e-3):
 
 
 LESS = {"soft_modes": 0}
-FEW, LONG = LESS | {"quenches": 40}, {"untrap_attempts": 600}
+FEW, LONG = LESS | {"quenches": 40}, {"untrap_attempts": 1500}
 
 # a system, how the early searches are cut down, and what the long one does
 CASES = {
