@@ -335,7 +335,7 @@ def audit(
     directory: Directory,
     sample: Annotated[
         int | None,
-        typer.Option(min=1, help="Minima looked at. [default: that of the last audit, else 10]"),
+        typer.Option(min=1, help="Bottlenecks looked at. [default: as in the last audit, else 20]"),
     ] = None,
     workers: Workers = 1,
     max_seconds: MaxSeconds = None,

@@ -32,6 +32,7 @@ _SEARCH = {
     "basin_hopping_runs": 1,
     "basin_hopping_steps": 5,
     "untrap_attempts": 5,
+    "audit_sample": 0,
     "soft_modes": 6,
 }
 

@@ -13,10 +13,17 @@ SEARCH = {
     "basin_hopping_runs": 2,
     "basin_hopping_steps": 4,
     "untrap_attempts": 2,
+    "audit_sample": 0,
     "soft_modes": 1,
 }
 FEW = {**SEARCH, "soft_modes": 0}
-TINY = {"quenches": 2, "basin_hopping_runs": 0, "untrap_attempts": 0, "soft_modes": 0}
+TINY = {
+    "quenches": 2,
+    "basin_hopping_runs": 0,
+    "untrap_attempts": 0,
+    "audit_sample": 0,
+    "soft_modes": 0,
+}
 NET = nnp.MLP([3, 3, 4])
 
 

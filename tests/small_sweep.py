@@ -10,6 +10,7 @@ SEARCH = {
     "basin_hopping_runs": 1,
     "basin_hopping_steps": 2,
     "untrap_attempts": 1,
+    "audit_sample": 0,
     "soft_modes": 0,
 }
 DEFINITION = {

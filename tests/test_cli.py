@@ -23,9 +23,9 @@ from nnpotential.networks.losses import LOSSES
 COMMAND = [sys.executable, "-P", "-m", "nnpotential"]
 SMALL = ["--n-train", "50", "--n-test", "50", "--hidden", "3", "--regularization", "1e-3"]
 LIMITS = ["--quenches", "6", "--basin-hopping-runs", "1", "--basin-hopping-steps", "3"]
-LIMITS += ["--untrap-attempts", "1", "--soft-modes", "0"]
+LIMITS += ["--untrap-attempts", "1", "--audit-sample", "0", "--soft-modes", "0"]
 FEWEST = ["--quenches", "3", "--basin-hopping-runs", "0", "--connection-attempts", "0"]
-FEWEST += ["--untrap-attempts", "0", "--soft-modes", "0"]
+FEWEST += ["--untrap-attempts", "0", "--audit-sample", "0", "--soft-modes", "0"]
 
 
 @pytest.fixture(scope="module")
@@ -261,7 +261,13 @@ def test_a_landscape_from_arrays_continues_by_its_directory_alone(run, tmp_path)
     rng = np.random.default_rng(0)
     data = nnp.load_dataset((rng.normal(size=(40, 2)), np.arange(40) % 2), seed=3)
     net = nnp.MLP([2, 2, 2], activation="sigmoid")
-    few = {"quenches": 4, "basin_hopping_runs": 0, "untrap_attempts": 0, "soft_modes": 0}
+    few = {
+        "quenches": 4,
+        "basin_hopping_runs": 0,
+        "untrap_attempts": 0,
+        "audit_sample": 0,
+        "soft_modes": 0,
+    }
     land = Landscape.create(tmp_path / "a", net, data, regularization=1e-3, seed=7, **few)
     land.close()
     code, out, err = run("explore", "--output", tmp_path / "a", "--quenches", "6")
@@ -299,7 +305,7 @@ def test_a_landscape_continues_without_the_file_of_its_data(run, tmp_path):
 def test_a_file_is_compared_as_it_was_read(run, tmp_path):
     path = write_csv(tmp_path / "mine.csv")
     data = nnp.load_dataset(path, seed=5, standardize=False)
-    few = {"quenches": 2, "basin_hopping_runs": 0, "untrap_attempts": 0}
+    few = {"quenches": 2, "basin_hopping_runs": 0, "untrap_attempts": 0, "audit_sample": 0}
     Landscape.create(tmp_path / "a", nnp.MLP([2, 2, 2]), data, seed=6, **few).close()
     assert run("explore", path, "-o", tmp_path / "a")[0] == 0
 

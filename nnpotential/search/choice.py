@@ -13,7 +13,6 @@ __all__ = ["next_job"]
 _HOPELESS = 100  # quenches without a minimum after which coverage will never come
 _SOURCES = {"quench", "hop"}
 _FURTHER = {"single_ended", "rearrange"}
-_SHALLOW = {"lower", "audit"}
 _BY_THE_WAY = 20, 0.5  # attempts to join what connections found on their way: at least, a target
 _LOWER, _AUDIT_SAMPLE, _AUDIT = 3, 4, 5  # what a derived seed is for
 # images tried in vain before the search ends, and more for each transition state that is known:
@@ -39,20 +38,22 @@ def next_job(known, search, stages):
     if underway & _SOURCES:
         return None
     for stage, part, beside in (
-        ("connections", _connection, {"connect", *_SHALLOW}),
-        ("connections", _lowering, {"lower"}),
-        ("connections", _further, _FURTHER),
+        ("connections", _connection, None),
+        ("connections", _lowering, {"connect", "lower", *_FURTHER, "audit"}),
+        ("connections", _further, {*_FURTHER, "audit"}),
         ("audit", _audit, {"audit"}),
     ):
         if stage in stages:
+            # what follows depends on what others under way still bring
+            if beside is not None and not underway <= beside:
+                return None
             chosen = part(known, search)
-            # what follows depends on all that is under way
-            if chosen is not None or not underway <= beside:
+            if chosen is not None:
                 return chosen
     if set(stages) >= {"connections", "audit"} and known.audit.is_short_of(search.until_barrier):
         known.lowering.unsettle()
         known.audit.discard()
-        return _lowering(known, search)
+        return next_job(known, search, stages)
     return None
 
 
@@ -108,19 +109,19 @@ def _audit(known, search):
     if not size:
         return None
     if not audit.is_of(len(targets)):
-        barriers = barriers_of(known.bottlenecks())
-        if known.pending or not barriers:
+        found = known.bottlenecks()
+        if known.pending or not any(barriers_of(found).values()):
             return None
-        audit.begin(barriers, len(targets), size, _draw(known, _AUDIT_SAMPLE, audit.round))
+        audit.begin(found, len(targets), size, _draw(known, _AUDIT_SAMPLE, audit.round))
     while (turn := audit.next()) is not None:
-        target, first = turn
+        minima, first = turn
         ways = sorted(WAYS, key=lambda way: way != first)
-        draw = _draw(known, _AUDIT, audit.round, *audit.progress())
-        attempt = next_attempt(known, known.bottlenecks({target}), ways, draw)
+        draw = _draw(known, _AUDIT, audit.round, audit.n_given_out)
+        attempt = next_attempt(known, known.bottlenecks(set(minima)), ways, draw)
         audit.give_out()
         if attempt is not None:
-            return "audit", target, *attempt
-        known.merge_audit()
+            return "audit", minima[0], *attempt
+        known.merge_audit(new=None)
     return None
 
 

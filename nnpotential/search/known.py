@@ -122,8 +122,9 @@ class Known:
         self.rearranged, self.n_in_vain = Counter(), 0
         self.lowering = Lowering(self.journal.tally["lowering"])
         self.audit = Audit(self.journal.tally["audit"])
-        for kind in self.kinds.values():
-            for job, found in self.journal.jobs(kind.name):
+        for job, found in self.journal.all_jobs():
+            kind = self.kinds.get(job.kind)
+            if kind is not None:
                 kind.begin(self, *job.args)
                 if found is not None:
                     kind.end(self, found, *job.args)
@@ -230,9 +231,9 @@ class Known:
         sides = ((mode, side) for mode in range(self.n_modes(i)) for side in (1, -1))
         return next(((m, side) for m, side in sides if (i, m, side) not in self.followed), None)
 
-    def merge_audit(self):
-        """An attempt of the audit is merged."""
-        self.audit.merge(barriers_of(self.bottlenecks(set(self.audit.sample))))
+    def merge_audit(self, new):
+        """An attempt of the audit is merged; see `Audit.merge`."""
+        self.audit.merge(barriers_of(self.bottlenecks()), new)
 
     def add_connection(self, found):
         """Store a transition state and its minima; a new one is to be checked."""

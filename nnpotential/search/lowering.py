@@ -81,7 +81,7 @@ class Lowering:
         if not noted:
             ways = {way: {"gain": 0.0, "cost": 0.0, "credit": 0.0} for way in WAYS}
             noted |= {"ways": ways, "given_out": 0, "merged": 0}
-            noted |= {"since": 0, "from": None, "settled_for": None, "mean": None}
+            noted |= {"since": 0, "from": None, "for": None, "settled_for": None}
         self.tries = Counter()  # by edge
 
     def shares(self):
@@ -105,14 +105,18 @@ class Lowering:
     def charge(self, way):
         """A way has its turn: the others come nearer to theirs."""
         ways = self._noted["ways"]
-        tried = [w["cost"] / w["n"] for w in ways.values() if w.get("n")]
-        usual = sum(tried) / len(tried) if tried else 1.0
-        one = ways[way]
+        one, usual = ways[way], self._usual_cost()
         expected = (one["cost"] / one["n"] if one.get("n") else usual) / usual
         for name, share in self.shares().items():
             ways[name]["credit"] += share * expected
         one["credit"] -= expected
         self._noted["given_out"] += 1
+
+    def _usual_cost(self):
+        """Of an attempt, whatever the way."""
+        ways = self._noted["ways"].values()
+        tried = [one["cost"] / one["n"] for one in ways if one.get("n")]
+        return sum(tried) / len(tried) if tried else 1.0
 
     @property
     def n_given_out(self):
@@ -120,24 +124,31 @@ class Lowering:
         return self._noted["given_out"]
 
     def learn(self, way, gain, cost):
-        """An attempt is merged."""
-        one = self._noted["ways"][way]
+        """An attempt is merged; no cost is that of one which was set aside, and not known."""
+        one, cost = self._noted["ways"][way], cost or self._usual_cost()
         one["gain"] = _FORGET * one["gain"] + gain
         one["cost"] = _FORGET * one["cost"] + cost
         one["n"] = _FORGET * one.get("n", 0.0) + 1
         self._noted["merged"] += 1
 
-    def settle(self, mean, n_targets):
-        """See at the end of a round whether it paid."""
+    def settle(self, before, after, n_targets):
+        """See at the end of a round whether it paid.
+
+        Parameters
+        ----------
+        before, after : float
+            The mean barrier of so many minima before and after the last attempt.
+        n_targets : int
+        """
         noted = self._noted
-        noted["mean"] = mean
-        if noted["from"] is None:
-            noted["from"] = mean
+        if noted["from"] is None or noted["for"] != n_targets:
+            # a round begins with this attempt: means of other minima cannot be compared
+            noted |= {"since": noted["merged"] - 1, "from": before, "for": n_targets}
         if noted["merged"] - noted["since"] < _round(n_targets):
             return
-        if noted["from"] - mean <= FLAT * noted["from"]:
+        if noted["from"] - after <= FLAT * noted["from"]:
             noted["settled_for"] = n_targets
-        noted["since"], noted["from"] = noted["merged"], mean
+        noted["since"], noted["from"] = noted["merged"], after
 
     def is_settled(self, n_targets):
         """Whether the barriers of so many minima are no longer falling."""

@@ -4,6 +4,7 @@ Not in seconds: most of the time goes into connecting the minima, and how many t
 is what a search is for. The time of equal settings differs tenfold by that alone.
 """
 
+from ..search.audit import EFFORT
 from ..search.settings import WALKS_TIMES_COORDINATES
 
 __all__ = ["relative_cost"]
@@ -31,7 +32,11 @@ def relative_cost(n_parameters, n_samples, search):
     if modes is None:  # as many as a budget allows
         modes = WALKS_TIMES_COORDINATES // (2 * n_parameters * max(found, 1))
     walks = 2 * found * min(modes, n_parameters)
-    jobs = found + 2 * connected + (search.untrap_attempts or 100) + walks
+    lowered = search.untrap_attempts
+    if lowered is None:  # rounds until one gains little
+        lowered = 100
+    audited = EFFORT * min(search.audit_sample, found)
+    jobs = found + 2 * connected + lowered + walks + audited
     # a Hessian and its factorisation cost as many gradients as there are parameters
     # at least that of opening and drawing a landscape
     return 0.3 + jobs * gradient * (_GRADIENTS + 10 * n_parameters)

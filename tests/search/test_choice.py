@@ -8,13 +8,18 @@ import pytest
 from landscapes import contents
 
 from nnpotential import Landscape
+from nnpotential.search.audit import EFFORT, Audit
+from nnpotential.search.barriers import barriers_of, bottlenecks, mean_barrier
 from nnpotential.search.choice import next_job
+from nnpotential.search.kinds import SEARCHES
+from nnpotential.search.lowering import FLAT, WAYS, Lowering
 from nnpotential.search.pairs import Attempts
 from nnpotential.search.settings import STAGES, SearchSettings
 from nnpotential.systems.functions import LinearAutoencoder
 
 Pending = namedtuple("Pending", "kind args")
-DONE = {"quenches": 0, "basin_hopping_runs": 0, "untrap_attempts": 0}
+DONE = {"quenches": 0, "basin_hopping_runs": 0, "untrap_attempts": 0, "audit_sample": 0}
+KINDS = {kind.name: kind for kind in SEARCHES}
 
 
 class State:
@@ -36,16 +41,73 @@ class State:
         self.n_modes = lambda i: n_modes
         self.distance = lambda i, j: abs(i - j)
         self.given_out, self.merged, self.pending = Counter(), Counter(), []
-        self.attempts, self.n_untrapped, self.followed = Attempts(), 0, set()
+        self.attempts, self.n_by_the_way, self.followed = Attempts(), 0, set()
+        self.seed, self.lowering, self.audit = 0, Lowering({}), Audit({})
         self.rearranged, self.n_in_vain, self.finds = Counter(), 0, finds
         self.n_states = n_states
         self.database = SimpleNamespace(number_of_transition_states=lambda: self.n_states)
         self.coverage, self.has_minima = (lambda: 1.0), (lambda: n_minima > 0)
 
-    def next(self, **search):
-        return next_job(
-            self, SearchSettings(**{**DONE, "initializations": ["a", "b"], **search}), STAGES
-        )
+    def targets(self):
+        return set(self.graph)
+
+    def lowest(self):
+        return min(self.graph, default=None)
+
+    def bottlenecks(self, targets=None):
+        return bottlenecks(self.graph, self.targets() if targets is None else targets)
+
+    def mode_left(self, i):
+        sides = ((mode, side) for mode in range(self.n_modes(i)) for side in (1, -1))
+        return next(((m, s) for m, s in sides if (i, m, s) not in self.followed), None)
+
+    def merge_audit(self, new=True):
+        self.audit.merge(barriers_of(self.bottlenecks()), new)
+
+    def next(self, stages=STAGES, **search):
+        options = {**DONE, "initializations": ["a", "b"], **search}
+        return next_job(self, SearchSettings(**options), stages)
+
+    def fall(self, share):
+        """Every barrier falls by a share."""
+        energy = self.graph.nodes(data="energy")
+        for i, j, edge in self.graph.edges(data=True):
+            base = max(energy[i], energy[j])
+            edge["energy"] = base + (1 - share) * (edge["energy"] - base)
+
+    def give_out(self, job):
+        """A job is under way."""
+        kind, *args = job
+        KINDS[kind].begin(self, *args)
+        self.pending.append(Pending(kind, tuple(args)))
+
+    def merge(self, fall=0.0):
+        """The first under way is merged: barriers fall by a share."""
+        kind, args = self.pending.pop(0)
+        before = mean_barrier(self.bottlenecks())
+        self.fall(fall)
+        KINDS[kind].end(self, 0, *args)
+        if kind == "audit":
+            self.merge_audit()
+        if kind == "lower":
+            after = mean_barrier(self.bottlenecks())
+            self.lowering.learn(args[0], before - after, 1.0)
+            self.lowering.settle(before, after, len(self.targets()))
+
+    def run(self, lookahead=1, falls=lambda kind, number: 0.0, **search):
+        """Every job, so many under way at once, with the fall of barriers that each brings."""
+        jobs = []
+        while True:
+            while len(self.pending) < lookahead:
+                job = self.next(**search)
+                if job is None:
+                    break
+                jobs.append(job)
+                self.give_out(job)
+                assert len(jobs) < 5000
+            if not self.pending:
+                return jobs
+            self.merge(falls(self.pending[0].kind, len(jobs)))
 
     def all(self, **search):
         """Every job, until none is left."""
@@ -121,13 +183,144 @@ def test_a_landscape_without_a_minimum():
     assert State(0).all() == []
 
 
-@pytest.mark.parametrize("kind", ["connect", "check_minimum", "polish_minimum"])
+@pytest.mark.parametrize("kind", ["connect", "lower", "check_minimum", "polish_minimum"])
 def test_further_search_waits_for_what_is_under_way(kind):
     state = State(4)
-    state.pending = [Pending(kind, (1, 2, "standard", "untrap"))]
+    state.pending = [Pending(kind, (1, 2, "standard", "connect"))]
     assert state.next() is None
-    state.pending = [Pending("rearrange", (1, 0)), Pending("single_ended", (1, 0, 1))]
-    assert state.next() is not None
+
+
+@pytest.mark.parametrize(
+    ("search", "kinds"),
+    [
+        ({}, {"single_ended", "rearrange"}),
+        ({"soft_modes": 3}, {"single_ended"}),
+        ({"soft_modes": 0, "untrap_attempts": 30}, {"lower"}),
+        ({"soft_modes": 0, "audit_sample": 3}, {"audit"}),
+    ],
+)
+def test_jobs_of_one_part_are_under_way_side_by_side(search, kinds):
+    state = State(6)
+    for _ in range(16):
+        job = state.next(**search)
+        assert job[0] in kinds
+        state.give_out(job)
+
+
+# Barriers
+
+
+def test_barriers_are_lowered_until_a_round_gains_little():
+    jobs = State(40).run(untrap_attempts=None, soft_modes=0)
+    n = len(jobs)
+    assert count(jobs) == {"lower": n} and n > 10
+    assert {way for _, way, *_ in jobs} == set(WAYS)
+
+    def falls(kind, number):
+        return FLAT if number <= 3 * n else 0.0
+
+    assert count(State(40).run(falls=falls, untrap_attempts=None, soft_modes=0)) == {"lower": 4 * n}
+
+
+def test_as_many_attempts_as_are_asked_for():
+    for limit in (0, 1, 7, 300):
+        jobs = State(40).run(untrap_attempts=limit, soft_modes=0)
+        assert count(jobs) == ({"lower": limit} if limit else {})
+
+
+def test_lowering_ends_where_nothing_is_left_to_try():
+    jobs = State(4, n_modes=2).run(untrap_attempts=10**6, soft_modes=0)
+    # all pairs; both modes of all minima but the lowest, both ways
+    assert count(jobs) == {"lower": 6 + 3 * 2 * 2}
+    assert len(set(jobs)) == len(jobs)
+
+
+def test_it_does_not_depend_on_when_jobs_come_back():
+    """But on how many may be under way."""
+    options = {"untrap_attempts": 50, "audit_sample": 4, "soft_modes": 0}
+    falls = lambda kind, number: 0.01 * (number % 3)  # noqa: E731
+    runs = [State(30).run(lookahead=8, falls=falls, **options) for _ in range(2)]
+    assert runs[0] == runs[1]
+
+
+def test_barriers_wait_for_checks():
+    state = State(6)
+    state.pending = [Pending("check_minimum", (1,))]
+    assert state.next(untrap_attempts=None, soft_modes=0) is None
+    state.pending = []
+    assert state.next(untrap_attempts=None, soft_modes=0)[0] == "lower"
+
+
+# The audit
+
+
+@pytest.mark.parametrize("lookahead", [1, 5, 16])
+def test_every_bottleneck_of_the_sample_gets_its_attempts(lookahead):
+    state = State(40)
+    jobs = state.run(lookahead, audit_sample=3, soft_modes=0)
+    assert count(jobs) == {"audit": 3 * EFFORT}
+    targets = Counter(target for _, target, *_ in jobs)
+    assert set(targets) == {group[0] for group in state.audit.sample}
+    assert set(targets.values()) == {EFFORT}
+    assert 1 not in targets  # the lowest has no barrier
+    assert state.audit.is_over() and state.run(lookahead, audit_sample=3, soft_modes=0) == []
+
+
+def test_the_audit_comes_last_and_begins_when_all_is_merged():
+    state = State(5)
+    options = {"untrap_attempts": 3, "audit_sample": 2, "soft_modes": 1}
+    kinds = [kind for kind, *_ in state.run(4, **options)]
+    assert kinds == sorted(kinds, key=["lower", "single_ended", "audit"].index)
+    assert set(kinds) == {"lower", "single_ended", "audit"}
+    state = State(5)
+    state.pending = [Pending("check_minimum", (1,))]
+    assert state.next(audit_sample=2, soft_modes=0) is None and not state.audit.sample
+
+
+def test_where_nothing_is_left_to_try_the_audit_ends():
+    state = State(3, n_modes=0)
+    jobs = state.run(audit_sample=2, soft_modes=0)
+    assert 0 < len(jobs) <= 3
+    assert state.audit.is_over()
+
+
+def test_no_audit_without_barriers_or_its_stage():
+    assert State(1).run(audit_sample=5, soft_modes=0) == []
+    assert State(0).run(audit_sample=5, soft_modes=0) == []
+    assert State(9).next(STAGES[:2], audit_sample=5, soft_modes=0) is None
+    state = State(9)
+    job = state.next(["audit"], audit_sample=5, soft_modes=2, untrap_attempts=9, quenches=4)
+    assert job[0] == "audit"
+
+
+def test_barriers_are_lowered_until_the_audit_is_content():
+    share = 0.05
+    options = {"untrap_attempts": 0, "audit_sample": 2, "soft_modes": 0, "until_barrier": share}
+    # the first audit finds that they fall by far, the second that they do not
+    seen = Counter()
+
+    def falls(kind, number):
+        seen[kind] += 1
+        return 0.01 if kind == "audit" and seen[kind] <= 2 * EFFORT else 0.0
+
+    state = State(60)
+    kinds = [kind for kind, *_ in state.run(falls=falls, **options)]
+    # at first until a round gains little, then once more after the audit
+    blocks = [k for k, before in zip(kinds, [None, *kinds], strict=False) if k != before]
+    assert blocks == ["lower", "audit", "lower", "audit"]
+    assert state.audit.round == 2 and not state.audit.is_short_of(share)
+
+
+def test_it_ends_though_the_audit_is_never_content():
+    """Everything has been tried."""
+    options = {"untrap_attempts": None, "audit_sample": 2, "soft_modes": 0, "until_barrier": 0.01}
+    state = State(7, n_modes=2)
+    jobs = state.run(3, lambda kind, number: 0.02, **options)
+    assert len(set(jobs)) == len(jobs) and count(jobs)["lower"] > 0
+    assert state.audit.is_over()
+    round_ = state.audit.round
+    assert state.run(3, lambda kind, number: 0.02, **options) == []
+    assert state.audit.round == round_
 
 
 # To the end

@@ -1,10 +1,9 @@
 """Which pair of minima is tried next, on graphs made by hand."""
 
 import networkx as nx
-import pytest
 
 from nnpotential.points.connect import STRATEGIES
-from nnpotential.search.pairs import Attempts, missing_connection, trapped_connection
+from nnpotential.search.pairs import Attempts, missing_connection
 
 
 def graph_of(energies, edges=()):
@@ -88,35 +87,23 @@ def test_the_limit_counts_partners():
     assert partners == [8, 7, 6]
 
 
-def test_a_trapped_minimum_is_tried_across_its_barrier():
-    # 3 sits behind a barrier far higher than the others
-    edges = [(0, 1, 0.5), (1, 2, 0.6), (0, 3, 9.0), (3, 4, 0.7)]
-    graph = graph_of([0.0, 0.3, 0.4, 0.35, 0.5], edges)
+def test_only_groups_with_what_is_needed():
+    graph = graph_of([0.0, 0.3, 0.1, 0.2], [(2, 3, 0.5)])
     attempts = Attempts()
-    assert trapped_connection(graph, attempts, on_a_line, 6) == (3, 1, "standard")
-    attempts.begin(3, 1)
-    # while it is under way the next one has its turn
-    assert trapped_connection(graph, attempts, on_a_line, 6)[0] != 3
-    attempts.end(3, 1, 1)
-    graph.add_edge(3, 1, energy=0.55)
-    assert trapped_connection(graph, attempts, on_a_line, 6)[0] != 3
+    assert missing_connection(graph, attempts, on_a_line, 6, {0}) is None
+    assert missing_connection(graph, attempts, on_a_line, 6, set()) is None
+    # the partner may be any
+    assert missing_connection(graph, attempts, on_a_line, 6, {1}) == (1, 0, "standard")
+    # and so may the member of a group that holds one
+    assert missing_connection(graph, attempts, on_a_line, 6, {3}) == (2, 1, "standard")
+    attempts.begin(1, 0)
+    assert missing_connection(graph, attempts, on_a_line, 6, {1}) is None
 
 
-def test_traps_end():
-    graph = graph_of([0.0, 0.3, 0.4], [(0, 1, 0.5), (1, 2, 0.6)])
+def test_partners_are_counted_once():
     attempts = Attempts()
-    seen = set()
-    while (chosen := trapped_connection(graph, attempts, on_a_line, 2)) is not None:
-        assert chosen not in seen
-        seen.add(chosen)
-        attempt(attempts, chosen, found=0)
-    assert {frozenset(c[:2]) for c in seen} == {
-        frozenset((1, 0)),
-        frozenset((2, 0)),
-        frozenset((2, 1)),
-    }
-
-
-@pytest.mark.parametrize("energies", [[], [0.0], [0.0, 1.0]])
-def test_no_traps_without_connections(energies):
-    assert trapped_connection(graph_of(energies), Attempts(), on_a_line, 6) is None
+    assert attempts.n_partners(1) == 0
+    for pair in ((1, 2), (2, 1), (1, 3)):
+        attempt(attempts, pair, found=0)
+    assert [attempts.n_partners(i) for i in (1, 2, 3, 4)] == [2, 1, 1, 0]
+    assert attempts.tried(2, 1) and not attempts.tried(2, 3)

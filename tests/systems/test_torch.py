@@ -28,6 +28,7 @@ TINY = {
     "basin_hopping_runs": 0,
     "connection_attempts": 1,
     "untrap_attempts": 0,
+    "audit_sample": 0,
     "soft_modes": 0,
 }
 

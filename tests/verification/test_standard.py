@@ -20,7 +20,13 @@ from nnpotential.points.stationary import spectrum
 from nnpotential.verification.inertia import Curvature
 from nnpotential.verification.verify import verify_point
 
-SHORT = {"quenches": 20, "basin_hopping_runs": 0, "untrap_attempts": 0, "connection_attempts": 0}
+SHORT = {
+    "quenches": 20,
+    "basin_hopping_runs": 0,
+    "untrap_attempts": 0,
+    "audit_sample": 0,
+    "connection_attempts": 0,
+}
 SHORT |= {"soft_modes": 0}
 
 

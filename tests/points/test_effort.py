@@ -1,0 +1,84 @@
+"""The cost of a job: evaluations, counted; what is found does not depend on it."""
+
+from copy import copy
+
+import numpy as np
+import pytest
+
+from nnpotential.points.connect import connect_band, single_ended
+from nnpotential.points.effort import _PARAMETERS_A_SWEEP, _PRODUCT, Counted
+
+
+@pytest.fixture
+def counted(system):
+    return Counted(system.potential)
+
+
+@pytest.fixture
+def x(system):
+    return np.random.default_rng(1).normal(size=system.n_dof)
+
+
+def test_each_evaluation_is_counted_and_is_the_potentials(system, counted, x):
+    pot, n = system.potential, x.size
+    rows = np.random.default_rng(2).normal(size=(3, n))
+    hessian = 1 + n / _PARAMETERS_A_SWEEP
+    for name, arguments, cost in (
+        ("getEnergy", (x,), 1),
+        ("getGradient", (x,), 1),
+        ("getEnergyGradient", (x,), 1),
+        ("energies_gradients", (rows,), 3),
+        ("getHessian", (x,), hessian),
+        ("getEnergyGradientHessian", (x,), hessian),
+        ("hessian_vector_product", (x, x), _PRODUCT),
+        ("hessian_vector_product", (x, rows.ravel()), 3 * _PRODUCT),
+    ):
+        before = counted.cost
+        try:
+            expected = getattr(pot, name)(*arguments)
+        except (TypeError, ValueError):
+            assert len(arguments) == 2  # rows go in the one shape or the other
+            arguments = (x, rows)
+            expected = getattr(pot, name)(*arguments)
+        found = getattr(counted, name)(*arguments)
+        for one, other in (
+            zip(np.atleast_1d(found), np.atleast_1d(expected), strict=True)
+            if (not isinstance(found, tuple))
+            else zip(found, expected, strict=True)
+        ):
+            np.testing.assert_array_equal(one, other)
+        assert counted.cost - before == pytest.approx(cost)
+
+
+def test_everything_that_a_potential_must_do_is_counted():
+    """So that no evaluation goes by unseen."""
+    from nnpotential.contract import LandscapePotential
+
+    asked = {name for name in vars(LandscapePotential) if not name.startswith("_")}
+    assert asked and asked <= set(vars(Counted))
+
+
+def test_what_else_it_has_is_the_potentials(system, counted):
+    own = next(name for name in vars(system.potential) if not name.startswith("_"))
+    assert getattr(counted, own) is getattr(system.potential, own)
+    with pytest.raises(AttributeError):
+        _ = counted.no_such_attribute
+    assert counted.cost == 0.0
+
+
+def test_searches_find_the_same_and_cost_the_same_every_time(system, quenched):
+    x1, x2 = (quenched[i].coords for i in (0, 1))
+    for search, arguments in ((connect_band, (x1, x2)), (single_ended, (x1, 0, 1))):
+        plain, costs = search(system, *arguments), []
+        for _ in range(2):
+            watched = copy(system)
+            watched.potential = Counted(system.potential)
+            found = search(watched, *arguments)
+            assert len(found) == len(plain)
+            for one, other in zip(found, plain, strict=True):
+                assert one.energy == other.energy
+                np.testing.assert_array_equal(one.coords, other.coords)
+                np.testing.assert_array_equal(one.minimum1.coords, other.minimum1.coords)
+            costs.append(watched.potential.cost)
+        assert costs[0] == costs[1] > 10
+    assert not isinstance(system.potential, Counted)
