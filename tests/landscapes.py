@@ -44,6 +44,14 @@ def copy_of(land, tmp_path):
     return shutil.copytree(land.path, tmp_path / "copy")
 
 
+def xor_landscape(path, **options):
+    """Six minima, whose barriers are lowered and audited in seconds."""
+    few = {"quenches": 6, "basin_hopping_runs": 0, "soft_modes": 0, "audit_sample": 1}
+    data = nnp.load_dataset("xor", n_train=10, n_test=4)
+    net = nnp.MLP([2, 2, 2])
+    return nnp.Landscape.create(path, net, data, regularization=0.01, **{**few, **options})
+
+
 def different(system, points):
     """How many of these points no symmetry operation maps on an earlier one."""
     kept = []

@@ -15,6 +15,7 @@ import tomllib
 import numpy as np
 import pytest
 import sqlalchemy.exc
+from landscapes import TINY
 
 import nnpotential as nnp
 from nnpotential import Landscape
@@ -305,8 +306,7 @@ def test_a_landscape_continues_without_the_file_of_its_data(run, tmp_path):
 def test_a_file_is_compared_as_it_was_read(run, tmp_path):
     path = write_csv(tmp_path / "mine.csv")
     data = nnp.load_dataset(path, seed=5, standardize=False)
-    few = {"quenches": 2, "basin_hopping_runs": 0, "untrap_attempts": 0, "audit_sample": 0}
-    Landscape.create(tmp_path / "a", nnp.MLP([2, 2, 2]), data, seed=6, **few).close()
+    Landscape.create(tmp_path / "a", nnp.MLP([2, 2, 2]), data, seed=6, **TINY).close()
     assert run("explore", path, "-o", tmp_path / "a")[0] == 0
 
 

@@ -102,7 +102,7 @@ class Known:
         session = self.database.session
         self.graph = nx.Graph()
         self._sampled = {True: set(), False: set()}  # minima by whether a quench has hit them
-        self._bottlenecks = None  # of the graph as it is
+        self._bottlenecks = None  # of the graph and the targets as they are
         self._seen = Counter()  # minima by the number of independent quenches that hit them
         # what comes from outside counts when it has been polished
         minima, states = (set(ids) for ids in points_from_outside(self.database, self.pending))
@@ -221,10 +221,9 @@ class Known:
         """The bottlenecks between minima, by default `targets`, and the lowest one."""
         if targets is not None:
             return bottlenecks(self.graph, targets)
-        now = len(self.targets())
-        if self._bottlenecks is None or self._bottlenecks[0] != now:
-            self._bottlenecks = now, bottlenecks(self.graph, self.targets())
-        return self._bottlenecks[1]
+        if self._bottlenecks is None:
+            self._bottlenecks = bottlenecks(self.graph, self.targets())
+        return self._bottlenecks
 
     def mode_left(self, i):
         """The softest mode of a minimum that was not followed, and the side, or None."""
@@ -276,10 +275,12 @@ class Known:
 
     def _sample(self, minimum):
         """Note who found it: quenches, which are independent, or else any search for minima."""
-        if quench_hits(minimum):
-            self._sampled[True].add(minimum.id())
-        elif found_as_source(minimum):
-            self._sampled[False].add(minimum.id())
+        by_quench = bool(quench_hits(minimum))
+        if not by_quench and not found_as_source(minimum):
+            return
+        if minimum.id() not in self._sampled[by_quench]:
+            self._sampled[by_quench].add(minimum.id())
+            self._bottlenecks = None
 
     def count_failures(self, of, failures):
         """Add to the tally what became of searches that failed."""

@@ -13,6 +13,7 @@ from nnpotential import Landscape
 from nnpotential.analysis.figures import (
     barriers_to_lowest,
     coverage,
+    distinct_energies,
     landscape_graph,
     lowest_minimum,
     remarks,
@@ -159,12 +160,17 @@ def test_every_figure_by_hand(by_hand):
     }
     assert figures == {
         "n_minima": 4,
+        "n_minima_by_energy": 4,
         "n_transition_states": 3,
         "n_degenerate_rearrangements": 1,
         "n_components": 2,
         "largest_component": 3,
         "share_connected": 0.75,
         "lowest_loss": 0.1,
+        "mean_barrier": pytest.approx(0.8),
+        "n_barriers": 1,
+        "barrier_attempts": 0,
+        "barrier_audit": None,
         "n_unconnected": 1,
         "connection_attempts": 2,
         "connection_attempts_with_transition_state": 1,
@@ -192,10 +198,33 @@ def test_figures_of_nothing():
     figures = summarise(nnp.EggBox().create_database())
     for name in ("n_minima", "n_transition_states", "n_components", "n_unconnected"):
         assert figures[name] == 0
-    for name in ("share_connected", "lowest_loss"):
+    for name in ("share_connected", "lowest_loss", "mean_barrier", "barrier_audit"):
         assert figures[name] is None
     assert figures["losses"] == figures["barriers"] == figures["verified"] == {}
+    assert figures["n_barriers"] == figures["barrier_attempts"] == 0
     assert barriers_to_lowest(landscape_graph(nnp.EggBox().create_database())) == {}
+
+
+def test_the_audit_and_the_attempts_are_counted():
+    database = nnp.EggBox().create_database()
+    journal = Journal(database)
+    for kind, found in (("lower", 1), ("lower", 0), ("audit", 0), ("lower", None)):
+        job = journal.add(kind, ("neighbours", 1, 2, 1, 2))
+        if found is not None:
+            journal.close(job, found)
+    journal.tally["audit"] = {"before": [1.0, 3.0], "half": [1.0, 2.0], "after": [1.0, 2.0]}
+    journal.tally["audit"] |= {"merged": 32, "made": 31}
+    journal.save()
+    figures = summarise(database)
+    assert figures["barrier_attempts"] == 2
+    audit = figures["barrier_audit"]
+    assert (audit["n_sampled"], audit["n_attempts"], audit["fall"]) == (2, 31, 0.25)
+
+
+def test_minima_are_counted_as_papers_do():
+    assert distinct_energies([]) == 0
+    assert distinct_energies([0.3, 0.1, 0.1 + 0.9e-4, 0.1 + 1.8e-4, 0.3]) == 3
+    assert distinct_energies([1.0, 1.5, 3.0], apart=1.0) == 2
 
 
 def test_ties_of_the_lowest_go_to_the_first():
@@ -231,6 +260,7 @@ def figures():
         "n_minima": 3,
         "lowest_loss": 0.2,
         "failures": {},
+        "coverage": {"n_quenches": 100, "n_minima": 3, "good_turing": 1.0},
         "degenerate_minima": {"n": 0, "lowest_loss": None, "causes": {}},
         "verified_by_older_definition": False,
         "n_from_outside": 0,
@@ -268,6 +298,15 @@ def test_quenches_that_count_nowhere_are_named(figures, reason, meaning):
     assert said(figures, failures={"quenches": {"too many steps": {"n": 1}}}) == []
     # where there is no minimum at all it is for the system to say why
     assert said(figures, failures=failures, n_minima=0, lowest_loss=None) == []
+
+
+def test_more_minima_than_can_be_listed_are_said_to_be_that(figures):
+    seen = {"n_quenches": 100, "n_minima": 97, "good_turing": 0.05}
+    [sentence] = said(figures, coverage=seen)
+    assert sentence.startswith("97 different minima in 100 quenches: there are more than can be")
+    # few quenches say nothing of that, and none nothing at all
+    assert said(figures, coverage={**seen, "n_quenches": 5}) == []
+    assert said(figures, coverage={**seen, "good_turing": None, "n_quenches": 0}) == []
 
 
 def test_without_a_minimum_the_system_is_asked_why(figures, monkeypatch):

@@ -8,7 +8,7 @@ import sys
 import time
 
 import pytest
-from landscapes import FEW, contents
+from landscapes import FEW, contents, xor_landscape
 
 import nnpotential as nnp
 from nnpotential import Landscape
@@ -61,6 +61,25 @@ def test_kills_lose_nothing(begun, alone, workers):
     land = Landscape.open(path)
     land.explore()
     assert contents(land) == expected
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_kills_while_barriers_are_lowered_or_audited_lose_nothing(tmp_path, whole, workers):
+    land = xor_landscape(tmp_path / "a")
+    land.close()
+    script = tmp_path / "script.py"
+    script.write_text(SCRIPT)
+    for stage, number in (("barriers", 3), ("barriers", 2), ("audit", 2)):
+        command = [sys.executable, script, land.path, str(workers), "0"]
+        process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+        for _ in range(number):
+            while not (line := process.stdout.readline()).startswith(stage):
+                assert line
+        os.kill(process.pid, signal.SIGKILL)
+        process.communicate()
+    again = Landscape.open(land.path)
+    again.explore(draw=False)
+    assert contents(again) == contents(whole)
 
 
 def test_workers_do_not_outlive_a_killed_search(begun):

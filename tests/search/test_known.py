@@ -9,6 +9,7 @@ from pele.storage import Minimum, TransitionState
 
 from nnpotential import EggBox, InputError
 from nnpotential.findings import Connection, Point
+from nnpotential.search.barriers import barriers_of, bottlenecks
 from nnpotential.search.exploration import Exploration
 from nnpotential.search.journal import Journal
 from nnpotential.search.kinds import SEARCHES
@@ -29,12 +30,17 @@ def state(known):
         "given out": +known.given_out,
         "merged": +known.merged,
         "attempts": vars(known.attempts),
-        "untrapped": known.n_untrapped,
+        "by the way": known.n_by_the_way,
+        "lowering": vars(known.lowering),
+        "audit": vars(known.audit),
+        "rearranged": (+known.rearranged, known.n_in_vain),
+        "targets": known.targets(),
+        "bottlenecks": known.bottlenecks(),
         "followed": known.followed,
         "unpolished": known.unpolished,
         "coverage": known.coverage(),
         "has minima": known.has_minima(),
-        "connected": known.n_connected(),
+        "lowest": known.lowest(),
     }
 
 
@@ -62,20 +68,28 @@ def test_restored_at_any_step_it_equals_the_live_one(monkeypatch, how):
             database.session.add(Minimum(system.potential.getEnergy(x), x))
         database.session.commit()
     search = SearchSettings(
-        quenches=16, basin_hopping_runs=2, basin_hopping_steps=3, untrap_attempts=2, soft_modes=2
+        quenches=16,
+        basin_hopping_runs=2,
+        basin_hopping_steps=3,
+        untrap_attempts=6,
+        audit_sample=1,
+        soft_modes=1,
     )
     steps = 0
 
     def compare(*_):
         nonlocal steps
         steps += 1
+        exploration.known.journal.save()
         assert state(Known(system, database, KINDS, 0)) == state(exploration.known)
 
     exploration = Exploration(system, database, search, 0, CHECKS, compare)
     exploration.run()
     assert steps > 40
     known = exploration.known
-    assert not known.pending and known.n_connected() > 3 and known.followed
+    assert not known.pending and known.graph.number_of_edges() > 1 and known.followed
+    if how != "checks fail":
+        assert known.lowering.n_given_out == 6 and known.audit.is_over() and known.audit.sample
     invalid = sum(m.invalid for m in database.session.query(Minimum))
     assert (invalid > 0) == (how == "checks fail")
 
@@ -97,7 +111,7 @@ def test_points_are_asked_to_be_checked_once(box):
     system, known = box
     asked = [(job.kind, job.args) for job in known.pending]
     assert len(set(asked)) == len(asked) == 8 + 12
-    assert len(known.graph) == known.n_connected() == 8
+    assert len(known.graph) == 8
     assert known.graph.number_of_edges() == 12
     lowest = system.stationary_points()[0]
     minimum = known.add_minimum(Point(lowest.energy, -lowest.x + 2 * np.pi), "uniform")
@@ -132,6 +146,73 @@ def test_a_minimum_that_counts_no_more_takes_its_edges_along_and_back(box):
     assert minimum.id() not in known.graph and known.graph.number_of_edges() == 9
     known.count_in(minimum)
     assert state(known)["edges"] == before["edges"]
+
+
+def test_targets_are_what_quenches_found_or_else_what_other_searches_did(box):
+    system, known = box
+    points = system.stationary_points()
+
+    def found(k, source):
+        return known.add_minimum(Point(points[k].energy, points[k].x), source).id()
+
+    assert known.targets() == set() and known.bottlenecks() == []
+    ids = [found(k, "connections") for k in range(3)]
+    assert known.targets() == set()
+    highest = max((p for p in points if p.index == 0), key=lambda p: p.energy)
+    hopped = known.add_minimum(Point(highest.energy, highest.x), "basin_hopping").id()
+    assert known.targets() == {hopped}
+    assert set(barriers_of(known.bottlenecks())) == {hopped}
+    # as many, but others
+    sampled = found(1, "uniform")
+    assert sampled == ids[1] != hopped and known.targets() == {sampled}
+    assert set(barriers_of(known.bottlenecks())) == {sampled}
+    known.count_out(known.minimum(sampled))
+    assert known.targets() == {hopped}
+
+
+def test_bottlenecks_are_of_the_graph_as_it_is(box):
+    system, known = box
+    for p in system.stationary_points():
+        if p.index == 0:
+            known.add_minimum(Point(p.energy, p.x), "uniform")
+    steps = 0
+    for ts in list(known.database.session.query(TransitionState)):
+        known.part(ts)
+        assert known.bottlenecks() == bottlenecks(known.graph, known.targets())
+        steps += 1
+    assert steps == 12 and known.bottlenecks() == []
+    assert known.bottlenecks({1}) == []
+
+
+def test_the_softest_mode_that_is_left(box):
+    _, known = box
+    n = known.n_modes(1)
+    seen = []
+    while (left := known.mode_left(1)) is not None:
+        seen.append(left)
+        known.followed.add((1, *left))
+    assert seen == [(mode, side) for mode in range(n) for side in (1, -1)]
+    assert known.mode_left(2) == (0, 1)
+
+
+def test_attempts_of_all_kinds_are_restored_in_their_order():
+    """A pair that one kind failed to connect and then another did is not tried any more."""
+    system = EggBox()
+    database = system.create_database()
+    journal = Journal(database)
+    for kind, args, found in (
+        ("lower", ("neighbours", 1, 2, 2, 3), 0),
+        ("connect", (2, 3, "alignment", "connect"), 1),
+        ("connect", (4, 5, "standard", "untrap"), 0),  # as it was called once
+        ("audit", (7, "uphill", 1, 2, 6, 0, -1), 0),
+        ("retired", (1,), 0),
+    ):
+        journal.close(journal.add(kind, args), found)
+    known = Known(system, database, KINDS, 0)
+    assert known.attempts.another_way(2, 3) is None
+    assert known.attempts.another_way(4, 5) is not None
+    assert known.attempts.busy == set() and known.followed == {(6, 0, -1)}
+    assert known.lowering.tries == {(1, 2): 2} and known.n_by_the_way == 0
 
 
 def test_coverage_is_good_and_turings(box):

@@ -43,11 +43,30 @@ def test_every_option_is_checked():
             SearchSettings(**{name: object()})
 
 
+@pytest.mark.parametrize("name", ["until_coverage", "until_barrier"])
 @pytest.mark.parametrize("share", [-0.1, 1, 1.0, float("nan"), True, "0.5", None])
-def test_no_coverage_of_one_or_more(share):
-    with pytest.raises(InputError, match=r"^until_coverage must be at least 0 and below 1, not "):
-        SearchSettings(until_coverage=share)
-    assert SearchSettings(until_coverage=0.999).until_coverage == 0.999
+def test_no_share_of_one_or_more(name, share):
+    with pytest.raises(InputError, match=rf"^{name} must be at least 0 and below 1, not "):
+        SearchSettings(**{name: share})
+    assert getattr(SearchSettings(**{name: 0.999}), name) == 0.999
+
+
+def test_what_waits_for_the_audit_needs_one():
+    with pytest.raises(InputError, match=r"^until_barrier = 0.05 needs the audit: audit_sample "):
+        SearchSettings(until_barrier=0.05, audit_sample=0)
+    assert SearchSettings(audit_sample=0).until_barrier == 0.0
+
+
+def test_settings_of_older_landscapes():
+    """They have a number of attempts and know of no audit."""
+    old = {"quenches": 9, "untrap_attempts": 20, "lookahead": 16}
+    search = SearchSettings.given(**old)
+    assert search.untrap_attempts == 20
+    assert search.audit_sample == SearchSettings().audit_sample and search.until_barrier == 0.0
+    # left to the search it is not written, and comes back as it was
+    assert "untrap_attempts" not in SearchSettings().as_toml()
+    again = SearchSettings(**SearchSettings(initializations=["a"]).as_toml())
+    assert again == SearchSettings(initializations=["a"])
 
 
 def test_search_settings_are_plain():

@@ -10,7 +10,15 @@ import pytest
 import nnpotential as nnp
 from nnpotential import InputError, pulse
 from nnpotential.view import terminal
-from nnpotential.view.terminal import Reporter, heard, prepare_streams, print_summary, say, show
+from nnpotential.view.terminal import (
+    Reporter,
+    audit_text,
+    heard,
+    prepare_streams,
+    print_summary,
+    say,
+    show,
+)
 
 
 @pytest.fixture
@@ -101,6 +109,22 @@ def test_what_a_stream_cannot_encode_is_escaped(monkeypatch):
     prepare_streams()
     print("ä", flush=True)
     assert raw.getvalue() == b"\\xe4\n"
+
+
+@pytest.mark.parametrize(
+    ("mean", "audit", "text"),
+    [
+        (None, None, "-"),
+        (0.125, None, "0.125, not audited"),
+        (
+            0.125,
+            {"fall": 0.02, "interval": [0.0, 0.0913]},
+            "0.125, may fall by 2.0 % (0.0 to 9.1)",
+        ),
+    ],
+)
+def test_a_mean_barrier_says_how_far_it_may_fall(mean, audit, text):
+    assert audit_text({"mean_barrier": mean, "barrier_audit": audit}).startswith(text)
 
 
 def test_figures_that_nothing_has_are_left_out(tmp_path, capsys):
