@@ -4,7 +4,7 @@ import numpy as np
 
 from .lowering import WAYS
 
-__all__ = ["EFFORT", "Audit", "barrier_audit"]
+__all__ = ["EFFORT", "Audit", "barrier_audit", "from_now"]
 
 EFFORT = 8  # attempts at each bottleneck of the sample
 _RESAMPLES = 1000
@@ -113,7 +113,7 @@ class Audit:
     def is_short_of(self, share):
         """Whether it is over and expects the mean barrier to fall by more than a share, if any."""
         stands = share and not self.is_of(0)  # one that was discarded says nothing any more
-        found = barrier_audit(self._noted) if stands else None
+        found = from_now(barrier_audit(self._noted)) if stands else None
         return found is not None and found["fall"] > share
 
     def discard(self):
@@ -203,3 +203,26 @@ def barrier_audit(noted):
         ],
         "level": _LEVEL,
     }
+
+
+def from_now(audit):
+    """An audit's estimates as shares of the mean barrier that it left, not of that it began with.
+
+    Parameters
+    ----------
+    audit : dict or None
+        From `barrier_audit`.
+
+    Returns
+    -------
+    dict or None
+        With ``fall`` and ``interval`` of what may still come.
+    """
+    if audit is None:
+        return None
+    left = 1 - audit["seen"]
+
+    def still(fall):
+        return (fall - audit["seen"]) / left if left > 0 else 0.0
+
+    return {**audit, "fall": still(audit["fall"]), "interval": [*map(still, audit["interval"])]}
