@@ -81,10 +81,10 @@ class _Axis:
         for label, step in zip(self.labels, self.values, strict=True):
             other = seen.setdefault(label.casefold(), step)
             if other is not step:
-                both = f"{_shown(other)} and {_shown(step)}"
+                hint = ", or rename its file" if any(map(is_file, step)) else ""
                 raise InputError(
-                    f"{' with '.join(self.names)}: {both} would have one name, {label!r}: "
-                    "leave one out, or rename its file"
+                    f"{' with '.join(self.names)}: {_shown(other)} and {_shown(step)} would have "
+                    f"one name, {label!r}: leave one out{hint}"
                 )
 
 
