@@ -521,7 +521,9 @@ def sweep(
                 raise InputError("--output goes with a file; a sweep's directory is its output")
             found = Sweep(definition)
         elif status and not definition.exists():
-            raise InputError(f"no sweep has begun at {definition}, and it is no file that defines one")
+            raise InputError(
+                f"no sweep has begun at {definition}, and it is no file that defines one"
+            )
         else:
             output = Path("runs") / definition.stem if output is None else output
             found = Sweep(output, definition)

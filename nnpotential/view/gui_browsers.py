@@ -310,7 +310,8 @@ class Tree(DGraphWidget):
         self.graph = graph
         self.remark = f"{len(graph)} of {n_minima} minima"
         if unverified := count_unverified(graph):
-            self.remark += f"; of them and their transition states {unverified} unverified"
+            # on a line of its own: the window may be narrow
+            self.remark += f"\n{unverified} points not verified yet"
         super()._build_disconnectivity_graph(**params)
 
     def _draw_disconnectivity_graph(self, *args, **kwargs):
