@@ -388,6 +388,7 @@ class _Graph(GraphViewWidget):
         self._minima_points.set_cmap("viridis")  # as the printed graph
         if self._minima_color_value is None:
             self.colorbar.set_label(self._system.energy_label)
+        self.colorbar.ax.ticklabel_format(axis="y", useOffset=False)
         self.canvas.draw()
 
 
