@@ -40,6 +40,7 @@ TWELVE = {
         "basin_hopping_steps": 4,
         "connection_attempts": 2,
         "untrap_attempts": 1,
+        "audit_sample": 0,
         "soft_modes": 0,
     },
 }
@@ -50,6 +51,7 @@ TINY = {
         "basin_hopping_runs": 0,
         "connection_attempts": 0,
         "untrap_attempts": 0,
+        "audit_sample": 0,
         "soft_modes": 0,
     },
 }

@@ -335,7 +335,7 @@ def audit(
     directory: Directory,
     sample: Annotated[
         int | None,
-        typer.Option(min=1, help="Minima looked at. [default: that of the last audit, else 10]"),
+        typer.Option(min=1, help="Bottlenecks looked at. [default: as in the last audit, else 20]"),
     ] = None,
     workers: Workers = 1,
     max_seconds: MaxSeconds = None,
@@ -529,6 +529,10 @@ def sweep(
             if output is not None:
                 raise InputError("--output goes with a file; a sweep's directory is its output")
             found = Sweep(definition)
+        elif status and not definition.exists():
+            raise InputError(
+                f"no sweep has begun at {definition}, and it is no file that defines one"
+            )
         else:
             output = Path("runs") / definition.stem if output is None else output
             found = Sweep(output, definition)
@@ -569,6 +573,8 @@ def _show_plan(sweep):
 
 
 def _show_status(sweep):
+    if not sweep.path.exists():
+        say(f"no sweep has begun at {sweep.path}")
     found = sweep.status()
     table = Table("points", "finished", "failed", "begun")
     table.add_row(*(str(found[name]) for name in ("n_points", "finished", "failed", "begun")))

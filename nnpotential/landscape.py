@@ -329,14 +329,14 @@ class Landscape:
         max_seconds: float | None = None,
         job_timeout: float = 3600.0,
     ) -> dict[str, Any]:
-        """How far the barriers may still fall: a new sample of minima gets much more effort.
+        """How far the barriers may still fall: a new sample of bottlenecks gets more effort.
 
         One that was stopped goes on.
 
         Parameters
         ----------
         sample : int, optional
-            Minima looked at, by default the setting ``audit_sample``; recorded.
+            Bottlenecks looked at, by default the setting ``audit_sample``; recorded.
         on_progress, workers, executor, max_seconds, job_timeout
             As for `explore`.
 

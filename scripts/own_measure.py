@@ -17,9 +17,9 @@ if directory.exists():
     land = nnp.Landscape.open(directory)
 else:
     data = nnp.load_dataset("ljat", n_train=100, n_test=1000, seed=0)
-    land = nnp.Landscape.create(
-        directory, nnp.MLP([3, 4, 4]), data, regularization=1e-3, seed=0, soft_modes=0
-    )
+    few = {"untrap_attempts": 0, "audit_sample": 0, "soft_modes": 0}  # a quick search
+    net = nnp.MLP([3, 4, 4])
+    land = nnp.Landscape.create(directory, net, data, regularization=1e-3, seed=0, **few)
     land.explore(quenches=20, basin_hopping_runs=0)
 
 net, X = land.system.net, land.system.data.X_train

@@ -11,7 +11,13 @@ DEFINITION = {
     "dataset": {"name": "xor", "n_train": [20, 40], "n_test": 100},
     "network": {"hidden": [[3], [2, 2]]},  # a list of lists, as one value is a list
     "potential": {"regularization": 1e-2},
-    "search": {"quenches": 8, "basin_hopping_runs": 0, "soft_modes": 0},
+    "search": {
+        "quenches": 8,
+        "basin_hopping_runs": 0,
+        "untrap_attempts": 0,
+        "audit_sample": 0,
+        "soft_modes": 0,
+    },
     # "zip": [["hidden", "n_train"]] would take these two together, not each with each
 }
 

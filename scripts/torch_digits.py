@@ -1,15 +1,17 @@
 """A small convolutional PyTorch network on digits: copy this file and edit it.
 
 Needs ``pip install 'nnpotential[torch]'``. Everything found is kept in the
-directory; run it again to go on.
+directory; run it again to go on. The argument is how many seconds it may take.
 """
 
+import sys
 from pathlib import Path
 from time import perf_counter, process_time
 
 import nnpotential as nnp
 
 directory = Path("runs/torch-digits")
+seconds = float(sys.argv[1]) if len(sys.argv) > 1 else 180
 
 
 def create():
@@ -33,6 +35,7 @@ def create():
         "basin_hopping_runs": 0,
         "connection_attempts": 0,
         "untrap_attempts": 0,
+        "audit_sample": 0,
         "soft_modes": 2,
     }
     return nnp.Landscape.create(directory, system, seed=0, **limits)
@@ -43,7 +46,7 @@ if __name__ == "__main__":
     print(f"{land.system}: {land.system.n_dof} parameters")
     print(f"{land.system.identity.log_n_images:.1f} is the logarithm of its number of symmetries")
     began, used = perf_counter(), process_time()
-    figures = land.explore(max_seconds=180)
+    figures = land.explore(max_seconds=seconds)
     print(f"{perf_counter() - began:.0f} s, {process_time() - used:.0f} s of them at work")
     print(figures["n_minima"], "minima,", figures["n_transition_states"], "transition states")
     print("verified:", figures["verified"])

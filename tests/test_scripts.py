@@ -12,21 +12,48 @@ import nnpotential as nnp
 SCRIPTS = Path(__file__).parents[1] / "scripts"
 
 
-def test_plain_pele(tmp_path):
-    command = [sys.executable, SCRIPTS / "plain_pele.py"]
-    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=300)
+def printed(script, folder, *arguments):
+    """What a script prints that is run in an empty folder."""
+    command = [sys.executable, script, *arguments]
+    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=300)
     assert done.returncode == 0, done.stderr
-    minima, states, failed = done.stdout.splitlines()
+    return done.stdout
+
+
+def test_scripts_are_short():
+    found = {file.name: len(file.read_text("utf-8").splitlines()) for file in SCRIPTS.glob("*.*")}
+    assert len(found) >= 8 and max(found.values()) < 60, found
+
+
+def test_one_landscape(tmp_path):
+    text = (SCRIPTS / "map_landscape.py").read_text(encoding="utf-8")
+    whole, small = "quenches=100", "quenches=6, soft_modes=0, untrap_attempts=0, audit_sample=0"
+    assert text.count(whole) == 1
+    script = tmp_path / "edited.py"  # as the script invites to
+    script.write_text(text.replace(whole, small), encoding="utf-8")
+    counts, *_ = printed(script, tmp_path).splitlines()
+    assert int(counts.split()[0]) > 1
+    assert (tmp_path / "runs/my-first-landscape/disconnectivity.png").stat().st_size > 10_000
+    assert printed(script, tmp_path).splitlines()[0] == counts  # run again it goes on
+
+
+def test_a_torch_module(tmp_path):
+    pytest.importorskip("torch")
+    for _ in range(2):  # run again it goes on
+        lines = printed(SCRIPTS / "torch_digits.py", tmp_path, "15").splitlines()
+    assert lines[0].endswith(": 610 parameters")
+    assert int(lines[3].split()[0]) >= 1
+
+
+def test_plain_pele(tmp_path):
+    minima, states, failed = printed(SCRIPTS / "plain_pele.py", tmp_path).splitlines()
     assert int(minima.split()[0]) > 3 and int(states.split()[0]) > 3
     assert failed == "0 points failed"
     assert (tmp_path / "plain_pele.png").stat().st_size > 10_000
 
 
 def test_a_system_of_ones_own(tmp_path):
-    command = [sys.executable, SCRIPTS / "morse_cluster.py"]
-    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=300)
-    assert done.returncode == 0, done.stderr
-    counts, lowest = done.stdout.splitlines()
+    counts, lowest = printed(SCRIPTS / "morse_cluster.py", tmp_path).splitlines()
     assert int(counts.split()[0]) >= 3 and int(counts.split()[2]) >= 3
     # J. P. K. Doye and D. J. Wales, J. Chem. Soc., Faraday Trans. 93, 4233 (1997)
     assert abs(float(lowest.split()[-1]) + 16.207580) < 1e-6
@@ -44,23 +71,17 @@ def test_a_system_of_ones_own(tmp_path):
 
 
 def test_a_measure_of_ones_own(tmp_path):
-    command = [sys.executable, SCRIPTS / "own_measure.py"]
-    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=300)
-    assert done.returncode == 0, done.stderr
-    first, *rows = done.stdout.splitlines()
+    first, *rows = printed(SCRIPTS / "own_measure.py", tmp_path).splitlines()
     assert int(first.split()[0]) > 3 and len(rows) == 5
     losses = [float(row.split()[3].rstrip(",")) for row in rows]
     assert losses == sorted(losses)
     picture = tmp_path / "runs" / "own-measure" / "disconnectivity.svg"
     assert "saturated hidden units (share)" in picture.read_text(encoding="utf-8")
-    assert len((SCRIPTS / "own_measure.py").read_text(encoding="utf-8").splitlines()) < 60
 
 
 def test_a_sweep(tmp_path):
-    command = [sys.executable, SCRIPTS / "sweep_in_python.py"]
-    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=300)
-    assert done.returncode == 0, done.stderr
-    assert "{'finished': 8, 'failed': 0, 'left': 0}" in done.stdout
+    out = printed(SCRIPTS / "sweep_in_python.py", tmp_path)
+    assert "{'finished': 8, 'failed': 0, 'left': 0}" in out
     assert len(list(tmp_path.glob("runs/sweep/*/landscape.sqlite"))) == 8
     assert (tmp_path / "runs" / "sweep" / "sweep.html").stat().st_size > 10_000
 
@@ -69,7 +90,7 @@ def test_a_sweep_as_an_array_of_jobs(tmp_path):
     """Not under Slurm, but under a stand-in that sets what Slurm sets."""
     (tmp_path / "SWEEP.toml").write_text(
         'seed = [0, 1]\n[system]\nname = ["egg_box", "lj5"]\n'
-        "[search]\nquenches = 3\nsoft_modes = 0\n"
+        "[search]\nquenches = 3\nsoft_modes = 0\nuntrap_attempts = 0\naudit_sample = 0\n"
     )
     program = tmp_path / "bin" / "nnpotential"  # the one that is tested
     program.parent.mkdir()

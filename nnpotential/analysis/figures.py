@@ -7,7 +7,7 @@ import numpy as np
 from pele.storage import Minimum, TransitionState
 
 from ..contract import TRAVELLING, UNRESOLVED
-from ..search.audit import barrier_audit
+from ..search.audit import barrier_audit, from_now
 from ..search.journal import Journal
 from ..sessions import snapshot
 from ..storage import UNVERIFIED, is_verified, notes, points_from_outside, quench_hits
@@ -107,13 +107,14 @@ def audited_barriers(database, barriers):
     -------
     dict
         ``mean_barrier``, None without any; ``n_barriers``; ``barrier_audit`` as
-        from `nnpotential.search.audit.barrier_audit`.
+        from `nnpotential.search.audit.barrier_audit` and `from_now`: how far that
+        mean may still fall.
     """
     sampled = [barrier for m, barrier in barriers.items() if quench_hits(m)]
     return {
         "mean_barrier": float(np.mean(sampled)) if sampled else None,
         "n_barriers": len(sampled),
-        "barrier_audit": barrier_audit(Journal(database).tally["audit"]),
+        "barrier_audit": from_now(barrier_audit(Journal(database).tally["audit"])),
     }
 
 

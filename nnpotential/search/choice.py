@@ -109,19 +109,19 @@ def _audit(known, search):
     if not size:
         return None
     if not audit.is_of(len(targets)):
-        barriers = barriers_of(known.bottlenecks())
-        if known.pending or not barriers:
+        found = known.bottlenecks()
+        if known.pending or not any(barriers_of(found).values()):
             return None
-        audit.begin(barriers, len(targets), size, _draw(known, _AUDIT_SAMPLE, audit.round))
+        audit.begin(found, len(targets), size, _draw(known, _AUDIT_SAMPLE, audit.round))
     while (turn := audit.next()) is not None:
-        target, first = turn
+        minima, first = turn
         ways = sorted(WAYS, key=lambda way: way != first)
         draw = _draw(known, _AUDIT, audit.round, audit.n_given_out)
-        attempt = next_attempt(known, known.bottlenecks({target}), ways, draw)
+        attempt = next_attempt(known, known.bottlenecks(set(minima)), ways, draw)
         audit.give_out()
         if attempt is not None:
-            return "audit", target, *attempt
-        known.merge_audit(made=False)
+            return "audit", minima[0], *attempt
+        known.merge_audit(new=None)
     return None
 
 

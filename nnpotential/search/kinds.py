@@ -272,7 +272,7 @@ class Lower(_Bridge):
 
 
 class AuditBarrier(Lower):
-    """As `Lower`, for the sake of one minimum of the audit: its id comes first."""
+    """As `Lower`, for the audit: the id of a minimum for whose sake it is comes first."""
 
     name, stage = "audit", "audit"
 
@@ -286,13 +286,14 @@ class AuditBarrier(Lower):
         super().end(known, found, *attempt)
 
     def merge(self, known, result, target, *attempt):
+        before = known.database.number_of_transition_states()
         found = _Bridge.merge(self, known, result)
-        known.merge_audit()
+        known.merge_audit(known.database.number_of_transition_states() > before)
         return found
 
     def progress(self, known, search):
         done, total = known.audit.progress()
-        return done, total, f"{len(known.audit.sample)} minima looked at again"
+        return done, total, f"{len(known.audit.sample)} bottlenecks looked at again"
 
 
 class Rearrange(_Bridge):

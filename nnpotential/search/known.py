@@ -230,9 +230,9 @@ class Known:
         sides = ((mode, side) for mode in range(self.n_modes(i)) for side in (1, -1))
         return next(((m, side) for m, side in sides if (i, m, side) not in self.followed), None)
 
-    def merge_audit(self, made=True):
-        """An attempt of the audit is merged, or there was none to make."""
-        self.audit.merge(barriers_of(self.bottlenecks(set(self.audit.sample))), made)
+    def merge_audit(self, new):
+        """An attempt of the audit is merged; see `Audit.merge`."""
+        self.audit.merge(barriers_of(self.bottlenecks()), new)
 
     def add_connection(self, found):
         """Store a transition state and its minima; a new one is to be checked."""

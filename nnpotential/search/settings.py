@@ -12,7 +12,7 @@ __all__ = ["AUDIT_SAMPLE", "STAGES", "WALKS_TIMES_COORDINATES", "SearchSettings"
 
 STAGES = ("minima", "connections", "audit")
 
-AUDIT_SAMPLE = 10
+AUDIT_SAMPLE = 20
 
 # What a search spends on further transition states that was not told: 500 walks of eight atoms.
 WALKS_TIMES_COORDINATES = 12_000
@@ -63,8 +63,9 @@ class SearchSettings:
     )
     audit_sample: int = _option(
         AUDIT_SAMPLE,
-        "Minima whose barriers are audited at the end: each gets sixteen attempts more, and how "
-        "far their barriers fall tells how far all may still fall.",
+        "Bottlenecks that are audited at the end, drawn by the sum of the barriers that they "
+        "make: each gets eight attempts more, and how far these barriers fall tells how far all "
+        "may still fall.",
         "audit",
         least=0,
     )

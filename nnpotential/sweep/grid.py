@@ -18,7 +18,13 @@ from ..networks.datasets import DATASETS, GENERATED, load_dataset
 from ..pulse import tell
 from ..request import silent
 from ..search.settings import SearchSettings
-from ..systems.registry import SYSTEMS, named_system, registered_module
+from ..systems.registry import (
+    IMPORT_FIRST,
+    SYSTEMS,
+    is_system,
+    named_system,
+    registered_module,
+)
 from .point import DEFAULTS, Point, default_settings, is_file, point_request
 
 __all__ = ["Grid", "read_definition"]
@@ -81,10 +87,10 @@ class _Axis:
         for label, step in zip(self.labels, self.values, strict=True):
             other = seen.setdefault(label.casefold(), step)
             if other is not step:
-                both = f"{_shown(other)} and {_shown(step)}"
+                hint = ", or rename its file" if any(map(is_file, step)) else ""
                 raise InputError(
-                    f"{' with '.join(self.names)}: {both} would have one name, {label!r}: "
-                    "leave one out, or rename its file"
+                    f"{' with '.join(self.names)}: {_shown(other)} and {_shown(step)} would have "
+                    f"one name, {label!r}: leave one out{hint}"
                 )
 
 
@@ -307,6 +313,11 @@ def _check_system_keys(section):
     for name in names:
         if isinstance(name, str) and name in DATASETS:
             raise InputError(f"{name} is a data set: name it under [dataset]")
+        if not is_system(name):
+            try:
+                check_choice("system", name, SYSTEMS)
+            except InputError as error:
+                raise InputError(f"{error}; one of your own: {IMPORT_FIRST}") from None
         known = default_settings({"system": {"name": name}})["system"]
         for key in section:
             check_choice(f"setting of {name}", key, known)
@@ -453,10 +464,7 @@ def _small_system(settings):
     if system is not None:
         name = system["name"]
         options = {key: value for key, value in system.items() if key != "name"}
-        found = named_system(name, **options) if isinstance(name, str) else None
-        if found is None:
-            check_choice("system", name, tuple(SYSTEMS))
-        return found
+        return named_system(name, **options)
     dataset = dict(settings["dataset"])
     if dataset["name"] in GENERATED:
         for size, most in (("n_train", _SAMPLES), ("n_test", 10)):

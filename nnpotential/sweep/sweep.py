@@ -143,8 +143,9 @@ class Sweep:
         wanted = range(len(self)) if only is None else [only]
         alone = only is None  # points of a batch system's array run beside each other
         _, todo = self._chosen(Records(self.path), wanted, extend)
+        slurm = self.grid.slurm if slurm else None
         with (
-            start_engine(workers, executor, scheduler, self.grid.slurm if slurm else None, spread)
+            start_engine(workers, executor, scheduler, slurm, spread, self.grid.modules)
             if todo
             else nullcontext() as engine
         ):

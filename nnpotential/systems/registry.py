@@ -13,8 +13,10 @@ from ..errors import InputError
 _Kind = TypeVar("_Kind", bound=type[Any])
 
 __all__ = [
+    "IMPORT_FIRST",
     "SYSTEMS",
     "import_user_module",
+    "is_system",
     "named_system",
     "register",
     "registered_module",
@@ -36,6 +38,11 @@ _ATOMS = {"lj": "lennard_jones", "blj": "binary_lennard_jones"}
 _FUNCTIONS = ("egg_box", "linear_autoencoder")
 
 SYSTEMS = (*(f"{letters}N" for letters in _ATOMS), *_FUNCTIONS)  # N atoms; for messages
+
+IMPORT_FIRST = (
+    "first import the module that defines it and registers it by nnpotential.register; on the "
+    "command line by 'nnpotential --import MODULE ...'"
+)
 
 _registered: dict[str, type[LandscapeSystem]] = {}
 
@@ -79,11 +86,7 @@ def system_class(kind: str) -> type[Any]:
         return _registered[kind]
     if kind not in _HOMES:
         known = ", ".join([*_HOMES, *_registered])
-        raise InputError(
-            f"unknown kind of system {kind!r} (known: {known}): first import the module that "
-            "defines it and registers it by nnpotential.register; on the command line by "
-            "'nnpotential --import MODULE ...'"
-        )
+        raise InputError(f"unknown kind of system {kind!r} (known: {known}): {IMPORT_FIRST}")
     module, name = _HOMES[kind]
     return getattr(import_module(f"nnpotential.{module}"), name)
 
@@ -132,6 +135,16 @@ def system_options(name: str) -> dict[str, Any]:
     return {option.name: option.default for option in given if option.name != "seed"}
 
 
+def _cluster(name: str) -> re.Match[str] | None:
+    return re.fullmatch(r"(lj|blj)([0-9]+|\w)", name)
+
+
+def is_system(name: object) -> bool:
+    """Whether `named_system` knows a name, be there such a system or not."""
+    known = (*_FUNCTIONS, *_registered)
+    return isinstance(name, str) and (name in known or _cluster(name) is not None)
+
+
 def named_system(name: str, seed: int = 0, **options: Any) -> LandscapeSystem | None:
     """The system that a name means, or None: ``lj13``, ``blj60``, ``egg_box`` and the like.
 
@@ -153,7 +166,7 @@ def named_system(name: str, seed: int = 0, **options: Any) -> LandscapeSystem | 
             return system_class(name)(**options, seed=seed)
         except TypeError as error:
             raise InputError(f"{name} cannot be made: {error}") from error
-    match = re.fullmatch(r"(lj|blj)([0-9]+|\w)", name)
+    match = _cluster(name)
     if match is None:  # what only begins alike, such as ljat, is a data set
         return None
     letters, number = match.groups()

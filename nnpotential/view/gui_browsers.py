@@ -310,7 +310,8 @@ class Tree(DGraphWidget):
         self.graph = graph
         self.remark = f"{len(graph)} of {n_minima} minima"
         if unverified := count_unverified(graph):
-            self.remark += f"; of them and their transition states {unverified} unverified"
+            # on a line of its own: the window may be narrow
+            self.remark += f"\n{unverified} points not verified yet"
         super()._build_disconnectivity_graph(**params)
 
     def _draw_disconnectivity_graph(self, *args, **kwargs):
@@ -387,6 +388,7 @@ class _Graph(GraphViewWidget):
         self._minima_points.set_cmap("viridis")  # as the printed graph
         if self._minima_color_value is None:
             self.colorbar.set_label(self._system.energy_label)
+        self.colorbar.ax.ticklabel_format(axis="y", useOffset=False)
         self.canvas.draw()
 
 

@@ -96,7 +96,7 @@ class LandscapeWindow(MainGUI):
 
     def _count(self):
         graph = browsed_graph(self.system.database)
-        text = f"{len(graph)} minima, {graph.number_of_edges()} pairs of them connected"
+        text = f"{len(graph)} minima, {graph.number_of_edges()} of their pairs connected"
         if unverified := count_unverified(graph):
             text += (
                 f"; {unverified} points are not verified yet: explore or verify --repair does it"

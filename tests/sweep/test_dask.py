@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 import tomli_w
 from small_sweep import DEFINITION, command, found
+from troubled import Troubled
 
 import nnpotential as nnp
 
@@ -83,4 +84,15 @@ def test_workers_without_the_package_are_refused(cluster, tmp_path):
         client.wait_for_workers(4, timeout=60)
     with pytest.raises(nnp.InputError, match=r"has nnpotential 0\.0\.1, this is"):
         nnp.Sweep(tmp_path / "s", DEFINITION).run(scheduler=cluster.address)
+    assert not (tmp_path / "s").exists()
+
+
+def test_workers_that_cannot_import_the_system_are_refused(cluster, tmp_path):
+    system = {"name": Troubled.kind, "directory": str(tmp_path)}
+    definition = {"system": system, "search": {"quenches": 3, "soft_modes": 0}}
+    cluster.add(PYTHONPATH=str(Path(nnp.__file__).parents[1]))  # the others have the tests' folder
+    with distributed.Client(cluster.address, set_as_default=False) as client:
+        client.wait_for_workers(4, timeout=60)
+    with pytest.raises(nnp.InputError, match=r"cannot import troubled, .* No module named"):
+        nnp.Sweep(tmp_path / "s", definition).run(scheduler=cluster.address)
     assert not (tmp_path / "s").exists()

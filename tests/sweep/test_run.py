@@ -199,6 +199,11 @@ def test_a_result_that_was_half_put_in_place(tmp_path, done, serial):
 
 def test_the_command_line(tmp_path, file):
     path = tmp_path / "s"
+    code, out, err = ended(path, "--status")
+    assert code == 2 and err.startswith(f"error: no sweep has begun at {path}, and it is no file")
+    code, out, err = ended(file, "-o", path, "--status")
+    assert code == 0 and out.splitlines()[3].split()[1::2] == ["4", "0", "0", "0"]
+    assert err == f"no sweep has begun at {path}\n"
     code, out, err = ended(file, "-o", path, "--dry-run")
     assert code == 0 and "hidden-3_seed-1" in out and "17" in out and "4 points" in err
     assert not path.exists()

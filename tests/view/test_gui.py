@@ -110,9 +110,10 @@ def command(display, *arguments):
     )
 
 
-def wait_for(condition, seconds=60):
+def wait_for(condition, user=None, seconds=60):
     end = monotonic() + seconds
     while not condition():
+        assert user is None or user.poll() is None, user.communicate()[1]
         assert monotonic() < end, "waited in vain"
         sleep(0.1)
 
@@ -124,14 +125,22 @@ def land(alone, tmp_path):
     return nnp.Landscape.open(tmp_path / "land")
 
 
-@pytest.fixture
-def begun(ljat, tmp_path):
-    """A landscape of which most is still to be found, by runs that are random."""
-    few = {**FEW, "quenches": 2, "basin_hopping_runs": 0}
+@pytest.fixture(scope="session")
+def little(ljat, tmp_path_factory):
+    few = {**FEW, "quenches": 2, "basin_hopping_runs": 0, "untrap_attempts": 0, "audit_sample": 0}
+    path = tmp_path_factory.mktemp("little") / "a"
     net = nnp.MLP([3, 4, 4])
-    begun = nnp.Landscape.create(tmp_path / "begun", net, ljat, regularization=1e-3, seed=1, **few)
-    begun.explore()
-    return begun
+    land = nnp.Landscape.create(path, net, ljat, regularization=1e-3, seed=1, **few)
+    land.explore()
+    land.close()
+    return path
+
+
+@pytest.fixture
+def begun(little, tmp_path):
+    """A landscape of which most is still to be found, by runs that are random."""
+    shutil.copytree(little, tmp_path / "begun")
+    return nnp.Landscape.open(tmp_path / "begun")
 
 
 @pytest.mark.parametrize("steps", ["minima", "paths", "graphs"])
@@ -189,10 +198,11 @@ def test_a_landscape_that_another_process_explores_is_read(display, land, tmp_pa
     assert file.read_bytes() == before
 
 
-def test_a_crash_costs_nothing(display, land, tmp_path):
+def test_a_crash_costs_nothing(display, begun, tmp_path):
+    land = begun
     before = land.database.number_of_minima()
     with process(display, STEPS, "waiting", land.path, tmp_path) as user:
-        wait_for((tmp_path / "worker").exists)
+        wait_for((tmp_path / "worker").exists, user)
         worker = int((tmp_path / "worker").read_text(encoding="utf-8"))
         user.kill()
         user.wait()
@@ -219,9 +229,10 @@ def is_held(path):
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_ctrl_c_in_the_terminal_ends_it(display, land, tmp_path, number):
+def test_ctrl_c_in_the_terminal_ends_it(display, begun, tmp_path, number):
+    land = begun
     with process(display, STEPS, "waiting", land.path, tmp_path) as user:
-        wait_for((tmp_path / "worker").exists)
+        wait_for((tmp_path / "worker").exists, user)
         os.killpg(user.pid, number)  # a terminal sends it to the runs as well
         out, err = user.communicate(timeout=20)
     assert (user.returncode, out) == (0, ""), err
@@ -236,8 +247,7 @@ def test_the_command_opens_a_window_that_can_be_clicked(display, land, tmp_path)
     with process(display, STEPS, "clicked", land.path, tmp_path) as user:
         assert len(named_windows(display, user, f"^{land.path.name}: ")) == 1
         for name in ("row", "button"):
-            wait_for(lambda name=name: (tmp_path / name).exists() or user.poll() is not None)
-            assert user.poll() is None, user.communicate()[1]
+            wait_for((tmp_path / name).exists, user)
             where = (tmp_path / name).read_text(encoding="utf-8").split()
             xdotool(display, "mousemove", *where, "click", "1")
         assert named_windows(display, user, "^Normal modes$")
@@ -251,11 +261,10 @@ def named_windows(display, user, name):
     found = []
 
     def search():
-        assert user.poll() is None, user.stderr.read()
         found[:] = xdotool(display, "search", "--onlyvisible", "--name", name).split()
         return bool(found)
 
-    wait_for(search)
+    wait_for(search, user)
     return found
 
 
