@@ -68,10 +68,11 @@ class State:
         options = {**DONE, "initializations": ["a", "b"], **search}
         return next_job(self, SearchSettings(**options), stages)
 
-    def fall(self, share):
-        """Every barrier falls by a share."""
+    def fall(self, share, *edges):
+        """Every barrier, or those across some edges, fall by a share."""
         energy = self.graph.nodes(data="energy")
-        for i, j, edge in self.graph.edges(data=True):
+        for i, j in edges or self.graph.edges:
+            edge = self.graph.edges[i, j]
             base = max(energy[i], energy[j])
             edge["energy"] = base + (1 - share) * (edge["energy"] - base)
 
@@ -82,10 +83,10 @@ class State:
         self.pending.append(Pending(kind, tuple(args)))
 
     def merge(self, fall=0.0):
-        """The first under way is merged: barriers fall by a share."""
+        """The first under way is merged: barriers, of the audit those tried, fall by a share."""
         kind, args = self.pending.pop(0)
         before = mean_barrier(self.bottlenecks())
-        self.fall(fall)
+        self.fall(fall, *([args[2:4]] if kind == "audit" else []))
         KINDS[kind].end(self, 0, *args)
         if kind == "audit":
             self.merge_audit()
@@ -301,7 +302,7 @@ def test_barriers_are_lowered_until_the_audit_is_content():
 
     def falls(kind, number):
         seen[kind] += 1
-        return 0.01 if kind == "audit" and seen[kind] <= 2 * EFFORT else 0.0
+        return 0.05 if kind == "audit" and seen[kind] <= 2 * EFFORT else 0.0
 
     state = State(60)
     kinds = [kind for kind, *_ in state.run(falls=falls, **options)]

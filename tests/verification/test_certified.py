@@ -204,7 +204,7 @@ def test_the_exact_landscapes(tmp_path):
         ("a", nnp.LinearAutoencoder(), 1, (1, 1)),
         ("b", nnp.EggBox(), 0, (8, 12)),
     ):
-        few = {"quenches": 60, "untrap_attempts": 0, "audit_sample": 0, "soft_modes": soft_modes}
+        few = {"quenches": 60, "audit_sample": 0, "soft_modes": soft_modes}
         land = Landscape.create(tmp_path / name, system, **few)
         land.explore(draw=False)
         land.certify()
