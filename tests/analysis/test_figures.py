@@ -20,6 +20,8 @@ from nnpotential.analysis.figures import (
     summarise,
 )
 from nnpotential.contract import TRAVELLING, UNRESOLVED
+from nnpotential.search.audit import Audit
+from nnpotential.search.barriers import Bottleneck
 from nnpotential.search.journal import Journal
 from nnpotential.storage import add_hit, is_verified, record_outcome
 
@@ -212,13 +214,17 @@ def test_the_audit_and_the_attempts_are_counted():
         job = journal.add(kind, ("neighbours", 1, 2, 1, 2))
         if found is not None:
             journal.close(job, found)
-    journal.tally["audit"] = {"before": [1.0, 3.0], "half": [1.0, 2.0], "after": [1.0, 2.0]}
-    journal.tally["audit"] |= {"merged": 32, "made": 31}
+    audit = Audit(journal.tally["audit"])
+    audit.begin([Bottleneck((1, 2), 2.0, [2], [1], {2: 1.5})], 2, 1, np.random.default_rng(0))
+    while not audit.is_over():  # after the first there was nothing left to try
+        audit.merge({2: 1.5}, new=None if audit.progress()[0] else False)
     journal.save()
     figures = summarise(database)
     assert figures["barrier_attempts"] == 2
     audit = figures["barrier_audit"]
-    assert (audit["n_sampled"], audit["n_attempts"], audit["fall"]) == (2, 31, 0.25)
+    assert (audit["n_sampled"], audit["n_attempts"], audit["fall"]) == (1, 1, 0.0)
+    low, high = audit["interval"]
+    assert low == 0.0 < high
 
 
 def test_minima_are_counted_as_papers_do():
