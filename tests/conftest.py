@@ -1,5 +1,9 @@
+import fcntl
+import os
 import sys
+import tempfile
 import threading
+from contextlib import ExitStack
 from itertools import combinations
 
 import numpy as np
@@ -10,6 +14,24 @@ import nnpotential as nnp
 from nnpotential import Landscape
 from nnpotential.cli import main
 from nnpotential.points.saddle import find_transition_state
+
+
+@pytest.fixture(autouse=True)
+def _undisturbed(request):
+    """Where tests run side by side, one that goes by the clock runs while no other does."""
+    run = os.environ.get("PYTEST_XDIST_TESTRUNUID")
+    if run is None:
+        yield
+        return
+    place = os.path.join(tempfile.gettempdir(), f"nnpotential-{run}")
+    sole = request.node.get_closest_marker("undisturbed") is not None
+    with ExitStack() as locks:
+        # who waits for the others keeps further ones from starting
+        with open(f"{place}-gate", "w") as gate:
+            fcntl.flock(gate, fcntl.LOCK_EX)
+            running = locks.enter_context(open(f"{place}-running", "w"))
+            fcntl.flock(running, fcntl.LOCK_EX if sole else fcntl.LOCK_SH)
+        yield
 
 
 @pytest.fixture(scope="session")

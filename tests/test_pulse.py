@@ -89,6 +89,7 @@ except KeyboardInterrupt:
 """
 
 
+@pytest.mark.undisturbed
 @pytest.mark.parametrize("workers", [1, 2])
 def test_ctrl_c_does_not_wait_for_compiled_code(tmp_path, workers):
     script = f"if __name__ == '__main__':\n{'    '.join(['', *LONG.splitlines(keepends=True)])}"

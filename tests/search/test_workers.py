@@ -74,6 +74,7 @@ def explored(system, crew):
     return [(m.energy, m.coords.tobytes()) for m in database.minima()], exploration.known.journal
 
 
+@pytest.mark.undisturbed
 @pytest.mark.parametrize(
     ("how", "crew"),
     [
@@ -333,6 +334,7 @@ def test_workers_that_die_in_every_job(tmp_path, ljat):
         explored(system, Crew(system, 2))
 
 
+@pytest.mark.undisturbed
 def test_a_manager_that_ends_and_a_pool_that_is_stuck(ljat, monkeypatch, caplog):
     system = nnp.NNSystem(NET, ljat, regularization=1e-2)
     monkeypatch.setattr("nnpotential.search.workers._GRACE", 1.0)
