@@ -23,7 +23,7 @@ KINDS = {kind.name: kind for kind in SEARCHES}
 
 
 class State:
-    """A state of a search, all of its minima connected, in which every job is done at once.
+    """A state of a search, all of its minima connected to the first, in which every job is done at once.
 
     Parameters
     ----------
@@ -34,7 +34,9 @@ class State:
     """
 
     def __init__(self, n_minima, n_dof=24, n_modes=18, finds=(), n_states=8):
-        self.graph = nx.path_graph(range(1, n_minima + 1))
+        self.graph = nx.Graph()
+        self.graph.add_nodes_from(range(1, n_minima + 1))
+        self.graph.add_edges_from((1, i) for i in range(2, n_minima + 1))
         nx.set_node_attributes(self.graph, 0.0, "energy")
         nx.set_edge_attributes(self.graph, 1.0, "energy")
         self.system = SimpleNamespace(n_dof=n_dof)
