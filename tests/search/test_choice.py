@@ -23,7 +23,7 @@ KINDS = {kind.name: kind for kind in SEARCHES}
 
 
 class State:
-    """A state of a search, all of its minima connected to the first, in which every job is done at once.
+    """A state of a search, all minima joined to the first, in which every job is done at once.
 
     Parameters
     ----------
