@@ -341,7 +341,7 @@ def audit(
     max_seconds: MaxSeconds = None,
     job_timeout: JobTimeout = 3600.0,
 ):
-    """How far may the barriers still fall? A new sample of minima gets much more effort.
+    """How far may the barriers still fall? A new sample of bottlenecks gets much more effort.
 
     Every barrier of a sampled network is an upper bound. How far those of the sample fall is what
     all would fall, within the interval that is given. What is found on the way is kept.
@@ -356,7 +356,7 @@ def audit(
             job_timeout=job_timeout,
         )
     show(audit_text(land.summary()))
-    say(f"{found['n_sampled']} minima, {found['n_attempts']} attempts")
+    say(f"{found['n_sampled']} bottlenecks, {found['n_attempts']} attempts")
 
 
 @app.command()
