@@ -356,7 +356,7 @@ def audit(
             job_timeout=job_timeout,
         )
     show(audit_text(land.summary()))
-    say(f"{found['n_sampled']} bottlenecks, {found['n_attempts']} attempts")
+    say(f"bottlenecks: {found['n_sampled']}, attempts: {found['n_attempts']}")
 
 
 @app.command()

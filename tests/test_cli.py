@@ -15,7 +15,7 @@ import tomllib
 import numpy as np
 import pytest
 import sqlalchemy.exc
-from landscapes import TINY
+from landscapes import NET, TINY
 
 import nnpotential as nnp
 from nnpotential import Landscape
@@ -53,6 +53,29 @@ def test_stages(run, landscape):
     assert code == 0
     assert f"{figures['n_minima']} of {figures['n_minima']} minima drawn" in err
     assert run("connect", landscape)[0] == 0
+
+
+def test_audit(run, mapped):
+    """Each asks for a sample of its own; what it finds is kept."""
+    n_states = mapped.summary()["n_transition_states"]
+    assert mapped.summary()["barrier_audit"] is None
+    code, out, err = run("audit", mapped.path, "--sample", "2")
+    assert code == 0 and "may fall by" in out and "bottlenecks: 2, attempts: " in err
+    figures = json.loads((mapped.path / "summary.json").read_text())
+    audit = figures["barrier_audit"]
+    assert audit["n_sampled"] == 2
+    assert audit["interval"][0] <= audit["fall"] <= audit["interval"][1]
+    assert figures["n_transition_states"] >= n_states
+    assert figures["settings"]["search"]["audit_sample"] == 2
+    code, _, err = run("audit", mapped.path, "--sample", "1")
+    assert code == 0 and "bottlenecks: 1, attempts: " in err
+
+
+def test_an_audit_needs_barriers(run, ljat, tmp_path):
+    land = nnp.Landscape.create(tmp_path / "a", NET, ljat, **TINY)
+    code, _, err = run("audit", land.path)
+    assert code == 2
+    assert "there is no audit yet: it needs connected minima" in err.splitlines()[-1]
 
 
 def test_continue_and_refuse(run, landscape):
