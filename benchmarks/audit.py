@@ -18,7 +18,7 @@ import time
 from pathlib import Path
 from shutil import copytree, ignore_patterns, rmtree
 
-from common import machine, pin_to_one_core
+from common import machine, pin_to_one_core, write_table
 
 # isort: split
 import networkx as nx
@@ -206,9 +206,7 @@ def main():
         "",
         *table(found),
     ]
-    print(*lines, sep="\n")
-    options.output.mkdir(parents=True, exist_ok=True)
-    (options.output / "audit.md").write_text("\n".join(lines) + "\n", encoding="utf-8")
+    write_table(lines, options.output, "audit.md")
 
 
 if __name__ == "__main__":

@@ -90,6 +90,13 @@ class Finds:
         self.took = time.process_time() - self._started
 
 
+def write_table(lines, folder, name):
+    """Print lines of Markdown, and keep them among the results."""
+    print(*lines, sep="\n")
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / name).write_text("\n".join(lines) + "\n", encoding="utf-8")
+
+
 def peak_memory():
     """Largest resident size of this process so far, in MiB."""
     if sys.platform == "linux":  # where ru_maxrss begins with that of the parent

@@ -14,7 +14,7 @@ import sys
 import time
 from pathlib import Path
 
-from common import machine, pin_to_one_core
+from common import machine, pin_to_one_core, write_table
 
 # isort: split
 import numpy as np
@@ -161,9 +161,7 @@ def main():
         "| --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: |",
         *(ways for _, ways in found),
     ]
-    print(*lines, sep="\n")
-    options.output.mkdir(parents=True, exist_ok=True)
-    (options.output / "flow.md").write_text("\n".join(lines) + "\n", encoding="utf-8")
+    write_table(lines, options.output, "flow.md")
 
 
 if __name__ == "__main__":

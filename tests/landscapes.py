@@ -1,6 +1,7 @@
 """What the tests of landscapes share."""
 
 import shutil
+from itertools import count
 
 import numpy as np
 from pele.storage import Minimum
@@ -37,6 +38,17 @@ def contents(land):
     journal = Journal(land.database)
     del journal.tally["seconds"]
     return minima, states, journal.tally, journal.all_jobs()
+
+
+def interrupt_at(call):
+    """A report of progress that presses Ctrl-C when it is called for so many a time."""
+    calls = count(1)
+
+    def interrupt(*_):
+        if next(calls) == call:
+            raise KeyboardInterrupt
+
+    return interrupt
 
 
 def copy_of(land, tmp_path):

@@ -55,8 +55,8 @@ class Audit:
         """Draw a sample of the bottlenecks of `of` minima that are asked about."""
         noted = self._noted
         noted["round"] += 1
-        found = [b for b in bottlenecks if sum(b.barriers.values()) > 0]
-        sums = np.array([sum(b.barriers.values()) for b in found])
+        found = [b for b in bottlenecks if b.weight > 0]
+        sums = np.array([b.weight for b in found])
         n = min(size, len(found))
         chosen = sorted(draw.choice(len(found), n, replace=False, p=sums / sums.sum()).tolist())
         members = [sorted(found[k].barriers.items()) for k in chosen]

@@ -27,6 +27,11 @@ class Bottleneck:
     beyond: list
     barriers: dict
 
+    @property
+    def weight(self):
+        """The sum of the barriers that it makes."""
+        return sum(self.barriers.values())
+
 
 def bottlenecks(graph, targets):
     """The bottlenecks between some minima and the lowest one.

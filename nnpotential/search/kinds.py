@@ -255,17 +255,16 @@ class Lower(_Bridge):
             known.attempts.end(*what, found)
 
     def merge(self, known, result, way, *where):
-        targets = known.targets()
-        before = mean_barrier(known.bottlenecks(targets))
+        before = mean_barrier(known.bottlenecks())
         found = super().merge(known, result, way, *where)
-        after = mean_barrier(known.bottlenecks(targets))
+        after = mean_barrier(known.bottlenecks())
         cost = (result or _NOTHING).cost
         known.lowering.learn(way, max(before - after, 0.0), cost)
-        known.lowering.settle(before, after, len(targets))
+        known.lowering.settle(before, after, len(known.targets()))
         return found
 
     def progress(self, known, search):
-        mean = mean_barrier(known.bottlenecks(known.targets()))
+        mean = mean_barrier(known.bottlenecks())
         n = known.database.number_of_transition_states()
         done, total = known.lowering.progress(len(known.targets()), search.untrap_attempts)
         return done, total, f"mean barrier {mean:.6g}, {n} transition states"

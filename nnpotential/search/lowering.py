@@ -6,6 +6,7 @@ most for how often it was tried.
 """
 
 from collections import Counter
+from operator import itemgetter
 
 __all__ = ["WAYS", "Lowering", "next_attempt"]
 
@@ -29,14 +30,9 @@ def uphill(known, bottleneck, draw):
     """A walk up the softest mode that is left of the minima behind the bottleneck."""
     energy = known.graph.nodes(data="energy")
     left = ((i, known.mode_left(i)) for i in bottleneck.trapped)
-    softest = min(
-        ((mode, energy[i], i, side) for i, (mode, side) in ((i, m) for i, m in left if m)),
-        default=None,
-    )
-    if softest is None:
-        return None
-    mode, _, i, side = softest
-    return i, mode, side
+    ways_up = ((mode, energy[i], i, side) for i, (mode, side) in filter(itemgetter(1), left))
+    mode, _, i, side = min(ways_up, default=(None,) * 4)
+    return None if i is None else (i, mode, side)
 
 
 def neighbours(known, bottleneck, draw):
@@ -193,9 +189,7 @@ def next_attempt(known, bottlenecks, ways, draw):
         minimum, mode and side, to try there.
     """
     tries = known.lowering.tries
-    found = sorted(
-        bottlenecks, key=lambda b: (-sum(b.barriers.values()) / (1 + tries[b.edge]), b.edge)
-    )
+    found = sorted(bottlenecks, key=lambda b: (-b.weight / (1 + tries[b.edge]), b.edge))
     for way in ways:
         for bottleneck in found:
             what = WAYS[way](known, bottleneck, draw)

@@ -98,24 +98,15 @@ class SearchSettings:
             if "least" in option.metadata and (value, option.default) != (None, None):
                 value = check_integer(option.name, value, option.metadata["least"])
                 object.__setattr__(self, option.name, value)
-        coverage = check_number(
-            "until_coverage",
-            self.until_coverage,
-            "at least 0 and below 1",
-            lambda share: 0 <= share < 1,
-        )
-        object.__setattr__(self, "until_coverage", coverage)
-        barrier = check_number(
-            "until_barrier",
-            self.until_barrier,
-            "at least 0 and below 1",
-            lambda share: 0 <= share < 1,
-        )
-        object.__setattr__(self, "until_barrier", barrier)
-        if barrier and not self.audit_sample:
+        for name in ("until_coverage", "until_barrier"):
+            share = check_number(
+                name, getattr(self, name), "at least 0 and below 1", lambda share: 0 <= share < 1
+            )
+            object.__setattr__(self, name, share)
+        if self.until_barrier and not self.audit_sample:
             raise InputError(
-                f"until_barrier = {barrier:g} needs the audit: audit_sample must be at least 1, "
-                "not 0"
+                f"until_barrier = {self.until_barrier:g} needs the audit: audit_sample must be at "
+                "least 1, not 0"
             )
         if self.initializations is None:
             return

@@ -12,7 +12,6 @@ import numpy as np
 from pele.storage import Minimum, TransitionState
 
 from ..interrupts import uninterrupted
-from ..search.exploration import SILENCE, waiting_text
 from ..storage import is_verified, notes
 from .certificate import CERTIFIED, LIKE, Certificate, certify_point
 from .stored import done_in_order
@@ -65,11 +64,10 @@ def certify(system, database, crew, report):
         for kind, number, _, index in points
     )
 
-    def on_wait(i, seconds, told):
-        if seconds > SILENCE:
-            report("certify", i, len(points), waiting_text("proof", seconds, told))
+    def waits(i, text):
+        report("certify", i, len(points), text)
 
-    for i, certificate in done_in_order(crew, jobs, on_wait):
+    for i, certificate in done_in_order(crew, jobs, "proof", waits):
         kind, number, name, _ = points[i]
         if certificate is not None:
             point = session.get(kind, number)

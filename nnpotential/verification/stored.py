@@ -73,11 +73,10 @@ def recheck(system, database, crew, report):
         for kind, number, _, check, numbers in points
     )
 
-    def on_wait(i, seconds, told):
-        if seconds > SILENCE:
-            report("verify", i, len(points), waiting_text("check", seconds, told))
+    def waits(i, text):
+        report("verify", i, len(points), text)
 
-    for i, verdict in done_in_order(crew, jobs, on_wait):
+    for i, verdict in done_in_order(crew, jobs, "check", waits):
         kind, number, name, check, _ = points[i]
         point = session.get(kind, number, options=[undefer(kind.user_data)])
         with uninterrupted():
@@ -87,7 +86,7 @@ def recheck(system, database, crew, report):
         report("verify", i + 1, len(points), text)
 
 
-def done_in_order(crew, jobs, on_wait):
+def done_in_order(crew, jobs, kind, report):
     """Let a crew do jobs, some of them ahead of time.
 
     Parameters
@@ -95,8 +94,10 @@ def done_in_order(crew, jobs, on_wait):
     crew : Crew
     jobs : iterable of (Kind, tuple)
         What to do, and the arguments; taken when a job goes out.
-    on_wait : callable
-        ``on_wait(i, seconds, text)``, as for `Crew.result`.
+    kind : str
+        What they are called while they take their time.
+    report : callable
+        ``report(i, text)``, called while one takes its time.
 
     Yields
     ------
@@ -106,10 +107,15 @@ def done_in_order(crew, jobs, on_wait):
         None if it failed as often as it is tried.
     """
     todo, underway = iter(enumerate(jobs)), deque()
+
+    def on_wait(i, seconds, told):
+        if seconds > SILENCE:
+            report(i, waiting_text(kind, seconds, told))
+
     with threadpool_limits(1), crew:
         while True:
-            for i, (kind, args) in islice(todo, 4 * crew.workers + _AHEAD - len(underway)):
-                crew.submit(i, kind, args)
+            for i, (job, args) in islice(todo, 4 * crew.workers + _AHEAD - len(underway)):
+                crew.submit(i, job, args)
                 underway.append(i)
             if not underway:
                 return

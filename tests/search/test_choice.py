@@ -5,7 +5,7 @@ from types import SimpleNamespace
 
 import networkx as nx
 import pytest
-from landscapes import contents
+from landscapes import contents, interrupt_at
 
 from nnpotential import Landscape
 from nnpotential.search.audit import EFFORT, Audit
@@ -352,16 +352,8 @@ def test_a_landscape_with_one_minimum_is_searched_by_default(whole):
 @pytest.mark.parametrize(("workers", "stop_after"), [(1, 10), (2, 40)])
 def test_the_same_end_for_any_workers_and_interruptions(tmp_path, whole, workers, stop_after):
     land = Landscape.create(tmp_path / "a", LinearAutoencoder(), **{**DONE, "quenches": 5})
-    calls = 0
-
-    def interrupt(*_):
-        nonlocal calls
-        calls += 1
-        if calls == stop_after:
-            raise KeyboardInterrupt
-
     with pytest.raises(KeyboardInterrupt):
-        land.explore(interrupt, workers=workers)
+        land.explore(interrupt_at(stop_after), workers=workers)
     land.close()
     again = Landscape.open(tmp_path / "a")
     again.explore()

@@ -4,7 +4,7 @@ import shutil
 from collections import Counter
 
 import pytest
-from landscapes import SEARCH, contents, copy_of, xor_landscape
+from landscapes import SEARCH, contents, copy_of, interrupt_at, xor_landscape
 
 from nnpotential import Landscape
 from nnpotential.findings import Failure, Findings
@@ -28,16 +28,8 @@ def test_same_seed_same_landscape(tmp_path, explored, net, ljat):
 def test_an_interrupted_search_continues_to_the_same_end(tmp_path, explored, net, ljat, stop_after):
     path = tmp_path / "b"
     land = Landscape.create(path, net, ljat, regularization=1e-3, seed=3, **SEARCH)
-    calls = 0
-
-    def interrupt(*_):
-        nonlocal calls
-        calls += 1
-        if calls == stop_after:
-            raise KeyboardInterrupt
-
     with pytest.raises(KeyboardInterrupt):
-        land.explore(interrupt)
+        land.explore(interrupt_at(stop_after))
     assert (path / "summary.json").exists()
     land.close()
     land = Landscape.open(path)
