@@ -51,8 +51,8 @@ def test_what_a_long_job_does_reaches_whoever_waits(slow, workers):
     heard = []
     with Crew(slow, workers) as crew:
         crew.submit(1, Quench(), (0, 0, "gaussian"))
-        (minima, _), _ = crew.result(1, lambda seconds, told: heard.append((seconds, told)))
-    assert len(minima) == 1
+        quenched, _ = crew.result(1, lambda seconds, told: heard.append((seconds, told)))
+    assert len(quenched.found) == 1
     seconds, texts = zip(*heard, strict=True)
     assert list(seconds) == sorted(seconds) and seconds[-1] > 2
     assert "walking, rms gradient 5.0e-01, " in texts[-1]
