@@ -3,15 +3,25 @@
 The choice is made here, by the size of the system, and nowhere else.
 """
 
+from copy import copy
+from dataclasses import replace
+from math import sqrt
+from typing import NamedTuple
+
 import numpy as np
+import scipy.linalg
 from scipy.linalg.lapack import dpotrf
 
-from ..contract import ZERO, is_large
+from ..contract import ZERO, is_large, rms
 from .krylov import KrylovSpectrum, softest_modes
-from .stationary import lift_zero_modes, modes_at, spectrum
+from .stationary import decompose, lift_zero_modes, modes_at, spectrum
 from .trust import trust_region_step, trust_region_step_of_matrix
 
 __all__ = ["curvature"]
+
+_NEGATIVE = 1e-12  # of the largest curvature: rounding
+_SOFT = 4  # of the lowest modes; the one that a climb follows is nearly always among them
+_ALONG = 0.3  # overlap with what is followed at which the lowest mode takes its place
 
 
 class _Dense:
@@ -23,13 +33,9 @@ class _Dense:
         """The quadratic model at `x` for `newton`."""
         return _DenseModel(potential, x, zero_modes)
 
-    def modes(self, potential, x, zero_modes, guesses):
-        """The `Spectrum` at `x`; what the modes may resemble need not be known."""
-        return spectrum(potential, x, zero_modes)
-
-    def first_guesses(self, direction, n):
-        """What is known of the mode to follow uphill."""
-        return []
+    def ascent(self, potential, x, zero_modes, direction):
+        """The model at `x` for `find_transition_state`, which follows `direction` at first."""
+        return _DenseAscent(potential, x, zero_modes)
 
     def uphill(self, potential, x, left_out, mode):
         """A mode of a minimum, and options of the search that follows it."""
@@ -44,11 +50,9 @@ class _MatrixFree:
     def model(self, potential, x, zero_modes):
         return _KrylovModel(potential, x, zero_modes)
 
-    def modes(self, potential, x, zero_modes, guesses):
-        return KrylovSpectrum(potential, x, modes_at(zero_modes, x), guesses)
-
-    def first_guesses(self, direction, n):
-        return [np.random.default_rng(0).normal(size=n) if direction is None else direction]
+    def ascent(self, potential, x, zero_modes, direction):
+        guess = np.random.default_rng(0).normal(size=x.size) if direction is None else direction
+        return _KrylovAscent(potential, x, zero_modes, [guess])
 
     def uphill(self, potential, x, left_out, mode):
         if mode >= (x.size - left_out.shape[1]) // 2:
@@ -77,24 +81,32 @@ class _DenseModel:
         self._hessian = lift_zero_modes(hessian, zero_modes)
         self.n_curvatures = 1
 
-    def step(self, radius):
-        """The step within `radius`, the change of the loss that it promises, its size.
+    def step(self, trust):
+        """The step within a `TrustRadius`, the change of the loss that it promises, its size.
 
         The size is the largest component of the Newton step, infinite where
         the radius cut the step short.
         """
-        step, predicted, self._definite, full = trust_region_step_of_matrix(
-            self._hessian, self.gradient, radius
-        )
-        return step, predicted, np.abs(step).max() if full else np.inf
+        step = _step_of_matrix(self._hessian, self.gradient, trust)
+        self._definite = step.definite
+        return step.vector, step.predicted, np.abs(step.vector).max() if step.full else np.inf
+
+    def nearby(self, x):
+        """The model at a point so near that only the gradient is another."""
+        there = copy(self)
+        there.energy, there.gradient = self._at[0].getEnergyGradient(x)
+        there.n_curvatures = 0
+        return there
 
     def looks_definite(self):
         """Whether the curvatures met so far are positive."""
+        if self._definite is None:
+            self._definite = dpotrf(self._hessian, clean=False)[1] == 0
         return self._definite
 
     def is_definite(self):
         """Whether all curvatures are positive, and none of them vanishes."""
-        if not self._definite:
+        if not self.looks_definite():
             return False
         shifted = self._hessian.copy()
         shifted.flat[:: len(shifted) + 1] -= ZERO * np.linalg.norm(shifted)
@@ -108,25 +120,36 @@ class _DenseModel:
         return spectrum(*self._at)
 
 
+def _step_of_matrix(hessian, gradient, trust):
+    step = trust_region_step_of_matrix(hessian, gradient, trust.radius, trust.shift)
+    trust.shift = step.shift
+    return step
+
+
 class _KrylovModel:
     """As `_DenseModel`, from products of the Hessian with vectors."""
 
     def __init__(self, potential, x, zero_modes):
         self._modes = KrylovSpectrum(potential, x, modes_at(zero_modes, x))
+        self._at = potential, zero_modes
         self.energy, self.gradient = self._modes.energy, self._modes.gradient
 
     @property
     def n_curvatures(self):
         return self._modes.n_curvatures
 
-    def step(self, radius):
-        modes = self._modes
+    def step(self, trust):
+        modes, radius = self._modes, trust.radius
         step = trust_region_step(modes.eigenvalues, modes.components, radius)
         while modes.refine(step, radius):
             step = trust_region_step(modes.eigenvalues, modes.components, radius)
         predicted = float(modes.components @ step + 0.5 * modes.eigenvalues @ step**2)
         full = modes.eigenvalues[0] > 0 and np.linalg.norm(step) < 0.99 * radius
         return modes.expand(step), predicted, modes.newton_step() if full else np.inf
+
+    def nearby(self, x):
+        potential, zero_modes = self._at
+        return _KrylovModel(potential, x, zero_modes)
 
     def looks_definite(self):
         return self._modes.index + self._modes.n_degenerate == 0
@@ -136,3 +159,180 @@ class _KrylovModel:
 
     def spectrum(self):
         return self._modes
+
+
+class Uphill(NamedTuple):
+    """A step up one mode and down all others.
+
+    Attributes
+    ----------
+    move : ndarray, shape (n,)
+    slope, bend : float
+        The parts of first and second order of the change of the loss that it promises.
+    mode : ndarray, shape (n,)
+        Which it follows.
+    """
+
+    move: np.ndarray
+    slope: float
+    bend: float
+    mode: np.ndarray
+
+
+class _DenseAscent:
+    """The image of the loss at a point, in which one mode has changed sign.
+
+    A transition state of the loss is a minimum of the image, and the step is
+    that to a minimum. The few lowest eigenvectors tell nearly always which mode it is.
+    """
+
+    def __init__(self, potential, x, zero_modes):
+        own = modes_at(zero_modes, x)
+        self._at = potential, zero_modes
+        self.energy, self.gradient, hessian = potential.getEnergyGradientHessian(x)
+        self._hessian, self._n_zero_modes = lift_zero_modes(hessian, own), own.shape[1]
+        self.n_curvatures = 1
+        self._followed = self._spectrum = None
+
+    def onward(self, x):
+        """The model at the next point."""
+        return _DenseAscent(self._at[0], x, self._at[1])
+
+    def nearby(self, x):
+        """The model at a point so near that only the gradient is another."""
+        there = copy(self)
+        there.energy, there.gradient = self._at[0].getEnergyGradient(x)
+        there.n_curvatures = 0
+        return there
+
+    def step(self, direction, lowest, trust):
+        """The `Uphill` within a `TrustRadius`, along the mode that `direction` resembles.
+
+        Parameters
+        ----------
+        direction : ndarray, shape (n,), or None
+            Where there is none, or with `lowest`, it is the lowest mode.
+        lowest : bool
+        trust : TrustRadius
+        """
+        if self._followed is None:
+            self._followed = self._follow(direction, lowest)
+        value, mode, _ = self._followed
+        hessian = self._hessian - np.outer(2 * value * mode, mode)
+        gradient = self.gradient - 2 * (mode @ self.gradient) * mode
+        step = _step_of_matrix(hessian, gradient, trust)
+        move = step.vector
+        longest = np.abs(move).max() if step.full else np.inf
+        self._errors = -step.predicted, longest
+        bend = 0.5 * float(move @ (self._hessian @ move))
+        return Uphill(move, float(self.gradient @ move), bend, mode)
+
+    def _follow(self, direction, lowest):
+        """Eigenvalue and -vector of the mode to follow, and whether it is the lowest."""
+        values, vectors = _soft_modes(self._hessian, _SOFT)
+        self._index_one = values[0] < 0 < min(values[1:2], default=np.inf)
+        if lowest or direction is None:
+            return values[0], vectors[:, 0], True
+        overlap = np.abs(vectors.T @ direction)
+        # what the modes left out have of it is no more than the rest
+        rest = sqrt(max(float(direction @ direction - overlap @ overlap), 0.0))
+        negative = values[0] < -_NEGATIVE * np.linalg.norm(self._hessian)
+        if negative and overlap[0] > _ALONG * max(overlap.max(), rest):
+            return values[0], vectors[:, 0], True
+        at = int(np.argmax(overlap))
+        if overlap[at] > rest:
+            return values[at], vectors[:, at], at == 0
+        modes = self.spectrum()
+        at = _most_alike(modes, direction)
+        return modes.eigenvalues[at], modes.vector(at), at == 0
+
+    def has_arrived(self, scales):
+        """Whether the step just made ends at a transition state, as far as is known."""
+        error, longest = self._errors
+        settled = error <= scales.energy_error and longest <= scales.step
+        return (
+            settled and self._index_one and self._followed[2] and rms(self.gradient) <= scales.rms
+        )
+
+    def confirm(self, scales):
+        """Whether it does when all modes are known."""
+        modes = self.spectrum()
+        return modes.index == 1 and modes.is_stationary(scales)
+
+    def spectrum(self):
+        """The `Spectrum` of the point."""
+        if self._spectrum is None:
+            here = self.energy, self.gradient
+            self._spectrum = decompose(*here, self._hessian, self._n_zero_modes)
+        return replace(self._spectrum, energy=self.energy, gradient=self.gradient)
+
+    def lowest(self, x):
+        """The lowest eigenvalue and its vector at the very point, which is `x`."""
+        potential, zero_modes = self._at
+        self.n_curvatures += 1
+        hessian = lift_zero_modes(potential.getHessian(x), modes_at(zero_modes, x))
+        values, vectors = _soft_modes(hessian, 1)
+        return float(values[0]), vectors[:, 0]
+
+
+class _KrylovAscent:
+    """As `_DenseAscent`, from products of the Hessian with vectors."""
+
+    def __init__(self, potential, x, zero_modes, guesses):
+        self._at = potential, zero_modes
+        self._modes = KrylovSpectrum(potential, x, modes_at(zero_modes, x), guesses)
+        self.energy, self.gradient = self._modes.energy, self._modes.gradient
+
+    @property
+    def n_curvatures(self):
+        return self._modes.n_curvatures
+
+    def onward(self, x):
+        potential, zero_modes = self._at
+        guesses = [self._modes.vector(i) for i in {0, self._followed}]
+        return _KrylovAscent(potential, x, zero_modes, guesses)
+
+    nearby = onward
+
+    def step(self, direction, lowest, trust):
+        modes, radius = self._modes, trust.radius
+        while True:
+            # a space that has grown may know another mode that is more alike
+            first = lowest or direction is None
+            self._followed = followed = 0 if first else _most_alike(modes, direction)
+            flip = np.ones_like(modes.eigenvalues)
+            flip[followed] = -1.0
+            step = trust_region_step(flip * modes.eigenvalues, flip * modes.components, radius)
+            if not modes.refine(step, radius, followed):
+                break
+        slope, bend = modes.components @ step, 0.5 * modes.eigenvalues @ step**2
+        return Uphill(modes.expand(step), float(slope), float(bend), modes.vector(followed))
+
+    def has_arrived(self, scales):
+        modes = self._modes
+        return modes.index == 1 and self._followed == 0 and modes.is_stationary(scales)
+
+    def confirm(self, scales):
+        return self._modes.complete()
+
+    def spectrum(self):
+        return self._modes
+
+    def lowest(self, x):
+        return self._modes.polish(0)
+
+
+def _soft_modes(hessian, n):
+    """The lowest eigenvalues and their vectors."""
+    last = min(n, len(hessian)) - 1
+    return scipy.linalg.eigh(hessian, subset_by_index=[0, last], driver="evr", check_finite=False)
+
+
+def _most_alike(modes, direction):
+    """Which mode to walk uphill along: the lowest where it is negative and something like it."""
+    overlap = np.abs(modes.project(direction))
+    if modes.eigenvalues[0] < -_NEGATIVE * np.abs(modes.physical).max() and (
+        overlap[0] > _ALONG * overlap.max()
+    ):
+        return 0
+    return int(np.argmax(overlap))

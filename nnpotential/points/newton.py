@@ -82,14 +82,17 @@ class _Walk:
         while self._steps < nsteps and not self._over:
             here = self._here
             tell("Newton", self._nfev, rms(here.gradient))
-            self._step = here.step(self._trust.radius)
+            self._step = here.step(self._trust)
             small = rms(here.gradient) <= self._scales.rms
             if not self._success and small and self._consider():
                 continue
             self._steps += 1
-            there = self._look(self._x + self._step[0])
             self._nfev += 1
-            (self._refine if self._success else self._advance)(there)
+            there = self._x + self._step[0]
+            if self._success:
+                self._refine(here.nearby(there))
+            else:
+                self._advance(self._look(there))
 
     def result(self):
         """What `newton` returns."""
@@ -124,7 +127,7 @@ class _Walk:
         if arrived or self._lingering in _DOUBT or not here.looks_definite():
             if self._look_along_all_modes(predicted):
                 return True
-            self._step = here.step(self._trust.radius)  # now that all modes are known
+            self._step = here.step(self._trust)  # now that all modes are known
         if self._lingering >= _FALL[0]:
             fell = self._then[1] > 0 and here.energy <= _FALL[1] * self._then[1]
             if fell or self._lingering >= _LINGER:

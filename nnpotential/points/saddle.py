@@ -1,15 +1,13 @@
 """Transition states: eigenvector following, and the descent to the minima they join."""
 
-from functools import partial
-
 import numpy as np
 from pele.optimize import Result
 
-from ..contract import NATS, UNRESOLVED
+from ..contract import NATS, UNRESOLVED, rms
 from ..pulse import tell
 from .curvature import curvature
 from .newton import newton
-from .trust import TrustRadius, trust_region_step
+from .trust import TrustRadius
 
 __all__ = ["descend", "find_transition_state"]
 
@@ -78,8 +76,7 @@ class _Climb:
     def __init__(self, x, potential, zero_modes, scales, direction, lowest, radius, max_radius):
         self._x = np.array(x, dtype=float)
         way = curvature(self._x.size)
-        self._look = partial(way.modes, potential, zero_modes=zero_modes)
-        self._here = self._look(self._x, guesses=way.first_guesses(direction, self._x.size))
+        self._here = way.ascent(potential, self._x, zero_modes, direction)
         self._scales, self._direction, self._lowest = scales, direction, lowest
         self._trust = TrustRadius(radius, max_radius, shrink=0.4, grow=1.5)
         self._ceiling = self._here.energy + _CLIMB * scales.energy
@@ -89,56 +86,54 @@ class _Climb:
     def run(self, nsteps):
         """Climb until it is decided how this ends."""
         for _ in range(nsteps):
-            tell("eigenvector following", self._nfev, self._here.rms)
-            step, followed = self._choose()
             here = self._here
-            self._direction = here.vector(followed)
-            guesses = [here.vector(i) for i in {0, followed}]
-            move = here.expand(step)
-            there = self._look(self._x + move, guesses=guesses)
+            tell("eigenvector following", self._nfev, rms(here.gradient))
+            step = self._choose()
+            self._direction = step.mode
             self._nfev += 1
-            if self._settled and there.rms >= 0.5 * here.rms:
-                self._nhev += there.n_curvatures
-                self._end("converged")
+            there = self._x + step.move
+            if self._settled:
+                self._refine(here.nearby(there), there)
             else:
-                self._advance(there, move, step)
+                self._advance(here.onward(there), there, step)
             if self._over:
                 return
 
     def _choose(self):
-        """The step in the eigenbasis, and the mode that it follows uphill."""
-        here, radius = self._here, self._trust.radius
-        while True:
-            followed = 0 if self._lowest else _followed(here, self._direction)
-            flip = np.ones_like(here.eigenvalues)
-            flip[followed] = -1.0
-            step = trust_region_step(flip * here.eigenvalues, flip * here.components, radius)
-            if here.refine(step, radius, followed):
-                continue
-            found = here.index == 1 and followed == 0 and here.is_stationary(self._scales)
-            if self._settled or not found:
-                return step, followed
-            if here.complete():
+        """The next step; at a transition state it is the first of those that refine it."""
+        here, scales = self._here, self._scales
+        step = here.step(self._direction, self._lowest, self._trust)
+        while not self._settled and here.has_arrived(scales):
+            if here.confirm(scales):
                 self._settled = True
-                return step, followed
-            if here.index == 1:
-                return step, followed  # where all modes could not be told
+                return step
+            before, step = step, here.step(self._direction, self._lowest, self._trust)
+            if np.array_equal(step.move, before.move):
+                break  # no mode came to light
+        return step
 
-    def _advance(self, there, move, step):
+    def _refine(self, there, x):
+        """After convergence: steps go on while they halve the gradient."""
+        if rms(there.gradient) >= 0.5 * rms(self._here.gradient):
+            self._nhev += there.n_curvatures
+            self._end("converged")
+            return
+        self._nhev += self._here.n_curvatures
+        self._x, self._here = x, there
+
+    def _advance(self, there, x, step):
         """Go there if the quadratic model agrees, and learn how far to trust it."""
         here, trust = self._here, self._trust
-        slope = here.components @ step
-        bend = 0.5 * here.eigenvalues @ step**2
-        error = abs(there.energy - here.energy - float(slope + bend))
-        scale = abs(slope) + abs(bend)
+        error = abs(there.energy - here.energy - (step.slope + step.bend))
+        scale = abs(step.slope) + abs(step.bend)
         quality = error / max(scale, 100 * self._scales.rounding(here.energy))
         finite = np.isfinite(quality)
         wrong = not finite or quality > 0.5
-        trust.judge(np.linalg.norm(step), wrong=wrong, right=quality < 0.2)
-        accepted = finite and quality < 1.0
+        trust.judge(np.linalg.norm(step.move), wrong=wrong, right=quality < 0.2)
+        accepted = finite and quality < 0.7
         self._nhev += (here if accepted else there).n_curvatures
         if accepted:
-            self._x, self._here = self._x + move, there
+            self._x, self._here = x, there
         elif trust.radius < 1e-12:
             self._end("no step agrees with the quadratic model")
         if self._here.energy > self._ceiling:
@@ -149,42 +144,30 @@ class _Climb:
 
     def result(self):
         """What `find_transition_state` returns."""
-        here, success, message = self._here, self._settled, self._message
+        modes, success, message = self._here.spectrum(), self._settled, self._message
         if success:
-            if here.index != 1:
-                success, message = False, f"index {here.index}"
-        elif here.is_stationary(self._scales):
-            message = f"converged to index {here.index}"
-        elif here.index == 1 and here.rms <= self._scales.rms:
+            if modes.index != 1:  # of the point before the refinement it was
+                success, message = False, f"index {modes.index}"
+        elif modes.is_stationary(self._scales):
+            message = f"converged to index {modes.index}"
+        elif modes.index == 1 and modes.rms <= self._scales.rms:
             message = UNRESOLVED
-        eigenval, eigenvec = float(here.eigenvalues[0]), here.vector(0)
+        eigenval, eigenvec = float(modes.eigenvalues[0]), modes.vector(0)
         if success:
-            eigenval, eigenvec = here.polish(0)
+            eigenval, eigenvec = self._here.lowest(self._x)
         return Result(
             coords=self._x,
-            energy=here.energy,
-            grad=here.gradient,
-            rms=here.rms,
+            energy=modes.energy,
+            grad=modes.gradient,
+            rms=modes.rms,
             eigenval=eigenval,
             eigenvec=eigenvec,
             nfev=self._nfev,
-            nhev=self._nhev + here.n_curvatures,
+            nhev=self._nhev + self._here.n_curvatures,
             nsteps=self._nfev - 1,
             success=success,
             message=message,
         )
-
-
-def _followed(here, direction):
-    """Which mode to walk uphill along."""
-    if direction is None:
-        return 0
-    overlap = np.abs(here.project(direction))
-    if here.eigenvalues[0] < -1e-12 * np.abs(here.physical).max() and (
-        overlap[0] > 0.3 * overlap.max()
-    ):
-        return 0
-    return int(np.argmax(overlap))
 
 
 def descend(
@@ -195,7 +178,7 @@ def descend(
     *,
     scales=NATS,
     pushoff=0.02,
-    radius=0.1,
+    radius=0.2,
 ):
     """Walk down from a transition state to one of the minima it joins.
 

@@ -9,6 +9,8 @@ from ..contract import ZERO, rms
 
 __all__ = [
     "Spectrum",
+    "decompose",
+    "lift_zero_modes",
     "modes_at",
     "spectrum",
 ]
@@ -46,17 +48,9 @@ class Spectrum:
         """Eigenvector `i`."""
         return self.eigenvectors[:, i].copy()
 
-    def refine(self, step, radius, followed=None):
-        """False: these are all eigenvectors, no step is resolved any better."""
-        return False
-
     def complete(self):
         """True: these are all eigenvalues."""
         return True
-
-    def polish(self, i):
-        """Eigenvalue and -vector `i`."""
-        return float(self.eigenvalues[i]), self.vector(i)
 
     @property
     def rms(self):
@@ -159,7 +153,11 @@ def spectrum(potential, x, zero_modes):
     """
     zero_modes = modes_at(zero_modes, x)
     energy, gradient, hessian = potential.getEnergyGradientHessian(x)
-    values, vectors = scipy.linalg.eigh(
-        lift_zero_modes(hessian, zero_modes), driver="evd", check_finite=False
-    )
-    return Spectrum(energy, gradient, values, vectors, zero_modes.shape[1])
+    lifted = lift_zero_modes(hessian, zero_modes)
+    return decompose(energy, gradient, lifted, zero_modes.shape[1])
+
+
+def decompose(energy, gradient, lifted, n_zero_modes):
+    """The `Spectrum` of a point whose Hessian, with its zero modes lifted, is known."""
+    values, vectors = scipy.linalg.eigh(lifted, driver="evd", check_finite=False)
+    return Spectrum(energy, gradient, values, vectors, n_zero_modes)

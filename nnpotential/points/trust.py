@@ -1,13 +1,15 @@
 """Steps within a trust radius, and the radius."""
 
 from dataclasses import dataclass
+from math import sqrt
+from typing import NamedTuple
 
 import numpy as np
 import scipy.linalg
 from scipy.linalg.lapack import dpotrf, dpotrs, dtrtrs
 from scipy.optimize import brentq
 
-__all__ = ["TrustRadius", "trust_region_step", "trust_region_step_of_matrix"]
+__all__ = ["Step", "TrustRadius", "trust_region_step", "trust_region_step_of_matrix"]
 
 _SHIFTS = 10  # Cholesky factorisations before the eigenvectors decide
 
@@ -23,12 +25,15 @@ class TrustRadius:
         Times the last step, where the model was wrong.
     grow : float
         Times the radius, where it was right and the radius limited the step.
+    shift : float
+        Of the Hessian that gave the last step this length, 0 where none did.
     """
 
     radius: float
     largest: float
     shrink: float
     grow: float
+    shift: float = 0.0
 
     def judge(self, length, *, wrong, right):
         """Learn from a step of some length."""
@@ -83,16 +88,50 @@ def trust_region_step(eigenvalues, components, radius):
     return step * min(1.0, radius / np.linalg.norm(step))
 
 
-def trust_region_step_of_matrix(hessian, gradient, radius):
-    """Newton or trust-region step, its predicted change, whether H > 0, whether it is Newton's.
+class Step(NamedTuple):
+    """A step of `trust_region_step_of_matrix`.
+
+    Attributes
+    ----------
+    vector : ndarray, shape (n,)
+    predicted : float
+        The change of the quadratic model.
+    definite : bool or None
+        Whether the matrix is positive definite; None where that was not looked at.
+    full : bool
+        Whether it is Newton's, which the radius does not cut.
+    shift : float
+        Of the matrix; 0 where there is none to begin with at the next point.
+    """
+
+    vector: np.ndarray
+    predicted: float
+    definite: bool | None
+    full: bool
+    shift: float
+
+
+def trust_region_step_of_matrix(hessian, gradient, radius, shift=0.0):
+    """Newton's step, or the one that is best within the radius, to a fifth of it.
 
     The shift of the Hessian that gives a step as long as the radius is found
     with a few Cholesky factorisations (J. J. More and D. C. Sorensen, SIAM J.
     Sci. Stat. Comput. 4, 553 (1983)), each far cheaper than the eigenvectors;
     where that does not settle, as on a saddle, these decide.
+
+    Parameters
+    ----------
+    hessian : ndarray, shape (n, n)
+    gradient : ndarray, shape (n,)
+    radius : float
+    shift : float
+        To try first, such as that of the step before.
+
+    Returns
+    -------
+    Step
     """
-    low, high = 0.0, np.linalg.norm(hessian) + np.linalg.norm(gradient) / radius
-    shift, definite = 0.0, True
+    low, high, definite = 0.0, None, None
     for _ in range(_SHIFTS):
         shifted = hessian.copy()
         shifted.flat[:: len(hessian) + 1] += shift
@@ -100,27 +139,38 @@ def trust_region_step_of_matrix(hessian, gradient, radius):
         # the lower triangle of the transpose, in Fortran order, is the upper one
         factor, failed = dpotrf(shifted.T, lower=True, overwrite_a=True, clean=False)
         if failed:
-            definite = definite and shift > 0
+            definite = bool(definite)
+        else:
+            definite = shift == 0 or definite
+            step = -dpotrs(factor, gradient, lower=True)[0]
+            square = float(step @ step)
+            length = sqrt(square)
+            if (shift == 0 and length <= radius) or abs(length - radius) <= 0.2 * radius:
+                predicted = 0.5 * (float(gradient @ step) - shift * square)
+                return Step(step, predicted, definite, shift == 0, shift)
+        if high is None:
+            high = np.linalg.norm(hessian) + np.linalg.norm(gradient) / radius
+        if failed:
             low = shift
             shift = max(np.sqrt(low * high), low + 1e-3 * (high - low))
             continue
-        step = -dpotrs(factor, gradient, lower=True)[0]
-        length = np.linalg.norm(step)
-        if (shift == 0 and length <= radius) or abs(length - radius) <= 0.2 * radius:
-            predicted = float(gradient @ step + 0.5 * step @ (hessian @ step))
-            return step, predicted, definite, shift == 0
         if length > radius:
             low = shift
         else:
             high = shift
         solved = dtrtrs(factor, step, lower=True)[0]
-        newton = shift + (length / np.linalg.norm(solved)) ** 2 * (length - radius) / radius
+        newton = shift + square / float(solved @ solved) * (length - radius) / radius
         # only inside the bracket, and never so near its lower end that H is singular
-        inside = low + 1e-3 * (high - low) < newton < high
-        shift = newton if inside else max(np.sqrt(low * high), low + 1e-2 * (high - low))
+        if low + 1e-3 * (high - low) < newton < high:
+            shift = newton
+        elif definite is None and low == 0:
+            shift = 0.0
+        else:
+            shift = max(np.sqrt(low * high), low + 1e-2 * (high - low))
     values, vectors = scipy.linalg.eigh(hessian, driver="evd", check_finite=False)
     components = vectors.T @ gradient
     step = trust_region_step(values, components, radius)
     predicted = float(components @ step + 0.5 * values @ step**2)
     definite = bool(values[0] > 0)
-    return vectors @ step, predicted, definite, definite and np.linalg.norm(step) < 0.99 * radius
+    full = definite and bool(np.linalg.norm(step) < 0.99 * radius)
+    return Step(vectors @ step, predicted, definite, full, 0.0)

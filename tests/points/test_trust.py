@@ -47,7 +47,7 @@ def test_the_step_of_a_matrix_is_that_in_its_eigenbasis(lowest, radius, seed):
     values = np.concatenate([[lowest], np.abs(lowest) + rng.exponential(size=9)])
     H, vectors = hessian_of(values, rng)
     g = rng.normal(size=10)
-    step, predicted, definite, full = trust_region_step_of_matrix(H, g, radius)
+    step, predicted, definite, full, _ = trust_region_step_of_matrix(H, g, radius)
     length = np.linalg.norm(step)
     newton = -np.linalg.solve(H, g)
     within = lowest > 0 and np.linalg.norm(newton) <= 1.2 * radius
@@ -63,6 +63,32 @@ def test_the_step_of_a_matrix_is_that_in_its_eigenbasis(lowest, radius, seed):
     assert predicted <= lowest_value + 2e-3 * abs(lowest_value)
 
 
+@pytest.mark.parametrize("lowest", [-1.0, -1e-3, 1e-3, 1.0])
+@pytest.mark.parametrize("guess", [1e-6, 1e-2, 1.0, 1e3])
+@pytest.mark.parametrize("radius", [1e-3, 0.1, 10.0])
+def test_a_first_guess_of_the_shift_changes_no_step(lowest, guess, radius):
+    """But for the fifth by which its length may differ."""
+    rng = np.random.default_rng(1)
+    values = np.concatenate([[lowest], np.abs(lowest) + rng.exponential(size=9)])
+    H, vectors = hessian_of(values, rng)
+    g = rng.normal(size=10)
+    plain = trust_region_step_of_matrix(H, g, radius)
+    guessed = trust_region_step_of_matrix(H, g, radius, guess)
+    assert guessed.definite in (None, lowest > 0)
+    length = np.linalg.norm(guessed.vector)
+    if plain.full and not guessed.full:
+        assert length >= 0.8 * radius
+    elif guessed.full:
+        assert guessed.vector == pytest.approx(plain.vector, rel=1e-9)
+    else:
+        assert 0.8 * radius <= length * (1 + 1e-9) <= 1.2 * radius * (1 + 2e-9)
+    best = trust_region_step(values, vectors.T @ g, length)
+    lowest_value = vectors.T @ g @ best + 0.5 * best**2 @ values
+    assert guessed.predicted <= lowest_value + 2e-3 * abs(lowest_value)
+    along = guessed.vector
+    assert guessed.predicted == pytest.approx(g @ along + 0.5 * along @ H @ along, rel=1e-9)
+
+
 @pytest.mark.parametrize("radius", [0.1, 1.0, 10.0])
 def test_on_a_saddle_without_gradient_along_it_the_step_goes_down(radius):
     """The hard case: no shift gives a step of the right length."""
@@ -70,7 +96,8 @@ def test_on_a_saddle_without_gradient_along_it_the_step_goes_down(radius):
     values = np.array([-0.5, 1.0, 2.0, 3.0])
     H, vectors = hessian_of(values, rng)
     components = np.array([0.0, 1e-3, -1e-3, 2e-3])
-    step, predicted, definite, full = trust_region_step_of_matrix(H, vectors @ components, radius)
+    found = trust_region_step_of_matrix(H, vectors @ components, radius)
+    step, predicted, definite, full, _ = found
     assert not definite and not full
     along = vectors.T @ step
     assert np.linalg.norm(step) == pytest.approx(radius)
@@ -88,7 +115,7 @@ def test_without_any_gradient_or_curvature():
     assert np.abs(trust_region_step(np.array([-1.0, 1.0, 2.0]), zero, 0.5)) == pytest.approx(
         [0.5, 0, 0]
     )
-    step, predicted, definite, full = trust_region_step_of_matrix(np.eye(3), zero, 1.0)
+    step, predicted, definite, full, _ = trust_region_step_of_matrix(np.eye(3), zero, 1.0)
     assert np.array_equal(step, zero) and predicted == 0 and definite and full
 
 
