@@ -4,6 +4,8 @@ import numpy as np
 from pele.storage import Minimum, TransitionState
 from sqlalchemy.orm import undefer
 
+from .index import points_near
+
 __all__ = [
     "CONNECTIONS",
     "MALFORMED",
@@ -214,14 +216,7 @@ def find_point(database, identity, kind, energy, coords, but=None):
     but : Minimum or TransitionState, optional
         Not this one.
     """
-    window = database.accuracy
-    near = (
-        database.session.query(kind)
-        .options(undefer(kind.coords))
-        .filter(kind.energy.between(energy - window, energy + window))
-        .order_by(kind._id)
-    )
-    for found in near:
+    for found in points_near(database, kind, energy):
         if found is not but and identity.are_same(found.coords, coords):
             return found
     return None
@@ -232,6 +227,7 @@ def _find_or_add(database, identity, kind, energy, coords, make):
     if found is not None:
         return found, False
     new = make(float(energy), np.array(coords))
+    new.user_data = None  # or else it would be looked up
     database.session.add(new)
     database.session.flush()
     (database.on_minimum_added if kind is Minimum else database.on_ts_added)(new)

@@ -150,7 +150,7 @@ def _affordable_modes(known):
 
 
 def _rearrangement(known):
-    patience = _IN_VAIN + _IN_VAIN_EACH * known.database.number_of_transition_states()
+    patience = _IN_VAIN + _IN_VAIN_EACH * known.n_transition_states()
     if not known.graph or known.n_in_vain >= patience:
         return None
     if sum(known.rearranged.values()) * known.system.n_dof >= WALKS_TIMES_COORDINATES:

@@ -83,7 +83,7 @@ class Kind(ABC):
     def progress(self, known, search):
         """How far the stage is: done, total, and a text."""
         waiting = sum(kind.stage == self.stage for kind in known.underway())
-        total = len(known.graph) + known.database.number_of_transition_states()
+        total = len(known.graph) + known.n_transition_states()
         return total - waiting, total, "points"
 
 
@@ -184,7 +184,7 @@ class _Bridge(Kind):
 
     def progress(self, known, search):
         targets, joined = known.targets(), barriers_of(known.bottlenecks())
-        n = known.database.number_of_transition_states()
+        n = known.n_transition_states()
         done = len(joined) + (known.lowest() in targets)
         return done, len(targets), f"joined, {len(known.graph)} minima, {n} transition states"
 
@@ -265,7 +265,7 @@ class Lower(_Bridge):
 
     def progress(self, known, search):
         mean = mean_barrier(known.bottlenecks())
-        n = known.database.number_of_transition_states()
+        n = known.n_transition_states()
         done, total = known.lowering.progress(len(known.targets()), search.untrap_attempts)
         return done, total, f"mean barrier {mean:.6g}, {n} transition states"
 
@@ -285,9 +285,9 @@ class AuditBarrier(Lower):
         super().end(known, found, *attempt)
 
     def merge(self, known, result, target, *attempt):
-        before = known.database.number_of_transition_states()
+        before = known.n_transition_states()
         found = _Bridge.merge(self, known, result)
-        known.merge_audit(known.database.number_of_transition_states() > before)
+        known.merge_audit(known.n_transition_states() > before)
         return found
 
     def progress(self, known, search):
@@ -313,9 +313,9 @@ class Rearrange(_Bridge):
         return Findings(rearrangements(system, x, seed, failures), failures)
 
     def merge(self, known, result, *args):
-        before = known.database.number_of_transition_states()
+        before = known.n_transition_states()
         super().merge(known, result, *args)
-        return known.database.number_of_transition_states() - before
+        return known.n_transition_states() - before
 
     def begin(self, known, i, number):
         known.rearranged[i] += 1

@@ -6,8 +6,10 @@ from functools import lru_cache
 import networkx as nx
 from pele.storage import Minimum, TransitionState
 from sqlalchemy import or_
+from sqlalchemy.orm import undefer
 
 from ..errors import InputError
+from ..index import n_stored, stored_point
 from ..storage import (
     MALFORMED,
     NOT_CHECKED,
@@ -109,7 +111,8 @@ class Known:
         for kind, ids in (("polish_minimum", minima), ("polish_transition_state", states)):
             ids.update(job.args[0] for job in self.pending if job.kind == kind)
         self.unpolished = states
-        for minimum in session.query(Minimum).order_by(Minimum._id):
+        stored = session.query(Minimum).options(undefer(Minimum.user_data))
+        for minimum in stored.order_by(Minimum._id):
             if not minimum.invalid and minimum.id() not in minima:
                 self.count_in(minimum, alone=True)
         for ts in session.query(TransitionState).order_by(TransitionState._id):
@@ -161,11 +164,15 @@ class Known:
 
     def minimum(self, number):
         """The stored minimum of an id."""
-        return self.database.session.get(Minimum, number)
+        return stored_point(self.database, Minimum, number)
 
     def transition_state(self, number):
         """The stored transition state of an id."""
-        return self.database.session.get(TransitionState, number)
+        return stored_point(self.database, TransitionState, number)
+
+    def n_transition_states(self):
+        """How many are stored."""
+        return n_stored(self.database, TransitionState)
 
     def distance(self, i, j):
         """The distance between two minima, quickly aligned."""
