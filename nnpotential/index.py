@@ -103,6 +103,8 @@ def points_near(database, kind, energy):
     """
     session, index = _of(database)
     window = database.accuracy
+    if _number(energy) is None:
+        return
     for number in index.near(kind, energy - window, energy + window):
         yield index.point(session, kind, number)
 

@@ -111,7 +111,7 @@ def test_only_so_many_points_are_held(database, monkeypatch):
     put(database, *map(float, range(1, 30)))
     database.session.commit()
     for number in range(1, 30):
-        assert np.array_equal(stored_point(database, Minimum, number).coords, X + number - 1)
+        assert np.array_equal(stored_point(database, Minimum, number).coords, X + (number - 1))
     assert len(database.session.identity_map) <= 6
 
 

@@ -1,8 +1,10 @@
 """The barriers from some minima to the lowest, and where each of them has its bottleneck."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import islice
 
-__all__ = ["Bottleneck", "barriers_of", "bottlenecks", "mean_barrier"]
+__all__ = ["Bottleneck", "Members", "barriers_of", "bottlenecks", "mean_barrier"]
 
 
 @dataclass(frozen=True)
@@ -14,18 +16,18 @@ class Bottleneck:
     edge : (int, int)
         The minima that it joins.
     energy : float
-    trapped, beyond : list of int
+    barriers : dict of int to float
+        Its height above each minimum behind it that is asked about.
+    trapped, beyond : Members
         Minima that paths below it join to one another, on either side; the
         lowest is among those beyond.
-    barriers : dict of int to float
-        Its height above each trapped minimum that is asked about.
     """
 
     edge: tuple
     energy: float
-    trapped: list
-    beyond: list
     barriers: dict
+    trapped: Sequence
+    beyond: Sequence
 
     @property
     def weight(self):
@@ -33,7 +35,26 @@ class Bottleneck:
         return sum(self.barriers.values())
 
 
-def bottlenecks(graph, targets):
+class Members(Sequence):
+    """A part of a list, not copied: the groups of all bottlenecks are parts of one."""
+
+    def __init__(self, order, start, stop):
+        self._order, self._where = order, range(start, stop)
+
+    def __len__(self):
+        return len(self._where)
+
+    def __getitem__(self, k):
+        return self._order[self._where[k]]
+
+    def __iter__(self):
+        return islice(self._order, self._where.start, self._where.stop)
+
+    def __eq__(self, other):
+        return list(self) == list(other)
+
+
+def bottlenecks(forest, targets):
     """The bottlenecks between some minima and the lowest one.
 
     They are where the lowest minimum's group takes in others, when minima are
@@ -42,9 +63,7 @@ def bottlenecks(graph, targets):
 
     Parameters
     ----------
-    graph : networkx.Graph
-        Ids of minima with attribute ``energy``; edges carry that of the lowest
-        transition state of the pair.
+    forest : Forest
     targets : collection of int
         The minima whose barriers are asked about; those that are not connected
         to the lowest have none.
@@ -53,27 +72,13 @@ def bottlenecks(graph, targets):
     -------
     list of Bottleneck
     """
-    if not graph:
-        return []
-    energy = graph.nodes(data="energy")
-    lowest = min(graph, key=lambda i: (energy[i], i))
-    group = {i: [i] for i in graph}  # the members of the group that a minimum is in
-    found = []
-    for top, *edge in sorted((e, min(i, j), max(i, j)) for i, j, e in graph.edges(data="energy")):
-        one, other = (group[i] for i in edge)
-        if one is other:
-            continue
-        ground = group[lowest]
-        if ground is one or ground is other:
-            trapped = other if ground is one else one
-            barriers = {i: top - energy[i] for i in trapped if i in targets}
-            if barriers:
-                found.append(Bottleneck(tuple(edge), top, list(trapped), list(ground), barriers))
-        if len(one) < len(other):
-            one, other = other, one
-        one += other
-        for i in other:
-            group[i] = one
+    order, steps = forest.merges()
+    energy, found = forest.energy, []
+    for (top, *edge), start, stop, *ground in steps:
+        barriers = {i: top - energy[i] for i in order[start:stop] if i in targets}
+        if barriers:
+            members = Members(order, start, stop), Members(order, *ground)
+            found.append(Bottleneck(tuple(edge), top, barriers, *members))
     return found
 
 

@@ -1,9 +1,8 @@
 """What is known of a landscape while it is searched: its database, and what follows from it."""
 
 from collections import Counter
-from functools import lru_cache
+from functools import cache
 
-import networkx as nx
 from pele.storage import Minimum, TransitionState
 from sqlalchemy import or_
 from sqlalchemy.orm import undefer
@@ -26,6 +25,7 @@ from ..storage import (
 )
 from .audit import Audit
 from .barriers import barriers_of, bottlenecks
+from .forest import Forest
 from .journal import Journal
 from .lowering import Lowering
 from .pairs import Attempts
@@ -49,9 +49,9 @@ class Known:
     journal : Journal
     pending : list of Job
         Handed out, in the order in which they will be merged.
-    graph : networkx.Graph
-        Ids of the minima that count, with ``energy``, joined by the lowest
-        transition state of each pair.
+    forest : Forest
+        Ids of the minima that count, joined by the lowest transition state of
+        each pair.
     given_out, merged : Counter
         Quenches and basin-hopping runs, by kind of job.
     attempts : Attempts
@@ -84,9 +84,8 @@ class Known:
                     "was made with a newer nnpotential, install that"
                 )
         self._distances = {}
-        # each reading is a query and a pickle
-        self.coords = lru_cache(maxsize=4096)(lambda i: self.minimum(i).coords)
-        self.n_modes = lru_cache(maxsize=4096)(self._count_modes)
+        self.n_modes = cache(self._count_modes)
+        self._next_mode = {}  # of each minimum the first that was not followed, and the side
         self._restore_points()
         self._restore_jobs()
 
@@ -102,9 +101,10 @@ class Known:
 
     def _restore_points(self):
         session = self.database.session
-        self.graph = nx.Graph()
+        self.forest = Forest()
         self._sampled = {True: set(), False: set()}  # minima by whether a quench has hit them
-        self._bottlenecks = None  # of the graph and the targets as they are
+        self._bottlenecks = None, []  # what they follow from, and they
+        self._sampling = 0  # changes of these
         self._seen = Counter()  # minima by the number of independent quenches that hit them
         # what comes from outside counts when it has been polished
         minima, states = (set(ids) for ids in points_from_outside(self.database, self.pending))
@@ -174,6 +174,15 @@ class Known:
         """How many are stored."""
         return n_stored(self.database, TransitionState)
 
+    def coords(self, i):
+        """The coordinates of a minimum."""
+        return self.minimum(i).coords
+
+    @property
+    def graph(self):
+        """The graph of the `forest`."""
+        return self.forest.graph
+
     def distance(self, i, j):
         """The distance between two minima, quickly aligned."""
         pair = (min(i, j), max(i, j))
@@ -198,8 +207,7 @@ class Known:
 
     def lowest(self):
         """The minimum of lowest energy, the first of equals; None without any."""
-        energy = self.graph.nodes(data="energy")
-        return min(self.graph, key=lambda i: (energy[i], i), default=None)
+        return self.forest.lowest()
 
     def add_minimum(self, point, source):
         """Store a minimum or count one more arrival at it; a new one is to be checked."""
@@ -224,18 +232,27 @@ class Known:
         """
         return self._sampled[True] or self._sampled[False]
 
+    def joined(self):
+        """The minima that are joined to the lowest one, itself included; not to be changed."""
+        lowest = self.lowest()
+        return set() if lowest is None else self.forest.component(lowest)
+
     def bottlenecks(self, targets=None):
         """The bottlenecks between minima, by default `targets`, and the lowest one."""
         if targets is not None:
-            return bottlenecks(self.graph, targets)
-        if self._bottlenecks is None:
-            self._bottlenecks = bottlenecks(self.graph, self.targets())
-        return self._bottlenecks
+            return bottlenecks(self.forest, targets)
+        source = self.forest.changes, self._sampling
+        if self._bottlenecks[0] != source:
+            self._bottlenecks = source, bottlenecks(self.forest, self.targets())
+        return self._bottlenecks[1]
 
     def mode_left(self, i):
         """The softest mode of a minimum that was not followed, and the side, or None."""
-        sides = ((mode, side) for mode in range(self.n_modes(i)) for side in (1, -1))
-        return next(((m, side) for m, side in sides if (i, m, side) not in self.followed), None)
+        mode, side = self._next_mode.get(i, (0, 1))
+        while (i, mode, side) in self.followed:
+            mode, side = (mode, -1) if side == 1 else (mode + 1, 1)
+        self._next_mode[i] = mode, side
+        return (mode, side) if mode < self.n_modes(i) else None
 
     def merge_audit(self, new):
         """An attempt of the audit is merged; see `Audit.merge`."""
@@ -261,8 +278,7 @@ class Known:
         """A minimum that did not count does so now, and what joins it, if anything does."""
         self._seen[quench_hits(minimum)] += 1
         self._sample(minimum)
-        self.graph.add_node(minimum.id(), energy=minimum.energy)
-        self._bottlenecks = None
+        self.forest.add(minimum.id(), minimum.energy)
         if not alone:
             self.join_states_of(minimum)
 
@@ -271,8 +287,8 @@ class Known:
         self._seen[quench_hits(minimum)] -= 1
         for sampled in self._sampled.values():
             sampled.discard(minimum.id())
-        self.graph.remove_node(minimum.id())
-        self._bottlenecks = None
+        self._sampling += 1
+        self.forest.remove(minimum.id())
 
     def count_again(self, minimum, before):
         """A minimum that counts has been hit by more quenches than before."""
@@ -287,7 +303,7 @@ class Known:
             return
         if minimum.id() not in self._sampled[by_quench]:
             self._sampled[by_quench].add(minimum.id())
-            self._bottlenecks = None
+            self._sampling += 1
 
     def count_failures(self, of, failures):
         """Add to the tally what became of searches that failed."""
@@ -302,11 +318,8 @@ class Known:
     def join(self, ts):
         """Add a transition state to the graph, which keeps the lowest of each pair."""
         i, j = ts.minimum1.id(), ts.minimum2.id()
-        if i == j or i not in self.graph or j not in self.graph:
-            return
-        if not self.graph.has_edge(i, j) or ts.energy < self.graph.edges[i, j]["energy"]:
-            self.graph.add_edge(i, j, energy=ts.energy)
-            self._bottlenecks = None
+        if i != j and i in self.forest and j in self.forest:
+            self.forest.join(i, j, ts.energy)
 
     def join_states_of(self, minimum):
         """Add the transition states of a minimum to the graph."""
@@ -324,9 +337,7 @@ class Known:
     def part(self, ts):
         """Take a transition state out of the graph."""
         i, j = sorted((ts.minimum1.id(), ts.minimum2.id()))
-        if self.graph.has_edge(i, j):
-            self.graph.remove_edge(i, j)
-            self._bottlenecks = None
+        self.forest.part(i, j)
         others = self.database.session.query(TransitionState).filter(
             TransitionState._minimum1_id == i,
             TransitionState._minimum2_id == j,
