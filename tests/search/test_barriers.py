@@ -82,7 +82,12 @@ def test_a_valley_behind_a_high_pass_by_hand():
     for i, j, energy in ((1, 2, 0.5), (3, 4, 0.7), (2, 3, 2.0), (1, 4, 3.0)):
         graph.add_edge(i, j, energy=energy)
     first, second = bottlenecks(Forest(graph), {2, 3, 4, 5})
-    assert (first.edge, first.energy, list(first.trapped), list(first.beyond)) == ((1, 2), 0.5, [2], [1])
+    assert (first.edge, first.energy, list(first.trapped), list(first.beyond)) == (
+        (1, 2),
+        0.5,
+        [2],
+        [1],
+    )
     assert (second.edge, second.energy) == ((2, 3), 2.0)
     assert sorted(second.trapped) == [3, 4] and sorted(second.beyond) == [1, 2]
     assert second.barriers == pytest.approx({3: 1.6, 4: 1.65})
