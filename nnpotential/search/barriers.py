@@ -1,10 +1,10 @@
 """The barriers from some minima to the lowest, and where each of them has its bottleneck."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import islice
 
-__all__ = ["Bottleneck", "Members", "barriers_of", "bottlenecks", "mean_barrier"]
+from .forest import Members
+
+__all__ = ["Bottleneck", "barriers_of", "bottlenecks", "mean_barrier"]
 
 
 @dataclass(frozen=True)
@@ -26,32 +26,13 @@ class Bottleneck:
     edge: tuple
     energy: float
     barriers: dict
-    trapped: Sequence
-    beyond: Sequence
+    trapped: Members
+    beyond: Members
 
     @property
     def weight(self):
         """The sum of the barriers that it makes."""
         return sum(self.barriers.values())
-
-
-class Members(Sequence):
-    """A part of a list, not copied: the groups of all bottlenecks are parts of one."""
-
-    def __init__(self, order, start, stop):
-        self._order, self._where = order, range(start, stop)
-
-    def __len__(self):
-        return len(self._where)
-
-    def __getitem__(self, k):
-        return self._order[self._where[k]]
-
-    def __iter__(self):
-        return islice(self._order, self._where.start, self._where.stop)
-
-    def __eq__(self, other):
-        return list(self) == list(other)
 
 
 def bottlenecks(forest, targets):
@@ -72,14 +53,11 @@ def bottlenecks(forest, targets):
     -------
     list of Bottleneck
     """
-    order, steps = forest.merges()
-    energy, found = forest.energy, []
-    for (top, *edge), start, stop, *ground in steps:
-        barriers = {i: top - energy[i] for i in order[start:stop] if i in targets}
-        if barriers:
-            members = Members(order, start, stop), Members(order, *ground)
-            found.append(Bottleneck(tuple(edge), top, barriers, *members))
-    return found
+    energy = forest.energy
+    return [
+        Bottleneck(tuple(edge), top, {i: top - energy[i] for i in behind}, trapped, beyond)
+        for (top, *edge), behind, trapped, beyond in forest.passes(targets)
+    ]
 
 
 def barriers_of(found):

@@ -1,20 +1,91 @@
-"""The minima that count, the transition states that join them, and which of these are crossed."""
+"""The minima that count, and in what order transition states join them to groups."""
 
 from bisect import bisect_left, insort
-from itertools import chain
+from collections.abc import Sequence
 
 import networkx as nx
 
-__all__ = ["Forest"]
+__all__ = ["Forest", "Members"]
+
+
+class _Group:
+    """Minima that a transition state, the highest that they need, joins; or a single one.
+
+    Attributes
+    ----------
+    edge : tuple
+        Energy of the transition state, and the minima that it joins; of a single
+        minimum its id.
+    ends : list of _Group
+        The two groups that it joins, that of the first minimum first; of a single
+        minimum none.
+    size : int
+    up : _Group or None
+        That it becomes part of next.
+    """
+
+    __slots__ = ("edge", "ends", "size", "up")
+
+    def __init__(self, edge, *ends):
+        self.edge, self.ends, self.up = edge, list(ends), None
+        self.size = sum(end.size for end in ends) or 1
+        for end in ends:
+            end.up = self
+
+    def larger_first(self):
+        """The two ends in the order in which their members stand in this group."""
+        one, other = self.ends
+        return (other, one) if one.size < other.size else (one, other)
+
+    def exchange(self, end, by):
+        """Have another group as an end."""
+        self.ends[self.ends[0] is not end] = by
+        by.up = self
+        self.size = sum(end.size for end in self.ends)
+
+
+class Members(Sequence):
+    """The minima of a group, for as long as the forest does not change; not copied."""
+
+    def __init__(self, group):
+        self._group = group
+
+    def __len__(self):
+        return self._group.size
+
+    def __getitem__(self, k):
+        if not 0 <= k < len(self):
+            raise IndexError(k)
+        group = self._group
+        while group.ends:
+            group, second = group.larger_first()
+            if k >= group.size:
+                k, group = k - group.size, second
+        return group.edge
+
+    def __iter__(self):
+        waiting = [self._group]
+        while waiting:
+            group = waiting.pop()
+            if group.ends:
+                waiting.extend(reversed(group.larger_first()))
+            else:
+                yield group.edge
+
+    def __eq__(self, other):
+        return list(self) == list(other)
+
+    __hash__ = None
 
 
 class Forest:
-    """A graph, kept together with its minimum spanning forest.
+    """A graph, kept together with its minimum spanning forest, as a tree of groups.
 
     The forest is made of the transition states that lowest paths cross: minima
-    are joined in the order of their energy, then of the ids that they join. A
-    new one costs as much as the path in the forest is long that it closes; where
-    one of the forest is taken away all of it is made anew.
+    are joined in the order of their energy, then of the ids that they join
+    (Kruskal), each time two groups to one. A new one changes the groups between
+    the two minima and the first that holds both; where one of the forest is
+    taken away all of it is made anew.
 
     Parameters
     ----------
@@ -29,6 +100,10 @@ class Forest:
         By minimum.
     changes : int
         Differs when the forest or the lowest minimum does.
+
+    References
+    ----------
+    J. C. Gower and G. J. S. Ross, Appl. Stat. 18, 54 (1969).
     """
 
     def __init__(self, graph=None):
@@ -36,8 +111,7 @@ class Forest:
         self.energy = dict(self.graph.nodes(data="energy"))
         self._sorted = sorted((e, i) for i, e in self.energy.items())
         self.changes = 0
-        self._merged = None
-        self._stale = True  # the forest is made when it is asked for
+        self._stale = True  # the groups are made when they are asked for
 
     def __contains__(self, i):
         return i in self.energy
@@ -68,7 +142,7 @@ class Forest:
         self.graph.remove_node(i)
         del self._sorted[bisect_left(self._sorted, (self.energy.pop(i), i))]
         if alone and not self._stale:
-            del self._up[i], self._members[self._label.pop(i)]
+            del self._single[i], self._members[self._label.pop(i)]
         else:
             self._stale = True
 
@@ -85,13 +159,12 @@ class Forest:
         if not self.graph.has_edge(i, j):
             return
         self.graph.remove_edge(i, j)
-        if self._stale or self._parent(i) == j or self._parent(j) == i:
+        if self._stale or (min(i, j), max(i, j)) in self._crossed:
             self._stale = True
             self._changed()
 
     def _changed(self):
         self.changes += 1
-        self._merged = None
 
     # What follows from it
 
@@ -125,116 +198,103 @@ class Forest:
         self._renew()
         return self._members[self._label[i]]
 
-    def merges(self):
-        """How the group of the lowest minimum takes in others, the lowest transition state first.
+    def passes(self, targets):
+        """Where the group of the lowest minimum takes in others, from the lowest pass on.
 
-        Returns
-        -------
-        order : list of int
-            Minima.
-        steps : list
-            (energy, i, j), its edge; start and stop in `order` of those that are taken
-            in there, and of those that take them in.
+        Parameters
+        ----------
+        targets : collection of int
+
+        Yields
+        ------
+        edge : tuple
+            Energy, and the minima that it joins.
+        behind : list of int
+            The targets that are taken in there; passes without any are left out.
+        trapped, beyond : Members
+            All that are taken in, and those that take them in.
         """
         self._renew()
-        if self._merged is None:
-            self._merged = _merges(self.energy, self._edges, self.lowest())
-        return self._merged
+        lowest = self.lowest()
+        if lowest is None:
+            return
+        ground = [self._single[lowest]]
+        while ground[-1].up is not None:
+            ground.append(ground[-1].up)
+        at = {group: k for k, group in enumerate(ground)}
+        behind = {}
+        for i in targets:
+            group, place = self._single.get(i), 0
+            if group is None or group is ground[0]:
+                continue
+            while group.up is not None and group.up not in at:
+                first, _ = group.up.larger_first()
+                place += 0 if group is first else first.size
+                group = group.up
+            if group.up is not None:
+                behind.setdefault(at[group.up], (group, []))[1].append((place, i))
+        for k in sorted(behind):
+            group, found = behind[k]
+            members = Members(group), Members(ground[k - 1])
+            yield ground[k].edge, [i for _, i in sorted(found)], *members
 
-    # The forest: of each minimum the next one on its way to the root of its tree
+    # The groups
 
     def _renew(self):
         if not self._stale:
             return
-        self._up, self._edges = {}, []
-        self._label, self._members = {}, {}
+        self._single, self._crossed = {}, set()
+        self._label, self._members = {}, {}  # of whole trees
         for i in self.energy:
             self._plant(i)
-        keys = ((e, min(i, j), max(i, j)) for i, j, e in self.graph.edges(data="energy"))
-        for key in sorted(keys):
-            _, i, j = key
-            if self._label[i] != self._label[j]:
-                self._grow(key)
+        top = dict(self._single)  # by label
+        edges = ((e, min(i, j), max(i, j)) for i, j, e in self.graph.edges(data="energy"))
+        for edge in sorted(edges):
+            one, other = (self._label[i] for i in edge[1:])
+            if one != other:
+                group = _Group(edge, top[one], top[other])
+                top[self._unite(*edge[1:])] = group
+                self._crossed.add(edge[1:])
         self._stale = False
 
     def _plant(self, i):
-        self._up[i] = None  # else (edge, minimum)
+        self._single[i] = _Group(i)
         self._label[i], self._members[i] = i, {i}
 
-    def _parent(self, i):
-        return None if self._up[i] is None else self._up[i][1]
+    def _unite(self, i, j):
+        """Two trees are one; returns its label."""
+        labels = self._label[i], self._label[j]
+        less, more = sorted(labels, key=lambda label: len(self._members[label]))
+        for k in self._members[less]:
+            self._label[k] = more
+        self._members[more] |= self._members.pop(less)
+        return more
 
     def _grow(self, edge):
         """Take an edge into the forest if it belongs there; returns whether it does."""
-        _, i, j = edge
-        if self._label[i] == self._label[j]:
-            ways = [self._way_up(k) for k in (i, j)]
-            while ways[0] and ways[1] and ways[0][-1] == ways[1][-1]:
-                for way in ways:
-                    way.pop()  # above where they meet
-            highest, below = max((self._up[k][0], k) for k in chain(*ways))
-            if highest < edge:
-                return False
-            self._up[below] = None
-            del self._edges[bisect_left(self._edges, highest)]
-            if below in ways[1]:
-                i, j = j, i
-        else:
-            one, other = sorted(
-                (self._label[i], self._label[j]), key=lambda label: len(self._members[label])
-            )
-            if self._label[i] != one:
-                i, j = j, i
-            for k in self._members[one]:
-                self._label[k] = other
-            self._members[other] |= self._members.pop(one)
-        insort(self._edges, edge)
-        before = edge, j
-        while i is not None:  # from here up to the old root all turn round
-            after, self._up[i] = self._up[i], before
-            before = None if after is None else (after[0], i)
-            i = None if after is None else after[1]
+        below = [self._single[i] for i in edge[1:]]
+        for side in (0, 1):
+            while below[side].up is not None and below[side].up.edge < edge:
+                below[side] = below[side].up
+        if below[0] is below[1]:
+            return False
+        above = [group.up for group in below]
+        group = _Group(edge, *below)
+        while above[0] is not above[1]:  # each of both sides now holds what the other does
+            one, other = above
+            side = int(one is None or (other is not None and other.edge < one.edge))
+            upper = above[side]
+            above[side] = upper.up
+            upper.exchange(below[side], group)
+            below[side] = group = upper
+        last = above[0]
+        if last is None:
+            group.up = None
+            self._unite(*edge[1:])
+        else:  # the first that held both: its transition state is no longer needed
+            self._crossed.remove(last.edge[1:])
+            group.up = last.up
+            if last.up is not None:
+                last.up.ends[last.up.ends[0] is not last] = group
+        self._crossed.add(edge[1:])  # it may be the same two
         return True
-
-    def _way_up(self, i):
-        """The minima from one to below the root."""
-        way = []
-        while self._up[i] is not None:
-            way.append(i)
-            i = self._up[i][1]
-        return way
-
-
-def _merges(energy, edges, lowest):
-    """As `Forest.merges`: a group is a part of the order, so that nothing is copied."""
-    # of each group, by any of its members the root, and by that its first, last and size
-    up = {i: i for i in energy}
-    last, size = dict(up), dict.fromkeys(energy, 1)
-    first, following = dict(up), {}
-
-    def root(i):
-        while up[i] != i:
-            up[i] = i = up[up[i]]
-        return i
-
-    taken = []
-    for edge in edges:
-        one, other = root(edge[1]), root(edge[2])
-        ground = root(lowest)
-        if ground in (one, other):
-            inside = other if ground == one else one
-            taken.append((edge, first[inside], size[inside], first[ground], size[ground]))
-        if size[one] < size[other]:
-            one, other = other, one
-        up[other] = one
-        following[last[one]] = first[other]
-        last[one] = last[other]
-        size[one] += size[other]
-    order, i = [], None if lowest is None else first[root(lowest)]
-    while i is not None:
-        order.append(i)
-        i = following.get(i)
-    at = {i: k for k, i in enumerate(order)}
-    return order, [
-        (edge, at[i], at[i] + n, at[ground], at[ground] + m) for edge, i, n, ground, m in taken
-    ]

@@ -31,9 +31,17 @@ def by_kruskal(graph):
 def agree(forest):
     graph = forest.graph
     lowest, expected = by_kruskal(graph)
-    order, steps = forest.merges()
-    found = [(edge, order[start:stop], order[low:high]) for edge, start, stop, low, high in steps]
-    assert found == expected and forest.lowest() == lowest
+    found = list(forest.passes(set(graph)))
+    assert [(edge, list(inside), list(ground)) for edge, _, inside, ground in found] == expected
+    assert forest.lowest() == lowest
+    for _, behind, *groups in found:
+        assert behind == list(groups[0])  # in the same order
+        for members in groups:
+            assert [members[k] for k in range(len(members))] == list(members)
+    some = set(list(graph)[::3])
+    kept = [(edge, [i for i in inside if i in some]) for edge, inside, _ in expected]
+    asked = [(edge, behind) for edge, behind, *_ in forest.passes(some)]
+    assert asked == [step for step in kept if step[1]]
     groups = sorted(map(sorted, nx.connected_components(graph)))
     assert sorted(map(sorted, forest.components())) == groups
     assert all(forest.component(i) == nx.node_connected_component(graph, i) for i in graph)
@@ -74,7 +82,7 @@ def test_what_is_derived_may_be_kept_while_nothing_counts_as_changed(seed):
         forest.add(i, float(rng.random()))
     for _ in range(200):
         before, changes = by_kruskal(forest.graph), forest.changes
-        forest.merges()
+        list(forest.passes(()))
         i, j = map(int, rng.choice(40, 2, replace=False))
         if rng.random() < 0.1:
             forest.part(i, j)
@@ -94,7 +102,7 @@ def test_a_higher_transition_state_of_a_pair_is_not_taken():
     for energy, lowest in ((2.0, 2.0), (3.0, 2.0), (1.0, 1.0)):
         forest.join(2, 1, energy)
         assert forest.graph.edges[1, 2]["energy"] == lowest
-        assert forest.merges()[1] == [((lowest, 1, 2), 1, 2, 0, 1)]
+        assert [edge for edge, *_ in forest.passes({2})] == [(lowest, 1, 2)]
 
 
 @pytest.mark.parametrize("seed", range(10))
@@ -111,5 +119,5 @@ def test_outward_by_distance_and_then_by_number(seed):
 
 def test_of_nothing_nothing_follows():
     forest = Forest()
-    assert forest.lowest() is None and forest.merges() == ([], [])
+    assert forest.lowest() is None and list(forest.passes({1})) == []
     assert list(forest.components()) == list(forest.outward(0.0)) == []
