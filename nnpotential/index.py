@@ -14,7 +14,7 @@ from sqlalchemy.orm import object_session, undefer
 
 from .sessions import session_of, version
 
-__all__ = ["n_stored", "points_near", "stored_point"]
+__all__ = ["all_points", "n_stored", "points_near", "stored_point"]
 
 _KINDS = Minimum, TransitionState
 _INDEX = "index"
@@ -62,8 +62,7 @@ class _Index:
     def hold(self, point):
         """Keep a point in memory, at the expense of others that were not used lately."""
         self._held[type(point), point.id()] = point
-        most = _HELD // (2 * np.asarray(point.coords).nbytes + 1) + 1
-        while len(self._held) > most:
+        while len(self._held) > _room(np.asarray(point.coords).nbytes):
             self._held.popitem(last=False)
 
     def put(self, point):
@@ -115,6 +114,29 @@ def stored_point(database, kind, number):
     return index.point(session, kind, number)
 
 
+def all_points(database, kind, n_coords):
+    """All points of a kind, in the order of their ids, as from one query.
+
+    Parameters
+    ----------
+    database : pele.storage.Database
+    kind : {Minimum, TransitionState}
+    n_coords : int
+        Of a point: where memory has room for all, they stay there.
+
+    Yields
+    ------
+    Minimum or TransitionState
+    """
+    session, index = _of(database)
+    stays = index.count(kind) <= _room(8 * n_coords)
+    columns = [kind.user_data, kind.coords] if stays else [kind.user_data]
+    for point in session.query(kind).options(*map(undefer, columns)).order_by(kind._id):
+        if stays:
+            index.hold(point)
+        yield point
+
+
 def n_stored(database, kind):
     """How many points of a kind are stored."""
     return _of(database)[1].count(kind)
@@ -163,6 +185,11 @@ def _note(point, *_):
     index = None if session is None else session.info.get(_INDEX)
     if index is not None:
         index.unflushed = True
+
+
+def _room(size):
+    """How many points, whose coordinates are of this size, memory has room for."""
+    return _HELD // (2 * size + 1) + 1  # of a transition state there are as many again
 
 
 def _number(energy):

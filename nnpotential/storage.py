@@ -2,7 +2,6 @@
 
 import numpy as np
 from pele.storage import Minimum, TransitionState
-from sqlalchemy.orm import undefer
 
 from .index import points_near
 
@@ -171,10 +170,9 @@ def points_from_outside(database, pending):
     for kind, name in ((Minimum, "minimum"), (TransitionState, "transition_state")):
         jobs = (f"check_{name}", f"polish_{name}")
         waiting = {job.args[0] for job in pending if job.kind in jobs}
-        query = database.session.query(kind).options(undefer(kind.user_data))
-        points = query.order_by(kind._id)
+        rows = database.session.query(kind._id, kind.user_data).order_by(kind._id)
         found.append(
-            [p.id() for p in points if "verified" not in notes(p) and p.id() not in waiting]
+            [row[0] for row in rows if "verified" not in notes(row) and row[0] not in waiting]
         )
     return found
 

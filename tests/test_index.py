@@ -9,7 +9,7 @@ from sqlalchemy import event
 
 from nnpotential import EggBox
 from nnpotential import index as module
-from nnpotential.index import n_stored, points_near, stored_point
+from nnpotential.index import all_points, n_stored, points_near, stored_point
 from nnpotential.storage import merge_minima, store_minimum
 
 X = np.array([0.3, 1.0, 2.0])
@@ -157,3 +157,21 @@ def test_after_the_session_was_closed_points_are_of_the_new_one(land):
     minimum.pgorder = 7
     land.database.session.commit()
     assert land.database.session.query(Minimum.pgorder).scalar() == 7
+
+
+@pytest.mark.parametrize("room", [100, 5])
+def test_all_points_at_once(database, statements, monkeypatch, room):
+    monkeypatch.setattr(module, "_HELD", room * (2 * X.nbytes + 1))
+    minima = put(database, 3.0, 1.0, 2.0, *map(float, range(4, 30)))
+    numbers = [m.id() for m in minima]
+    database.session.commit()
+    del minima
+    database.session.rollback()  # forgets all
+    statements.clear()
+    assert [m.id() for m in all_points(database, Minimum, X.size)] == numbers
+    assert sum(s.startswith("SELECT") for s in statements) <= 3
+    statements.clear()
+    for number in numbers:
+        assert np.array_equal(stored_point(database, Minimum, number).coords, X + (number - 1))
+    asked = any(s.startswith("SELECT") for s in statements)
+    assert asked == (room < len(numbers))

@@ -5,10 +5,9 @@ from functools import cache
 
 from pele.storage import Minimum, TransitionState
 from sqlalchemy import or_
-from sqlalchemy.orm import undefer
 
 from ..errors import InputError
-from ..index import n_stored, stored_point
+from ..index import all_points, n_stored, stored_point
 from ..storage import (
     MALFORMED,
     NOT_CHECKED,
@@ -111,13 +110,15 @@ class Known:
         for kind, ids in (("polish_minimum", minima), ("polish_transition_state", states)):
             ids.update(job.args[0] for job in self.pending if job.kind == kind)
         self.unpolished = states
-        stored = session.query(Minimum).options(undefer(Minimum.user_data))
-        for minimum in stored.order_by(Minimum._id):
+        for minimum in all_points(self.database, Minimum, self.system.n_dof):
             if not minimum.invalid and minimum.id() not in minima:
                 self.count_in(minimum, alone=True)
-        for ts in session.query(TransitionState).order_by(TransitionState._id):
-            if not ts.invalid and ts.id() not in states:
-                self.join(ts)
+        # columns, as objects would look up the minima of each
+        kind = TransitionState
+        columns = kind._id, kind.invalid, kind._minimum1_id, kind._minimum2_id, kind.energy
+        for number, invalid, *edge in session.query(*columns).order_by(kind._id):
+            if not invalid and number not in states:
+                self._join(*edge)
 
     def _restore_jobs(self):
         self.given_out, self.merged = Counter(), Counter()
@@ -317,9 +318,11 @@ class Known:
 
     def join(self, ts):
         """Add a transition state to the graph, which keeps the lowest of each pair."""
-        i, j = ts.minimum1.id(), ts.minimum2.id()
+        self._join(ts.minimum1.id(), ts.minimum2.id(), ts.energy)
+
+    def _join(self, i, j, energy):
         if i != j and i in self.forest and j in self.forest:
-            self.forest.join(i, j, ts.energy)
+            self.forest.join(i, j, energy)
 
     def join_states_of(self, minimum):
         """Add the transition states of a minimum to the graph."""
