@@ -11,12 +11,12 @@ import threading
 from contextlib import contextmanager
 
 from sqlalchemy import event
-from sqlalchemy.orm import scoped_session, sessionmaker
+from sqlalchemy.orm import Session, scoped_session
 
-__all__ = ["close_sessions", "share", "snapshot"]
+__all__ = ["close_sessions", "hold", "session_of", "share", "snapshot", "version"]
 
 _PATIENCE = 30.0  # seconds to wait for the lock of another thread or process
-_VERSION = "data_version"
+_VERSION, _SEALED, _BEHIND = "data_version", "sealed", "behind"
 
 
 def share(database, path, check_place):
@@ -28,8 +28,7 @@ def share(database, path, check_place):
     path : pathlib.Path
         Its file, absolute.
     check_place : callable
-        Raises where that is another file by now; SQLAlchemy opens the file again
-        for each transaction.
+        Raises where that is another file by now; asked before each transaction.
     """
 
     def connect(*_):
@@ -48,16 +47,24 @@ def share(database, path, check_place):
     _close(database.session, database)
     event.listen(database.engine, "do_connect", connect)
     database.connection = database.engine.connect()
-    factory = sessionmaker(bind=database.engine)
-    event.listen(factory, "after_begin", _note_version)
-    event.listen(factory, "do_orm_execute", _refresh)
-    database.session = scoped_session(factory, scopefunc=_here)
+
+    def begin():
+        # on one connection for as long as it lives: only so it can tell whether others have
+        # committed, and need not read all anew after each of its own commits
+        session = Session(bind=database.engine.connect(), expire_on_commit=False)
+        event.listen(session, "after_begin", lambda *_: check_place())
+        event.listen(session, "do_orm_execute", _refresh)
+        event.listen(session, "after_commit", _catch_up)
+        return session
+
+    database.session = scoped_session(begin, scopefunc=_here)
 
 
 def close_sessions(database):
     """Close the database, whichever threads have used it."""
     for session in list(database.session.registry.registry.values()):
         session.close()
+        session.bind.close()
     _close(database.session, database)
 
 
@@ -73,7 +80,7 @@ def snapshot(database):
 
     They wait for its end: keep it short.
     """
-    session = database.session
+    session = session_of(database)
     session.flush()
     connection = session.connection()
     if connection.connection.in_transaction:  # nobody else can commit then
@@ -83,7 +90,23 @@ def snapshot(database):
     try:
         yield
     finally:
+        session.info.pop(_SEALED, None)
         connection.connection.rollback()  # nothing was written
+
+
+def hold(database):
+    """Let nobody else change the database before this thread has committed."""
+    session = session_of(database)
+    connection = session.connection()
+    if not connection.connection.in_transaction:
+        connection.exec_driver_sql("BEGIN IMMEDIATE")
+        _let_go(session)
+
+
+def session_of(database):
+    """The session of this thread."""
+    session = database.session
+    return session() if isinstance(session, scoped_session) else session
 
 
 def _here():
@@ -91,21 +114,37 @@ def _here():
     return os.getpid(), threading.get_ident()
 
 
-def _version(connection):
-    """A number that changes when another connection, of whatever process, commits."""
-    return connection.exec_driver_sql("PRAGMA data_version").scalar()
-
-
-def _note_version(session, _, connection):
-    session.info[_VERSION] = _version(connection)
+def version(session):
+    """What differs when another connection, of whatever process, has committed."""
+    transaction, seen = session.info.get(_SEALED, (None, None))
+    if transaction is not None and transaction is session.get_transaction():
+        return seen
+    connection = session.connection()
+    file = connection.connection.dbapi_connection
+    # comparable on one connection only
+    seen = file, connection.exec_driver_sql("PRAGMA data_version").scalar()
+    if file.in_transaction:  # nobody else can commit until it ends
+        session.info[_SEALED] = session.get_transaction(), seen
+    return seen
 
 
 def _refresh(query):
     """Before a query: let go of what the session remembers, if that may be out of date."""
-    if not query.is_select or query.is_column_load or query.is_relationship_load:
+    if query.is_select and not query.is_column_load and not query.is_relationship_load:
+        _let_go(query.session)
+
+
+def _let_go(session):
+    seen = version(session)
+    if seen == session.info.setdefault(_VERSION, seen):
         return
-    session = query.session
-    version = _version(session.connection())
-    if version != session.info[_VERSION] and not session.dirty:
-        session.info[_VERSION] = version
+    session.info[_VERSION] = seen
+    if session.dirty:
+        session.info[_BEHIND] = True  # own changes must not be lost
+    else:
+        session.expire_all()
+
+
+def _catch_up(session):
+    if session.info.pop(_BEHIND, False):
         session.expire_all()

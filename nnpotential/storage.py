@@ -2,7 +2,8 @@
 
 import numpy as np
 from pele.storage import Minimum, TransitionState
-from sqlalchemy.orm import undefer
+
+from .index import points_near
 
 __all__ = [
     "CONNECTIONS",
@@ -169,10 +170,9 @@ def points_from_outside(database, pending):
     for kind, name in ((Minimum, "minimum"), (TransitionState, "transition_state")):
         jobs = (f"check_{name}", f"polish_{name}")
         waiting = {job.args[0] for job in pending if job.kind in jobs}
-        query = database.session.query(kind).options(undefer(kind.user_data))
-        points = query.order_by(kind._id)
+        rows = database.session.query(kind._id, kind.user_data).order_by(kind._id)
         found.append(
-            [p.id() for p in points if "verified" not in notes(p) and p.id() not in waiting]
+            [row[0] for row in rows if "verified" not in notes(row) and row[0] not in waiting]
         )
     return found
 
@@ -214,14 +214,7 @@ def find_point(database, identity, kind, energy, coords, but=None):
     but : Minimum or TransitionState, optional
         Not this one.
     """
-    window = database.accuracy
-    near = (
-        database.session.query(kind)
-        .options(undefer(kind.coords))
-        .filter(kind.energy.between(energy - window, energy + window))
-        .order_by(kind._id)
-    )
-    for found in near:
+    for found in points_near(database, kind, energy):
         if found is not but and identity.are_same(found.coords, coords):
             return found
     return None
@@ -232,6 +225,7 @@ def _find_or_add(database, identity, kind, energy, coords, make):
     if found is not None:
         return found, False
     new = make(float(energy), np.array(coords))
+    new.user_data = None  # or else it would be looked up
     database.session.add(new)
     database.session.flush()
     (database.on_minimum_added if kind is Minimum else database.on_ts_added)(new)

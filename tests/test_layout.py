@@ -19,7 +19,7 @@ FLOORS = (
     ("pele_system",),
     ("contract", "findings"),
     # what is found, and where it is kept
-    ("storage", "sessions"),
+    ("storage", "sessions", "index"),
     ("database", "lock", "settings"),
     ("networks",),
     ("systems",),

@@ -384,6 +384,8 @@ class UnitSymmetry(Identity):
                     layers = self._assign(
                         layers1, layers, depth, incoming_only=n_groups > 1 and start + sweep == 0
                     )
+                if n_groups == 1:
+                    break  # the first assignment is the best
                 if sweep > 0 and _distance2(layers1, before) <= _distance2(layers1, layers):
                     break
             distance = _distance2(layers1, layers)

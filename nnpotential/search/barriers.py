@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass
 
+from .forest import Members
+
 __all__ = ["Bottleneck", "barriers_of", "bottlenecks", "mean_barrier"]
 
 
@@ -14,18 +16,18 @@ class Bottleneck:
     edge : (int, int)
         The minima that it joins.
     energy : float
-    trapped, beyond : list of int
+    barriers : dict of int to float
+        Its height above each minimum behind it that is asked about.
+    trapped, beyond : Members
         Minima that paths below it join to one another, on either side; the
         lowest is among those beyond.
-    barriers : dict of int to float
-        Its height above each trapped minimum that is asked about.
     """
 
     edge: tuple
     energy: float
-    trapped: list
-    beyond: list
     barriers: dict
+    trapped: Members
+    beyond: Members
 
     @property
     def weight(self):
@@ -33,7 +35,7 @@ class Bottleneck:
         return sum(self.barriers.values())
 
 
-def bottlenecks(graph, targets):
+def bottlenecks(forest, targets):
     """The bottlenecks between some minima and the lowest one.
 
     They are where the lowest minimum's group takes in others, when minima are
@@ -42,9 +44,7 @@ def bottlenecks(graph, targets):
 
     Parameters
     ----------
-    graph : networkx.Graph
-        Ids of minima with attribute ``energy``; edges carry that of the lowest
-        transition state of the pair.
+    forest : Forest
     targets : collection of int
         The minima whose barriers are asked about; those that are not connected
         to the lowest have none.
@@ -53,28 +53,11 @@ def bottlenecks(graph, targets):
     -------
     list of Bottleneck
     """
-    if not graph:
-        return []
-    energy = graph.nodes(data="energy")
-    lowest = min(graph, key=lambda i: (energy[i], i))
-    group = {i: [i] for i in graph}  # the members of the group that a minimum is in
-    found = []
-    for top, *edge in sorted((e, min(i, j), max(i, j)) for i, j, e in graph.edges(data="energy")):
-        one, other = (group[i] for i in edge)
-        if one is other:
-            continue
-        ground = group[lowest]
-        if ground is one or ground is other:
-            trapped = other if ground is one else one
-            barriers = {i: top - energy[i] for i in trapped if i in targets}
-            if barriers:
-                found.append(Bottleneck(tuple(edge), top, list(trapped), list(ground), barriers))
-        if len(one) < len(other):
-            one, other = other, one
-        one += other
-        for i in other:
-            group[i] = one
-    return found
+    energy = forest.energy
+    return [
+        Bottleneck(tuple(edge), top, {i: top - energy[i] for i in behind}, trapped, beyond)
+        for (top, *edge), behind, trapped, beyond in forest.passes(targets)
+    ]
 
 
 def barriers_of(found):

@@ -72,8 +72,8 @@ def _source(known, search):
 
 def _connection(known, search):
     targets = known.targets()
-    state = known.graph, known.attempts, known.distance, search.connection_attempts
-    if len(barriers_of(known.bottlenecks())) < len(targets - {known.lowest()}):
+    state = known.forest, known.attempts, known.distance, search.connection_attempts
+    if not targets <= known.joined():
         pair = missing_connection(*state, targets)
         if pair is not None:
             return "connect", *pair, "connect"
@@ -132,28 +132,28 @@ def _draw(known, *purpose):
 def _further(known, search):
     """More transition states than connections need: up the soft modes, then between images."""
     affordable = _affordable_modes(known) if search.soft_modes is None else search.soft_modes
-    for i in sorted(known.graph):
+    for i in sorted(known.forest):
         for mode in range(min(affordable, known.n_modes(i))):
             for side in (1, -1):
                 if (i, mode, side) not in known.followed:
                     return "single_ended", i, mode, side
     if search.soft_modes is not None:
         return None
-    if any(known.n_modes(i) > affordable for i in known.graph):
+    if any(known.n_modes(i) > affordable for i in known.forest):
         return None
     return _rearrangement(known)
 
 
 def _affordable_modes(known):
     """How many modes of each minimum a search follows that was not told."""
-    return WALKS_TIMES_COORDINATES // (2 * known.system.n_dof * max(len(known.graph), 1))
+    return WALKS_TIMES_COORDINATES // (2 * known.system.n_dof * max(len(known.forest), 1))
 
 
 def _rearrangement(known):
-    patience = _IN_VAIN + _IN_VAIN_EACH * known.database.number_of_transition_states()
-    if not known.graph or known.n_in_vain >= patience:
+    patience = _IN_VAIN + _IN_VAIN_EACH * known.n_transition_states()
+    if not known.forest or known.n_in_vain >= patience:
         return None
     if sum(known.rearranged.values()) * known.system.n_dof >= WALKS_TIMES_COORDINATES:
         return None
-    i = min(known.graph, key=lambda i: (known.rearranged[i], i))
+    i = min(known.forest, key=lambda i: (known.rearranged[i], i))
     return "rearrange", i, known.rearranged[i]

@@ -11,6 +11,7 @@ from time import perf_counter
 from threadpoolctl import threadpool_limits
 
 from ..interrupts import uninterrupted
+from ..sessions import hold
 from .choice import next_job
 from .kinds import SEARCHES
 from .known import Known
@@ -122,6 +123,7 @@ class Exploration:
     def _finish(self, job, result, seconds, reason, crew, stages):
         self._whole = False
         started = perf_counter()
+        hold(self.known.database)
         known, kind = self.known, self.known.kinds[job.kind]
         underway = len(known.pending) - 1
         found = kind.merge(known, result, *job.args)

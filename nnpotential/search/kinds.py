@@ -18,7 +18,7 @@ from ..points.connect import connect_band, connect_pair, rearrangements, single_
 from ..points.effort import Counted
 from ..points.polish import polish_minimum, polish_transition_state
 from ..storage import OUTSIDE, add_hit, find_point, merge_minima, notes, quench_hits, record_outcome
-from .barriers import barriers_of, mean_barrier
+from .barriers import mean_barrier
 
 __all__ = [
     "BY_THE_WAY",
@@ -83,7 +83,7 @@ class Kind(ABC):
     def progress(self, known, search):
         """How far the stage is: done, total, and a text."""
         waiting = sum(kind.stage == self.stage for kind in known.underway())
-        total = len(known.graph) + known.database.number_of_transition_states()
+        total = len(known.forest) + known.n_transition_states()
         return total - waiting, total, "points"
 
 
@@ -115,7 +115,7 @@ class _Source(Kind):
 
     def progress(self, known, search):
         total = max(getattr(search, self.limit), known.given_out[self.name])
-        return known.merged[self.name], total, f"{len(known.graph)} minima"
+        return known.merged[self.name], total, f"{len(known.forest)} minima"
 
 
 class Quench(_Source):
@@ -183,10 +183,9 @@ class _Bridge(Kind):
         return len(found)
 
     def progress(self, known, search):
-        targets, joined = known.targets(), barriers_of(known.bottlenecks())
-        n = known.database.number_of_transition_states()
-        done = len(joined) + (known.lowest() in targets)
-        return done, len(targets), f"joined, {len(known.graph)} minima, {n} transition states"
+        targets, n = known.targets(), known.n_transition_states()
+        text = f"joined, {len(known.forest)} minima, {n} transition states"
+        return len(targets & known.joined()), len(targets), text
 
 
 class Connect(_Bridge):
@@ -265,7 +264,7 @@ class Lower(_Bridge):
 
     def progress(self, known, search):
         mean = mean_barrier(known.bottlenecks())
-        n = known.database.number_of_transition_states()
+        n = known.n_transition_states()
         done, total = known.lowering.progress(len(known.targets()), search.untrap_attempts)
         return done, total, f"mean barrier {mean:.6g}, {n} transition states"
 
@@ -285,9 +284,9 @@ class AuditBarrier(Lower):
         super().end(known, found, *attempt)
 
     def merge(self, known, result, target, *attempt):
-        before = known.database.number_of_transition_states()
+        before = known.n_transition_states()
         found = _Bridge.merge(self, known, result)
-        known.merge_audit(known.database.number_of_transition_states() > before)
+        known.merge_audit(known.n_transition_states() > before)
         return found
 
     def progress(self, known, search):
@@ -313,9 +312,9 @@ class Rearrange(_Bridge):
         return Findings(rearrangements(system, x, seed, failures), failures)
 
     def merge(self, known, result, *args):
-        before = known.database.number_of_transition_states()
+        before = known.n_transition_states()
         super().merge(known, result, *args)
-        return known.database.number_of_transition_states() - before
+        return known.n_transition_states() - before
 
     def begin(self, known, i, number):
         known.rearranged[i] += 1
@@ -353,7 +352,7 @@ class PolishMinimum(Kind):
             known.count_in(minimum)
             known.ask("check_minimum", number)
             return 1
-        before, counted = quench_hits(same), same.id() in known.graph
+        before, counted = quench_hits(same), same.id() in known.forest
         merge_minima(known.database, same, minimum)
         if counted:
             known.count_again(same, before)

@@ -1,13 +1,13 @@
 """What is known of a landscape while it is searched: its database, and what follows from it."""
 
 from collections import Counter
-from functools import lru_cache
+from functools import cache
 
-import networkx as nx
 from pele.storage import Minimum, TransitionState
 from sqlalchemy import or_
 
 from ..errors import InputError
+from ..index import all_points, n_stored, stored_point
 from ..storage import (
     MALFORMED,
     NOT_CHECKED,
@@ -24,6 +24,7 @@ from ..storage import (
 )
 from .audit import Audit
 from .barriers import barriers_of, bottlenecks
+from .forest import Forest
 from .journal import Journal
 from .lowering import Lowering
 from .pairs import Attempts
@@ -47,9 +48,9 @@ class Known:
     journal : Journal
     pending : list of Job
         Handed out, in the order in which they will be merged.
-    graph : networkx.Graph
-        Ids of the minima that count, with ``energy``, joined by the lowest
-        transition state of each pair.
+    forest : Forest
+        Ids of the minima that count, joined by the lowest transition state of
+        each pair.
     given_out, merged : Counter
         Quenches and basin-hopping runs, by kind of job.
     attempts : Attempts
@@ -82,9 +83,8 @@ class Known:
                     "was made with a newer nnpotential, install that"
                 )
         self._distances = {}
-        # each reading is a query and a pickle
-        self.coords = lru_cache(maxsize=4096)(lambda i: self.minimum(i).coords)
-        self.n_modes = lru_cache(maxsize=4096)(self._count_modes)
+        self.n_modes = cache(self._count_modes)
+        self._next_mode = {}  # of each minimum the first that was not followed, and the side
         self._restore_points()
         self._restore_jobs()
 
@@ -100,21 +100,25 @@ class Known:
 
     def _restore_points(self):
         session = self.database.session
-        self.graph = nx.Graph()
+        self.forest = Forest()
         self._sampled = {True: set(), False: set()}  # minima by whether a quench has hit them
-        self._bottlenecks = None  # of the graph and the targets as they are
+        self._bottlenecks = None, []  # what they follow from, and they
+        self._sampling = 0  # changes of these
         self._seen = Counter()  # minima by the number of independent quenches that hit them
         # what comes from outside counts when it has been polished
         minima, states = (set(ids) for ids in points_from_outside(self.database, self.pending))
         for kind, ids in (("polish_minimum", minima), ("polish_transition_state", states)):
             ids.update(job.args[0] for job in self.pending if job.kind == kind)
         self.unpolished = states
-        for minimum in session.query(Minimum).order_by(Minimum._id):
+        for minimum in all_points(self.database, Minimum, self.system.n_dof):
             if not minimum.invalid and minimum.id() not in minima:
                 self.count_in(minimum, alone=True)
-        for ts in session.query(TransitionState).order_by(TransitionState._id):
-            if not ts.invalid and ts.id() not in states:
-                self.join(ts)
+        # columns, as objects would look up the minima of each
+        kind = TransitionState
+        columns = kind._id, kind.invalid, kind._minimum1_id, kind._minimum2_id, kind.energy
+        for number, invalid, *edge in session.query(*columns).order_by(kind._id):
+            if not invalid and number not in states:
+                self._join(*edge)
 
     def _restore_jobs(self):
         self.given_out, self.merged = Counter(), Counter()
@@ -161,11 +165,24 @@ class Known:
 
     def minimum(self, number):
         """The stored minimum of an id."""
-        return self.database.session.get(Minimum, number)
+        return stored_point(self.database, Minimum, number)
 
     def transition_state(self, number):
         """The stored transition state of an id."""
-        return self.database.session.get(TransitionState, number)
+        return stored_point(self.database, TransitionState, number)
+
+    def n_transition_states(self):
+        """How many are stored."""
+        return n_stored(self.database, TransitionState)
+
+    def coords(self, i):
+        """The coordinates of a minimum."""
+        return self.minimum(i).coords
+
+    @property
+    def graph(self):
+        """The graph of the `forest`."""
+        return self.forest.graph
 
     def distance(self, i, j):
         """The distance between two minima, quickly aligned."""
@@ -191,8 +208,7 @@ class Known:
 
     def lowest(self):
         """The minimum of lowest energy, the first of equals; None without any."""
-        energy = self.graph.nodes(data="energy")
-        return min(self.graph, key=lambda i: (energy[i], i), default=None)
+        return self.forest.lowest()
 
     def add_minimum(self, point, source):
         """Store a minimum or count one more arrival at it; a new one is to be checked."""
@@ -217,18 +233,27 @@ class Known:
         """
         return self._sampled[True] or self._sampled[False]
 
+    def joined(self):
+        """The minima that are joined to the lowest one, itself included; not to be changed."""
+        lowest = self.lowest()
+        return set() if lowest is None else self.forest.component(lowest)
+
     def bottlenecks(self, targets=None):
         """The bottlenecks between minima, by default `targets`, and the lowest one."""
         if targets is not None:
-            return bottlenecks(self.graph, targets)
-        if self._bottlenecks is None:
-            self._bottlenecks = bottlenecks(self.graph, self.targets())
-        return self._bottlenecks
+            return bottlenecks(self.forest, targets)
+        source = self.forest.changes, self._sampling
+        if self._bottlenecks[0] != source:
+            self._bottlenecks = source, bottlenecks(self.forest, self.targets())
+        return self._bottlenecks[1]
 
     def mode_left(self, i):
         """The softest mode of a minimum that was not followed, and the side, or None."""
-        sides = ((mode, side) for mode in range(self.n_modes(i)) for side in (1, -1))
-        return next(((m, side) for m, side in sides if (i, m, side) not in self.followed), None)
+        mode, side = self._next_mode.get(i, (0, 1))
+        while (i, mode, side) in self.followed:
+            mode, side = (mode, -1) if side == 1 else (mode + 1, 1)
+        self._next_mode[i] = mode, side
+        return (mode, side) if mode < self.n_modes(i) else None
 
     def merge_audit(self, new):
         """An attempt of the audit is merged; see `Audit.merge`."""
@@ -254,8 +279,7 @@ class Known:
         """A minimum that did not count does so now, and what joins it, if anything does."""
         self._seen[quench_hits(minimum)] += 1
         self._sample(minimum)
-        self.graph.add_node(minimum.id(), energy=minimum.energy)
-        self._bottlenecks = None
+        self.forest.add(minimum.id(), minimum.energy)
         if not alone:
             self.join_states_of(minimum)
 
@@ -264,8 +288,8 @@ class Known:
         self._seen[quench_hits(minimum)] -= 1
         for sampled in self._sampled.values():
             sampled.discard(minimum.id())
-        self.graph.remove_node(minimum.id())
-        self._bottlenecks = None
+        self._sampling += 1
+        self.forest.remove(minimum.id())
 
     def count_again(self, minimum, before):
         """A minimum that counts has been hit by more quenches than before."""
@@ -280,7 +304,7 @@ class Known:
             return
         if minimum.id() not in self._sampled[by_quench]:
             self._sampled[by_quench].add(minimum.id())
-            self._bottlenecks = None
+            self._sampling += 1
 
     def count_failures(self, of, failures):
         """Add to the tally what became of searches that failed."""
@@ -294,12 +318,11 @@ class Known:
 
     def join(self, ts):
         """Add a transition state to the graph, which keeps the lowest of each pair."""
-        i, j = ts.minimum1.id(), ts.minimum2.id()
-        if i == j or i not in self.graph or j not in self.graph:
-            return
-        if not self.graph.has_edge(i, j) or ts.energy < self.graph.edges[i, j]["energy"]:
-            self.graph.add_edge(i, j, energy=ts.energy)
-            self._bottlenecks = None
+        self._join(ts.minimum1.id(), ts.minimum2.id(), ts.energy)
+
+    def _join(self, i, j, energy):
+        if i != j and i in self.forest and j in self.forest:
+            self.forest.join(i, j, energy)
 
     def join_states_of(self, minimum):
         """Add the transition states of a minimum to the graph."""
@@ -317,9 +340,7 @@ class Known:
     def part(self, ts):
         """Take a transition state out of the graph."""
         i, j = sorted((ts.minimum1.id(), ts.minimum2.id()))
-        if self.graph.has_edge(i, j):
-            self.graph.remove_edge(i, j)
-            self._bottlenecks = None
+        self.forest.part(i, j)
         others = self.database.session.query(TransitionState).filter(
             TransitionState._minimum1_id == i,
             TransitionState._minimum2_id == j,

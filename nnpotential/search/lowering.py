@@ -6,6 +6,7 @@ most for how often it was tried.
 """
 
 from collections import Counter
+from itertools import islice
 from operator import itemgetter
 
 __all__ = ["WAYS", "Lowering", "next_attempt"]
@@ -20,7 +21,9 @@ FLAT = 0.02  # the gain of a round, relative to the mean barrier, below which it
 def across(known, bottleneck, draw):
     """A band between near minima on both sides of the bottleneck."""
     inside, outside = (
-        members if len(members) <= most else draw.choice(members, most, replace=False).tolist()
+        members
+        if len(members) <= most
+        else [members[k] for k in draw.choice(len(members), most, replace=False).tolist()]
         for members, most in ((bottleneck.trapped, _INSIDE), (bottleneck.beyond, _OUTSIDE))
     )
     return _nearest(known, inside, outside)
@@ -28,7 +31,7 @@ def across(known, bottleneck, draw):
 
 def uphill(known, bottleneck, draw):
     """A walk up the softest mode that is left of the minima behind the bottleneck."""
-    energy = known.graph.nodes(data="energy")
+    energy = known.forest.energy
     left = ((i, known.mode_left(i)) for i in bottleneck.trapped)
     ways_up = ((mode, energy[i], i, side) for i, (mode, side) in filter(itemgetter(1), left))
     mode, _, i, side = min(ways_up, default=(None,) * 4)
@@ -39,9 +42,8 @@ def neighbours(known, bottleneck, draw):
     """A band from the minimum with the highest barrier there to its nearest neighbour."""
     barriers = bottleneck.barriers
     i = min(barriers, key=lambda i: (known.attempts.n_partners(i), -barriers[i], i))
-    energy = known.graph.nodes(data="energy")
-    near = sorted(known.graph, key=lambda j: (abs(energy[j] - energy[i]), j))[: 2 * _OUTSIDE]
-    return _nearest(known, [i], near)
+    forest = known.forest
+    return _nearest(known, [i], list(islice(forest.outward(forest.energy[i]), 2 * _OUTSIDE)))
 
 
 WAYS = {way.__name__: way for way in (across, uphill, neighbours)}

@@ -4,7 +4,7 @@ All of it is decided from the graph of what is known and from what was tried, so
 the same state gives the same choice.
 """
 
-import networkx as nx
+from itertools import islice
 
 from ..points.connect import STRATEGIES
 
@@ -61,7 +61,7 @@ class Attempts:
         return None
 
 
-def missing_connection(graph, attempts, distance, limit, needed=None):
+def missing_connection(forest, attempts, distance, limit, needed=None):
     """The next pair of minima in different components.
 
     The component with the fewest tries comes first, and tries the nearest pair
@@ -70,8 +70,7 @@ def missing_connection(graph, attempts, distance, limit, needed=None):
 
     Parameters
     ----------
-    graph : networkx.Graph
-        Ids of minima with attribute ``energy``, joined where connected.
+    forest : Forest
     attempts : Attempts
     distance : callable
         ``(id, id) -> float``.
@@ -85,12 +84,12 @@ def missing_connection(graph, attempts, distance, limit, needed=None):
     (int, int, str) or None
         The minima and the strategy.
     """
-    if len(graph) < 2:
+    components = forest.components()
+    if len(components) < 2:
         return None
-    energy = graph.nodes(data="energy")
-    lowest = _bottom(graph, graph)
+    energy, lowest = forest.energy, forest.lowest()
     busy, taken, waiting = attempts.busy, set(), []
-    for component in nx.connected_components(graph):
+    for component in components:
         if lowest in component:
             continue  # many may try it at once
         if needed is not None and component.isdisjoint(needed):
@@ -101,34 +100,27 @@ def missing_connection(graph, attempts, distance, limit, needed=None):
             tried = attempts.of(component)
             again = sorted((i, j) for i, j in tried if attempts.another_way(i, j))
             if again or len(tried) < limit:
-                bottom = _bottom(graph, component)
+                bottom = min(component, key=lambda i: (energy[i], i))
                 waiting.append((len(tried), energy[bottom], bottom, again, tried, component))
     for *_, again, tried, component in sorted(waiting, key=lambda w: w[:3]):
         for i, j in again:
-            if j not in taken and j in graph:
+            if j not in taken and j in forest:
                 return i, j, attempts.another_way(i, j)
         if len(tried) >= limit:
             continue
         inside = sorted(component, key=lambda i: (energy[i], i))[:_MEMBERS]
         refused = {*component, *taken, *(j for _, j in tried)}
-        outside = [i for i in graph if i not in refused]
-        pair = _nearest(graph, inside, outside, lowest, distance)
+        pair = _nearest(forest, inside, refused, distance)
         if pair is not None:
             return *pair, STRATEGIES[0]
     return None
 
 
-def _bottom(graph, members):
-    energy = graph.nodes(data="energy")
-    return min(members, key=lambda i: (energy[i], i))
-
-
-def _nearest(graph, inside, outside, always, distance):
-    """The nearest pair, outside among those of similar loss."""
-    energy = graph.nodes(data="energy")
-    level = energy[inside[0]]
-    near = sorted(outside, key=lambda j: (abs(energy[j] - level), j))[:_CANDIDATES]
-    if always in outside:
-        near = {*near, always}
+def _nearest(forest, inside, refused, distance):
+    """The nearest pair, outside among those of similar loss, and the lowest."""
+    outside = (j for j in forest.outward(forest.energy[inside[0]]) if j not in refused)
+    near = set(islice(outside, _CANDIDATES))
+    if forest.lowest() not in refused:
+        near.add(forest.lowest())
     pairs = [(i, j) for i in inside for j in near]
     return min(pairs, key=lambda pair: (distance(*pair), pair), default=None)

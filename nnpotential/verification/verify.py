@@ -10,10 +10,10 @@ vectors at a risk of 1e-6 per point (`inertia.RISK`).
 
 import numpy as np
 from pele.storage import Minimum
-from sqlalchemy.orm import undefer
 
 from ..contract import rms
 from ..findings import Point, Verdict
+from ..index import points_near
 from .flow import gradient_flow
 from .inertia import Curvature, NegativeCurvatureError, cholesky, conjugate_gradients
 
@@ -42,18 +42,10 @@ def is_duplicate(system, database, minimum):
     -------
     bool
     """
-    others = (
-        database.session.query(Minimum)
-        .options(undefer(Minimum.coords))
-        .filter(Minimum.invalid == 0)
-        .filter(Minimum._id < minimum.id())  # of two images the first one stays
-        .filter(
-            Minimum.energy.between(
-                minimum.energy - database.accuracy, minimum.energy + database.accuracy
-            )
-        )
-    )
-    return any(system.identity.are_same(minimum.coords, other.coords) for other in others)
+    others = points_near(database, Minimum, minimum.energy)
+    before = (m for m in others if m.id() < minimum.id() and not m.invalid)
+    # of two images the first one stays
+    return any(system.identity.are_same(minimum.coords, other.coords) for other in before)
 
 
 def verify_transition_state(system, ts):

@@ -11,6 +11,7 @@ from nnpotential import Landscape
 from nnpotential.search.audit import EFFORT, Audit
 from nnpotential.search.barriers import barriers_of, bottlenecks, mean_barrier
 from nnpotential.search.choice import next_job
+from nnpotential.search.forest import Forest
 from nnpotential.search.kinds import SEARCHES
 from nnpotential.search.lowering import FLAT, WAYS, Lowering
 from nnpotential.search.pairs import Attempts
@@ -47,17 +48,24 @@ class State:
         self.seed, self.lowering, self.audit = 0, Lowering({}), Audit({})
         self.rearranged, self.n_in_vain, self.finds = Counter(), 0, finds
         self.n_states = n_states
-        self.database = SimpleNamespace(number_of_transition_states=lambda: self.n_states)
+        self.n_transition_states = lambda: self.n_states
         self.coverage, self.has_minima = (lambda: 1.0), (lambda: n_minima > 0)
 
     def targets(self):
         return set(self.graph)
 
+    @property
+    def forest(self):
+        return Forest(self.graph)
+
     def lowest(self):
         return min(self.graph, default=None)
 
+    def joined(self):
+        return self.forest.component(self.lowest()) if self.graph else set()
+
     def bottlenecks(self, targets=None):
-        return bottlenecks(self.graph, self.targets() if targets is None else targets)
+        return bottlenecks(self.forest, self.targets() if targets is None else targets)
 
     def mode_left(self, i):
         sides = ((mode, side) for mode in range(self.n_modes(i)) for side in (1, -1))

@@ -11,6 +11,7 @@ from nnpotential import EggBox, InputError
 from nnpotential.findings import Connection, Point
 from nnpotential.search.barriers import barriers_of, bottlenecks
 from nnpotential.search.exploration import Exploration
+from nnpotential.search.forest import Forest
 from nnpotential.search.journal import Journal
 from nnpotential.search.kinds import SEARCHES
 from nnpotential.search.known import Known
@@ -178,7 +179,7 @@ def test_bottlenecks_are_of_the_graph_as_it_is(box):
     steps = 0
     for ts in list(known.database.session.query(TransitionState)):
         known.part(ts)
-        assert known.bottlenecks() == bottlenecks(known.graph, known.targets())
+        assert known.bottlenecks() == bottlenecks(Forest(known.graph), known.targets())
         steps += 1
     assert steps == 12 and known.bottlenecks() == []
     assert known.bottlenecks({1}) == []

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from nnpotential.search.barriers import bottlenecks
+from nnpotential.search.forest import Forest
 from nnpotential.search.lowering import _LEAST, FLAT, WAYS, Lowering, _round, next_attempt
 from nnpotential.search.pairs import Attempts
 
@@ -165,6 +166,10 @@ class Known:
         self.attempts, self.followed, self.n_modes = Attempts(), set(), n_modes
         self.lowering = SimpleNamespace(tries=Counter())
 
+    @property
+    def forest(self):
+        return Forest(self.graph)
+
     def distance(self, i, j):
         return abs(i - j)
 
@@ -173,7 +178,7 @@ class Known:
         return next(((m, s) for m, s in sides if (i, m, s) not in self.followed), None)
 
     def next(self, ways, targets=(1, 2, 3, 10, 11, 12)):
-        found = bottlenecks(self.graph, set(targets))
+        found = bottlenecks(self.forest, set(targets))
         attempt = next_attempt(self, found, ways, np.random.default_rng(0))
         if attempt is not None:
             way, i, j, *what = attempt
@@ -242,7 +247,7 @@ def test_of_many_minima_some_are_looked_at():
         known.graph.add_node(i, energy=8.0)
         known.graph.add_edge(3, i, energy=8.5)
     known.distance = lambda i, j: (i * 7919 + j * 104729) % 1009
-    [found] = bottlenecks(known.graph, {12})
+    [found] = bottlenecks(known.forest, {12})
     picked = [
         next_attempt(known, [found], ["across"], np.random.default_rng(seed))
         for seed in (0, 0, 1, 2, 3)

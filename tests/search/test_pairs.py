@@ -3,6 +3,7 @@
 import networkx as nx
 
 from nnpotential.points.connect import STRATEGIES
+from nnpotential.search.forest import Forest
 from nnpotential.search.pairs import Attempts, missing_connection
 
 
@@ -26,15 +27,15 @@ def attempt(attempts, chosen, found):
 
 def test_nothing_to_connect():
     attempts = Attempts()
-    assert missing_connection(graph_of([]), attempts, on_a_line, 6) is None
-    assert missing_connection(graph_of([0.0]), attempts, on_a_line, 6) is None
+    assert missing_connection(Forest(graph_of([])), attempts, on_a_line, 6) is None
+    assert missing_connection(Forest(graph_of([0.0])), attempts, on_a_line, 6) is None
     joined = graph_of([0.0, 0.1], [(0, 1, 0.2)])
-    assert missing_connection(joined, attempts, on_a_line, 6) is None
+    assert missing_connection(Forest(joined), attempts, on_a_line, 6) is None
 
 
 def test_lowest_first_and_nearest_partner():
     graph = graph_of([0.0, 0.3, 0.1, 0.2])
-    assert missing_connection(graph, Attempts(), on_a_line, 6) == (2, 1, "standard")
+    assert missing_connection(Forest(graph), Attempts(), on_a_line, 6) == (2, 1, "standard")
 
 
 def test_the_nearest_pair_of_two_groups():
@@ -42,12 +43,12 @@ def test_the_nearest_pair_of_two_groups():
     graph = graph_of([0.0, 0.1, 0.3, 9.0, 9.0, 0.2], [(2, 5, 0.5), (0, 1, 0.5)])
     graph.remove_nodes_from([3, 4])
     attempts = Attempts()
-    assert missing_connection(graph, attempts, on_a_line, 6) == (2, 1, "standard")
+    assert missing_connection(Forest(graph), attempts, on_a_line, 6) == (2, 1, "standard")
     attempt(attempts, (2, 1), found=1)
     # one that was tried with a member is not tried with the next
-    assert missing_connection(graph, attempts, on_a_line, 6) == (2, 0, "standard")
+    assert missing_connection(Forest(graph), attempts, on_a_line, 6) == (2, 0, "standard")
     attempt(attempts, (2, 0), found=1)
-    assert missing_connection(graph, attempts, on_a_line, 6) is None
+    assert missing_connection(Forest(graph), attempts, on_a_line, 6) is None
 
 
 def test_components_under_way_wait():
@@ -55,16 +56,16 @@ def test_components_under_way_wait():
     attempts = Attempts()
     attempts.begin(2, 1)
     # 1 and 2 are taken, but the lowest may be tried by many at once
-    assert missing_connection(graph, attempts, on_a_line, 6) == (3, 0, "standard")
+    assert missing_connection(Forest(graph), attempts, on_a_line, 6) == (3, 0, "standard")
     attempts.begin(3, 0)
-    assert missing_connection(graph, attempts, on_a_line, 6) is None
+    assert missing_connection(Forest(graph), attempts, on_a_line, 6) is None
 
 
 def test_a_failed_pair_is_tried_in_every_way_and_then_left():
     graph = graph_of([0.0, 0.1, 0.2])
     attempts = Attempts()
     seen = []
-    while (chosen := missing_connection(graph, attempts, on_a_line, 6)) is not None:
+    while (chosen := missing_connection(Forest(graph), attempts, on_a_line, 6)) is not None:
         seen.append(chosen)
         attempt(attempts, chosen, found=0)
     # whichever of the two others begins, all three pairs are tried in all ways
@@ -79,7 +80,7 @@ def test_the_limit_counts_partners():
     graph.add_edges_from((0, i, {"energy": 20.0}) for i in range(1, 9))
     attempts = Attempts()
     partners = []
-    while (chosen := missing_connection(graph, attempts, on_a_line, 3)) is not None:
+    while (chosen := missing_connection(Forest(graph), attempts, on_a_line, 3)) is not None:
         assert chosen[0] == 9
         partners.append(chosen[1])
         attempt(attempts, chosen, found=1)  # transition states, but none that connects
@@ -90,14 +91,14 @@ def test_the_limit_counts_partners():
 def test_only_groups_with_what_is_needed():
     graph = graph_of([0.0, 0.3, 0.1, 0.2], [(2, 3, 0.5)])
     attempts = Attempts()
-    assert missing_connection(graph, attempts, on_a_line, 6, {0}) is None
-    assert missing_connection(graph, attempts, on_a_line, 6, set()) is None
+    assert missing_connection(Forest(graph), attempts, on_a_line, 6, {0}) is None
+    assert missing_connection(Forest(graph), attempts, on_a_line, 6, set()) is None
     # the partner may be any
-    assert missing_connection(graph, attempts, on_a_line, 6, {1}) == (1, 0, "standard")
+    assert missing_connection(Forest(graph), attempts, on_a_line, 6, {1}) == (1, 0, "standard")
     # and so may the member of a group that holds one
-    assert missing_connection(graph, attempts, on_a_line, 6, {3}) == (2, 1, "standard")
+    assert missing_connection(Forest(graph), attempts, on_a_line, 6, {3}) == (2, 1, "standard")
     attempts.begin(1, 0)
-    assert missing_connection(graph, attempts, on_a_line, 6, {1}) is None
+    assert missing_connection(Forest(graph), attempts, on_a_line, 6, {1}) is None
 
 
 def test_partners_are_counted_once():
