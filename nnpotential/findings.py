@@ -4,7 +4,7 @@ from typing import Any, NamedTuple, Self
 
 from .contract import Array
 
-__all__ = ["Connection", "Failure", "Findings", "Point", "Verdict"]
+__all__ = ["Connection", "Failure", "Findings", "Point", "State", "Verdict"]
 
 
 class Point(NamedTuple):
@@ -23,6 +23,21 @@ class Point(NamedTuple):
     def of(cls, stored: Any) -> Self:
         """The numbers of a stored pele `Minimum`."""
         return cls(stored.energy, stored.coords)
+
+
+class State(NamedTuple):
+    """A transition state that was not descended from.
+
+    Attributes
+    ----------
+    energy, coords, eigenval, eigenvec
+        As of a `Connection`.
+    """
+
+    energy: float
+    coords: Array
+    eigenval: float
+    eigenvec: Array
 
 
 class Connection(NamedTuple):
@@ -63,12 +78,14 @@ class Failure(NamedTuple):
 class Findings(NamedTuple):
     """What a job of the search found: points or connections, its failures, its cost.
 
-    The cost is in gradients, where it is counted.
+    The cost is in gradients, where it is counted. Transition states that were
+    met are stored by all appearances: nobody descended from them.
     """
 
     found: list[Any]
     failures: list[Failure]
     cost: float = 0.0
+    met: tuple[State, ...] = ()
 
 
 class Verdict(NamedTuple):

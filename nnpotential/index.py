@@ -14,7 +14,7 @@ from sqlalchemy.orm import object_session, undefer
 
 from .sessions import session_of, version
 
-__all__ = ["all_points", "n_stored", "points_near", "stored_point"]
+__all__ = ["all_points", "energies", "n_stored", "points_near", "stored_point"]
 
 _KINDS = Minimum, TransitionState
 _INDEX = "index"
@@ -41,6 +41,10 @@ class _Index:
         order = self._order[kind]
         between = slice(bisect_left(order, (low,)), bisect_right(order, (high, np.inf)))
         return sorted(number for _, number in order[between])
+
+    def energies(self, kind):
+        """In ascending order."""
+        return np.array([energy for energy, _ in self._order[kind]])
 
     def count(self, kind):
         """How many there are."""
@@ -135,6 +139,11 @@ def all_points(database, kind, n_coords):
         if stays:
             index.hold(point)
         yield point
+
+
+def energies(database, kind):
+    """The energies of the stored points of a kind, in ascending order, as an array."""
+    return _of(database)[1].energies(kind)
 
 
 def n_stored(database, kind):

@@ -4,6 +4,7 @@ from itertools import pairwise
 
 import numpy as np
 from pele.landscape import DoubleEndedConnect, LocalConnect
+from pele.optimize import Result
 from pele.storage import Minimum
 
 from ..checks import check_choice, check_integer
@@ -20,6 +21,7 @@ __all__ = [
     "STRATEGIES",
     "ExactDoubleEndedConnect",
     "ExactLocalConnect",
+    "below",
     "connect_band",
     "connect_pair",
     "rearrangements",
@@ -58,6 +60,8 @@ class ExactLocalConnect(LocalConnect):
         them is not descended from again.
     failures : list, optional
         Is given a `Failure` for each search that failed.
+    stored : StoredStates, optional
+        Transition states that are not descended from nor handed on.
     **kwargs
         As for pele's `LocalConnect`; ``tsSearchParams`` go to
         `find_transition_state`, ``pushoff_params`` to `descend`.
@@ -72,13 +76,21 @@ class ExactLocalConnect(LocalConnect):
         scales=NATS,
         known=None,
         failures=None,
+        stored=None,
         create_neb=BandDriver,
         **kwargs,
     ):
         super().__init__(pot, mindist, create_neb=create_neb, **kwargs)
         self.identity = identity
         self._refine = Refinement(
-            pot, identity, scales, self.tsSearchParams, self.pushoff_params, known, failures
+            pot,
+            identity,
+            scales,
+            self.tsSearchParams,
+            self.pushoff_params,
+            known=known,
+            failures=failures,
+            stored=stored,
         )
 
     def connect(self, min1, min2):
@@ -236,7 +248,7 @@ def connect_pair(system, x1, x2, strategy="standard", failures=None):
     return [Connection.of(ts) for ts in scratch.transition_states()]
 
 
-def connect_band(system, x1, x2, failures=None):
+def connect_band(system, x1, x2, failures=None, stored=None):
     """One band between two minima, and all transition states on it.
 
     Parameters
@@ -245,16 +257,18 @@ def connect_band(system, x1, x2, failures=None):
     x1, x2 : ndarray, shape (n_parameters,)
     failures : list, optional
         As for `connect_pair`.
+    stored : StoredStates, optional
+        Transition states that are left out.
 
     Returns
     -------
     list of Connection
         Often between other minima than these.
     """
-    return _band(system, x1, x2, system.get_mindist(), failures)
+    return _band(system, x1, x2, system.get_mindist(), failures, stored)
 
 
-def _band(system, x1, x2, mindist, failures):
+def _band(system, x1, x2, mindist, failures, stored):
     energies = map(system.potential.getEnergy, (x1, x2))
     one, two = (Minimum(energy, x) for energy, x in zip(energies, (x1, x2), strict=True))
     band = ExactLocalConnect(
@@ -263,6 +277,7 @@ def _band(system, x1, x2, mindist, failures):
         system.identity,
         scales=system.scales,
         failures=failures,
+        stored=stored,
         **system.params.double_ended_connect.local_connect_params,
     )
     return [_connection(triple) for triple in band.connect(one, two).new_transition_states]
@@ -286,7 +301,7 @@ def _options(system, strategy):
     return {}
 
 
-def single_ended(system, x, mode, side, failures=None):
+def single_ended(system, x, mode, side, failures=None, stored=None):
     """Walk from a minimum up one of its soft modes to a transition state.
 
     Parameters
@@ -301,6 +316,8 @@ def single_ended(system, x, mode, side, failures=None):
         Its sign; the largest component of the eigenvector counts as positive.
     failures : list, optional
         As for `connect_pair`.
+    stored : StoredStates, optional
+        As for `connect_band`.
 
     Returns
     -------
@@ -323,10 +340,10 @@ def single_ended(system, x, mode, side, failures=None):
     uphill, options = curvature(x.size).uphill(system.potential, x, left_out, mode)
     uphill = uphill * side * np.sign(uphill[np.argmax(np.abs(uphill))])
     search = {**local.tsSearchParams, **options}
-    return refined(system, x + _UPHILL * uphill, uphill, search, failures)
+    return refined(system, x + _UPHILL * uphill, uphill, search, failures, stored)
 
 
-def rearrangements(system, x, seed, failures=None):
+def rearrangements(system, x, seed, failures=None, stored=None):
     """Bands from a minimum to another image of itself, one that is drawn at random.
 
     It is the nearest image to a point some way off. What stands between the two
@@ -342,6 +359,8 @@ def rearrangements(system, x, seed, failures=None):
         Draws the image.
     failures : list, optional
         As for `connect_pair`.
+    stored : StoredStates, optional
+        As for `connect_band`.
 
     Returns
     -------
@@ -359,10 +378,10 @@ def rearrangements(system, x, seed, failures=None):
     if distance <= identity.tolerance or np.linalg.norm(across) <= _SAME_WAY * distance:
         return []
     # aligned they would be one
-    return _band(system, x, image, lambda x1, x2: (distance, x1, x2), failures)
+    return _band(system, x, image, lambda x1, x2: (distance, x1, x2), failures, stored)
 
 
-def refined(system, x, direction, search, failures=None):
+def refined(system, x, direction, search, failures=None, stored=None):
     """The transition state that a candidate leads to, and the minima below it.
 
     Parameters
@@ -375,25 +394,51 @@ def refined(system, x, direction, search, failures=None):
         Options of `find_transition_state`.
     failures : list, optional
         As for `connect_pair`.
+    stored : StoredStates, optional
+        As for `connect_band`.
 
     Returns
     -------
     list of Connection
         One, or none.
     """
+    refine = _refinement(system, search, failures, stored)
+    return _connections(refine(x, direction))
+
+
+def below(system, state, failures=None):
+    """A transition state with the minima below it.
+
+    Parameters
+    ----------
+    system : LandscapeSystem
+    state : State
+    failures : list, optional
+        As for `connect_pair`.
+
+    Returns
+    -------
+    list of Connection
+        One, or none.
+    """
+    return _connections(_refinement(system, {}, failures).descend(Result(**state._asdict())))
+
+
+def _refinement(system, search, failures, stored=None):
     local = system.params.double_ended_connect.local_connect_params
-    refine = Refinement(
+    return Refinement(
         system.potential,
         system.identity,
         system.scales,
         search,
         local.pushoff_params,
         failures=failures,
+        stored=stored,
     )
-    triple = refine(x, direction)
-    if triple is None:
-        return []
-    return [_connection(triple)]
+
+
+def _connections(triple):
+    return [] if triple is None else [_connection(triple)]
 
 
 def _connection(triple):
@@ -412,15 +457,27 @@ class Refinement:
     scales : Scales
     search, pushoff : dict
         Options of `find_transition_state` and of `descend`.
-    known, failures
+    known, failures, stored
         As for `ExactLocalConnect`.
     """
 
-    def __init__(self, potential, identity, scales, search, pushoff, known=None, failures=None):
+    def __init__(
+        self,
+        potential,
+        identity,
+        scales,
+        search,
+        pushoff,
+        *,
+        known=None,
+        failures=None,
+        stored=None,
+    ):
         self._potential, self._identity, self._scales = potential, identity, scales
         self._search, self._pushoff = search, pushoff
         self._known = [] if known is None else known
         self._failures = [] if failures is None else failures
+        self._stored = stored
 
     def __call__(self, candidate, direction):
         """The triple, or None.
@@ -447,12 +504,20 @@ class Refinement:
             near = abs(triple[0].energy - found.energy) <= self._scales.energy_window
             if near and identity.are_same(triple[0].coords, found.coords):
                 return triple
+        if self._stored is not None and self._stored.meets(found):
+            return None
+        return self.descend(found)
+
+    def descend(self, found):
+        """A transition state, a pele `Result`, with the minima below it, or None."""
+        # whether it is done depends on what else is stored: it does not count as cost
+        potential = getattr(self._potential, "uncounted", self._potential)
         ends = [
             descend(
                 found.coords,
                 side * found.eigenvec,
-                self._potential,
-                identity.zero_modes,
+                potential,
+                self._identity.zero_modes,
                 scales=self._scales,
                 **self._pushoff,
             )

@@ -19,37 +19,39 @@ class Counted(BasePotential):
     ----------
     cost : float
         In gradients.
+    uncounted : LandscapePotential
+        What is asked of it is not counted.
     """
 
     def __init__(self, potential):
-        self._potential, self.cost = potential, 0.0
+        self.uncounted, self.cost = potential, 0.0
 
     def __getattr__(self, name):
-        return getattr(self._potential, name)
+        return getattr(self.uncounted, name)
 
     def getEnergy(self, x):
         self.cost += 1
-        return self._potential.getEnergy(x)
+        return self.uncounted.getEnergy(x)
 
     def getGradient(self, x):
         self.cost += 1
-        return self._potential.getGradient(x)
+        return self.uncounted.getGradient(x)
 
     def getEnergyGradient(self, x):
         self.cost += 1
-        return self._potential.getEnergyGradient(x)
+        return self.uncounted.getEnergyGradient(x)
 
     def energies_gradients(self, X):
         self.cost += len(X)
-        return self._potential.energies_gradients(X)
+        return self.uncounted.energies_gradients(X)
 
     def getEnergyGradientHessian(self, x):
         self.cost += 1 + x.size / _PARAMETERS_A_SWEEP
-        return self._potential.getEnergyGradientHessian(x)
+        return self.uncounted.getEnergyGradientHessian(x)
 
     def getHessian(self, x):
         return self.getEnergyGradientHessian(x)[2]
 
     def hessian_vector_product(self, x, v):
         self.cost += _PRODUCT * (v.size // x.size)
-        return self._potential.hessian_vector_product(x, v)
+        return self.uncounted.hessian_vector_product(x, v)

@@ -159,7 +159,8 @@ def trust_region_step_of_matrix(hessian, gradient, radius, shift=0.0):
         else:
             high = shift
         solved = dtrtrs(factor, step, lower=True)[0]
-        newton = shift + square / float(solved @ solved) * (length - radius) / radius
+        bent = float(solved @ solved)
+        newton = shift + square / bent * (length - radius) / radius if bent else 0.0
         # only inside the bracket, and never so near its lower end that H is singular
         if low + 1e-3 * (high - low) < newton < high:
             shift = newton

@@ -14,9 +14,10 @@ from pele.basinhopping import BasinHopping
 from pele.storage import Minimum, TransitionState
 
 from ..findings import Failure, Findings, Point
-from ..points.connect import connect_band, connect_pair, rearrangements, single_ended
+from ..points.connect import below, connect_band, connect_pair, rearrangements, single_ended
 from ..points.effort import Counted
 from ..points.polish import polish_minimum, polish_transition_state
+from ..points.states import StoredStates
 from ..storage import OUTSIDE, add_hit, find_point, merge_minima, notes, quench_hits, record_outcome
 from .barriers import mean_barrier
 
@@ -106,7 +107,7 @@ class _Source(Kind):
         """The name under which minima count a hit."""
 
     def merge(self, known, result, *args):
-        found, failures, _ = result or _NOTHING
+        found, failures, *_ = result or _NOTHING
         known.journal.tally["failed_quenches"] += len(failures)
         known.count_failures("quenches", failures)
         for point in found:
@@ -176,11 +177,16 @@ class _Bridge(Kind):
     stage = "connect"
 
     def merge(self, known, result, *args):
-        found, failures, _ = result or _NOTHING
+        found, failures, _, met = result or _NOTHING
+        found, failures = list(found), list(failures)
+        for state in met:
+            # energies can agree by accident
+            if not known.has_state(state):
+                found += below(known.system, state, failures)
         known.count_failures("transition_states", failures)
         for connection in found:
             known.add_connection(connection)
-        return len(found)
+        return len(found) + len(met)
 
     def progress(self, known, search):
         targets, n = known.targets(), known.n_transition_states()
@@ -215,12 +221,11 @@ class FollowMode(_Bridge):
     name = "single_ended"
 
     def needs(self, known, i, mode, side):
-        return known.coords(i), mode, side
+        return known.state_energies(), known.coords(i), mode, side
 
     @staticmethod
-    def run(system, x, mode, side):
-        failures = []
-        return Findings(single_ended(system, x, mode, side, failures), failures)
+    def run(system, energies, x, mode, side):
+        return _bridged(system, single_ended, energies, x, mode, side)
 
     def begin(self, known, *args):
         known.followed.add(args)
@@ -232,18 +237,19 @@ class Lower(_Bridge):
     name, stage = "lower", "barriers"
 
     def needs(self, known, way, i, j, *what):
+        stored = known.state_energies()
         if way == "uphill":
             number, *rest = what
-            return way, known.coords(number), *rest
-        return way, *map(known.coords, what)
+            return way, stored, known.coords(number), *rest
+        return way, stored, *map(known.coords, what)
 
     @staticmethod
     def run(system, way, *needed):
-        system, failures = copy(system), []
+        system = copy(system)
         system.potential = Counted(system.potential)
         attempt = single_ended if way == "uphill" else connect_band
-        found = attempt(system, *needed, failures)
-        return Findings(found, failures, system.potential.cost)
+        findings = _bridged(system, attempt, *needed)
+        return findings._replace(cost=system.potential.cost)
 
     def begin(self, known, way, i, j, *what):
         known.lowering.tries[i, j] += 1
@@ -303,13 +309,11 @@ class Rearrange(_Bridge):
     name = "rearrange"
 
     def needs(self, known, i, number):
-        return known.seed, known.coords(i), i, number
+        return known.state_energies(), known.seed, known.coords(i), i, number
 
     @staticmethod
-    def run(system, seed, x, i, number):
-        failures = []
-        seed = _seed(seed, _IMAGE, i, number)
-        return Findings(rearrangements(system, x, seed, failures), failures)
+    def run(system, energies, seed, x, i, number):
+        return _bridged(system, rearrangements, energies, x, _seed(seed, _IMAGE, i, number))
 
     def merge(self, known, result, *args):
         before = known.n_transition_states()
@@ -337,7 +341,7 @@ class PolishMinimum(Kind):
 
     def merge(self, known, result, number):
         minimum = known.minimum(number)
-        found, failures, _ = result or _NOTHING
+        found, failures, *_ = result or _NOTHING
         known.count_failures(OUTSIDE, failures)
         if not notes(minimum):
             add_hit(minimum, OUTSIDE)
@@ -377,7 +381,7 @@ class PolishTransitionState(Kind):
     def merge(self, known, result, number):
         ts = known.transition_state(number)
         known.unpolished.discard(number)
-        found, failures, _ = result or _NOTHING
+        found, failures, *_ = result or _NOTHING
         known.count_failures(OUTSIDE, failures)
         if not found:
             record_outcome(ts, "not converged")
@@ -399,6 +403,13 @@ class PolishTransitionState(Kind):
 
 def _seed(seed, purpose, *which):
     return np.random.SeedSequence(seed, spawn_key=(purpose, *which))
+
+
+def _bridged(system, attempt, energies, *arguments):
+    """What an attempt finds that is not stored, and what it met of that which is."""
+    failures, stored = [], StoredStates(energies, system.scales.energy_window)
+    found = attempt(system, *arguments, failures=failures, stored=stored)
+    return Findings(found, failures, met=tuple(stored.met))
 
 
 def _minimum_of(result):

@@ -7,11 +7,12 @@ from pele.storage import Minimum, TransitionState
 from sqlalchemy import or_
 
 from ..errors import InputError
-from ..index import all_points, n_stored, stored_point
+from ..index import all_points, energies, n_stored, stored_point
 from ..storage import (
     MALFORMED,
     NOT_CHECKED,
     add_hit,
+    find_point,
     forget_verification,
     found_as_source,
     is_well_formed,
@@ -259,10 +260,21 @@ class Known:
         """An attempt of the audit is merged; see `Audit.merge`."""
         self.audit.merge(barriers_of(self.bottlenecks()), new)
 
+    def has_state(self, state):
+        """Whether a transition state is stored."""
+        at = self.database, self.system.identity
+        return find_point(*at, TransitionState, state.energy, state.coords) is not None
+
+    def state_energies(self):
+        """The energies of the transition states that are stored, in ascending order."""
+        return energies(self.database, TransitionState)
+
     def add_connection(self, found):
-        """Store a transition state and its minima; a new one is to be checked."""
+        """Store a transition state and its minima, both to be checked, if it is new."""
+        if self.has_state(found):
+            return
         ends = [self.add_minimum(end, "connections") for end in (found.minimum1, found.minimum2)]
-        ts, is_new = store_transition_state(
+        ts, _ = store_transition_state(
             self.database,
             self.system.identity,
             found.energy,
@@ -271,9 +283,8 @@ class Known:
             found.eigenval,
             found.eigenvec,
         )
-        if is_new:
-            self.join(ts)
-            self.ask("check_transition_state", ts.id())
+        self.join(ts)
+        self.ask("check_transition_state", ts.id())
 
     def count_in(self, minimum, alone=False):
         """A minimum that did not count does so now, and what joins it, if anything does."""

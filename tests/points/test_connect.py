@@ -109,7 +109,7 @@ def test_known_transition_states_are_not_descended_from_again(system, pair, monk
 
 def test_walks_uphill_give_transition_states_only(system, pair):
     found = []
-    for mode in range(3):
+    for mode in range(5):
         for side in (1, -1):
             connections = single_ended(system, pair[1], mode, side)
             assert len(connections) <= 1
@@ -125,7 +125,7 @@ def test_walks_leave_zero_modes_alone(ljat):
     system = NNSystem(MLP([3, 4, 4]), ljat, regularization=1e-3, regularize_bias=False)
     minimum = system.get_random_minimized_configuration()
     assert minimum.success
-    found = [t for mode in range(6) for t in single_ended(system, minimum.coords, mode, 1)]
+    found = [t for mode in range(9) for t in single_ended(system, minimum.coords, mode, 1)]
     assert found
     Z = system.identity.zero_modes()
     for _, x, _, eigenvec, *_ in found:

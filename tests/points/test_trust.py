@@ -63,6 +63,14 @@ def test_the_step_of_a_matrix_is_that_in_its_eigenbasis(lowest, radius, seed):
     assert predicted <= lowest_value + 2e-3 * abs(lowest_value)
 
 
+def test_a_first_guess_where_there_is_no_gradient():
+    step = trust_region_step_of_matrix(np.eye(3), np.zeros(3), 1.0, 0.5)
+    assert step.full and step.definite and not step.vector.any()
+    saddle = np.diag([-1.0, 1.0, 2.0])
+    step = trust_region_step_of_matrix(saddle, np.zeros(3), 0.5, 1.5)
+    assert np.abs(step.vector) == pytest.approx([0.5, 0, 0])
+
+
 @pytest.mark.parametrize("lowest", [-1.0, -1e-3, 1e-3, 1.0])
 @pytest.mark.parametrize("guess", [1e-6, 1e-2, 1.0, 1e3])
 @pytest.mark.parametrize("radius", [1e-3, 0.1, 10.0])

@@ -1,10 +1,46 @@
-"""Jobs that polish what another program stored."""
+"""Jobs that find transition states, and those that polish what another program stored."""
 
 import numpy as np
-from landscapes import different, image
+import pytest
+from landscapes import contents, different, image
 from pele.storage import Minimum, TransitionState
 
+from nnpotential.findings import Connection, Findings, Point, State
+from nnpotential.search.kinds import SEARCHES, FollowMode
+from nnpotential.search.known import Known
 from nnpotential.storage import OUTSIDE, notes
+from nnpotential.verification.stored import CHECKS
+
+
+def test_a_state_that_is_stored_is_met_and_changes_nothing(mapped):
+    known = Known(mapped.system, mapped.database, (*SEARCHES, *CHECKS), seed=0)
+    before = contents(mapped)
+    for ts in mapped.database.transition_states():
+        met = State(ts.energy, ts.coords, ts.eigenval, ts.eigenvec)
+        connection = Connection(*met, Point.of(ts.minimum1), Point.of(ts.minimum2))
+        for findings in (Findings([], [], met=(met,)), Findings([connection], [])):
+            assert FollowMode().merge(known, findings) == 1
+    mapped.database.session.commit()
+    assert contents(mapped) == before
+
+
+def test_a_state_that_shares_its_energy_with_one_stored_is_not_lost(mapped):
+    """The job took it for stored; whoever merges it looks at the points."""
+    database, system = mapped.database, mapped.system
+    ts = next(t for t in database.transition_states() if t.minimum1 != t.minimum2)
+    met = State(ts.energy, ts.coords, ts.eigenval, ts.eigenvec)
+    ends = {ts.minimum1.energy, ts.minimum2.energy}
+    ts.coords = ts.coords + 0.5  # as if another one had this energy
+    database.session.commit()
+    known = Known(system, database, (*SEARCHES, *CHECKS), seed=0)
+    n = known.n_transition_states()
+    assert FollowMode().merge(known, Findings([], [], met=(met,))) == 1
+    assert known.n_transition_states() == n + 1
+    new = max(database.transition_states(), key=lambda t: t.id())
+    assert np.array_equal(new.coords, met.coords)
+    found = {new.minimum1.energy, new.minimum2.energy}
+    assert sorted(found) == pytest.approx(sorted(ends), abs=1e-9)
+    assert known.pending[-1].kind == "check_transition_state"
 
 
 def test_points_that_plain_pele_added_are_polished_verified_and_merged(mapped):
