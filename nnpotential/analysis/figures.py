@@ -8,6 +8,8 @@ from pele.storage import Minimum, TransitionState
 
 from ..contract import TRAVELLING, UNRESOLVED
 from ..search.audit import barrier_audit, from_now
+from ..search.barriers import barriers_of, bottlenecks
+from ..search.forest import Forest
 from ..search.journal import Journal
 from ..sessions import snapshot
 from ..storage import UNVERIFIED, is_verified, notes, points_from_outside, quench_hits
@@ -67,8 +69,7 @@ def barriers_to_lowest(graph):
     """Barrier from each connected minimum to the lowest one.
 
     The barrier is the height, above the minimum, of the highest transition
-    state on the path for which that is lowest, found on the minimum spanning
-    tree.
+    state on the path for which that is lowest.
 
     Parameters
     ----------
@@ -81,14 +82,13 @@ def barriers_to_lowest(graph):
         Barrier in nats per sample by minimum, without the lowest itself and
         without minima that are not connected to it.
     """
-    if not graph:
-        return {}
-    tree = nx.minimum_spanning_tree(graph, weight="energy")
-    root = lowest_minimum(graph)
-    highest = {root: -np.inf}
-    for parent, child in nx.bfs_edges(tree, root):
-        highest[child] = max(highest[parent], tree.edges[parent, child]["energy"])
-    return {m: top - m.energy for m, top in highest.items() if m != root}
+    minima = {m.id(): m for m in graph}
+    by_id = nx.Graph()
+    by_id.add_nodes_from((i, {"energy": m.energy}) for i, m in minima.items())
+    edges = graph.edges(data="energy")
+    by_id.add_edges_from((one.id(), two.id(), {"energy": e}) for one, two, e in edges)
+    barriers = barriers_of(bottlenecks(Forest(by_id), minima))
+    return {m: barriers[i] for i, m in minima.items() if i in barriers}
 
 
 def audited_barriers(database, barriers):

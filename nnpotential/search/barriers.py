@@ -16,18 +16,18 @@ class Bottleneck:
     edge : (int, int)
         The minima that it joins.
     energy : float
-    barriers : dict of int to float
-        Its height above each minimum behind it that is asked about.
     trapped, beyond : Members
         Minima that paths below it join to one another, on either side; the
         lowest is among those beyond.
+    barriers : dict of int to float
+        Its height above each trapped minimum that is asked about.
     """
 
     edge: tuple
     energy: float
-    barriers: dict
     trapped: Members
     beyond: Members
+    barriers: dict
 
     @property
     def weight(self):
@@ -55,7 +55,7 @@ def bottlenecks(forest, targets):
     """
     energy = forest.energy
     return [
-        Bottleneck(tuple(edge), top, {i: top - energy[i] for i in behind}, trapped, beyond)
+        Bottleneck(tuple(edge), top, trapped, beyond, {i: top - energy[i] for i in behind})
         for (top, *edge), behind, trapped, beyond in forest.passes(targets)
     ]
 
