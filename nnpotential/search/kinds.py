@@ -178,7 +178,7 @@ class _Bridge(Kind):
 
     def merge(self, known, result, *args):
         found, failures, _, met = result or _NOTHING
-        found, failures = list(found), list(failures)
+        n, found, failures = len(found) + len(met), list(found), list(failures)
         for state in met:
             # energies can agree by accident
             if not known.has_state(state):
@@ -186,7 +186,7 @@ class _Bridge(Kind):
         known.count_failures("transition_states", failures)
         for connection in found:
             known.add_connection(connection)
-        return len(found) + len(met)
+        return n
 
     def progress(self, known, search):
         targets, n = known.targets(), known.n_transition_states()

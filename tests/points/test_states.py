@@ -1,4 +1,4 @@
-"""Transition states that are stored are told by their energies, and by the points where it matters."""
+"""Transition states that are stored are told by their energies, and left out."""
 
 import numpy as np
 import pytest

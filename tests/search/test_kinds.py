@@ -9,7 +9,7 @@ from nnpotential.findings import Connection, Findings, Point, State
 from nnpotential.search.kinds import SEARCHES, FollowMode
 from nnpotential.search.known import Known
 from nnpotential.storage import OUTSIDE, notes
-from nnpotential.verification.stored import CHECKS
+from nnpotential.verification.kinds import CHECKS
 
 
 def test_a_state_that_is_stored_is_met_and_changes_nothing(mapped):
