@@ -81,7 +81,7 @@ class ExactLocalConnect(LocalConnect):
         **kwargs,
     ):
         super().__init__(pot, mindist, create_neb=create_neb, **kwargs)
-        self.identity = identity
+        self.identity, self._stored = identity, stored
         self._refine = Refinement(
             pot,
             identity,
@@ -113,7 +113,9 @@ class ExactLocalConnect(LocalConnect):
             found = self.res.new_transition_states
             if triple is not None and not any(triple is other for other in found):
                 found.append(triple)
-        return bool(self.res.new_transition_states)
+        # if not, pele has another band made, with more images
+        met = self._stored is not None and self._stored.met
+        return bool(self.res.new_transition_states or met)
 
 
 class ExactDoubleEndedConnect(DoubleEndedConnect):
