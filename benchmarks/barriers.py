@@ -23,6 +23,7 @@ those of graphs in which a transition state joins the minima that the gradient l
 
 import argparse
 import os
+import re
 import subprocess
 import sys
 import tempfile
@@ -61,20 +62,16 @@ def task_of(options, system, seed):
     }
 
 
-def aligned(system, minima):
-    return np.array([minima[0]] + [system.identity.align(minima[0], x)[1] for x in minima[1:]])
-
-
 def contest(options, contestant, system, task, folder):
     """Let one contestant search; what it found."""
-    name = contestant.replace(" ", "-").replace(",", "").replace("'", "")
+    name = "-".join(re.findall(r"\w+", contestant))
     given, found = folder / f"{name}-task.npz", folder / f"{name}.npz"
     if contestant in pathsample.SETTINGS:
         np.savez(found, **pathsample.search(system, task, contestant))
     else:
         here, path = Path(__file__).resolve().parent, os.environ.get("PYTHONPATH", "")
         if contestant == TOPSEARCH:
-            task = task | {"minima": aligned(system, task["minima"])}
+            task = task | {"minima": pathsample.aligned(system, task["minima"])}
             program = [options.topsearch_python, "-W", "ignore", here / "search_topsearch.py"]
             command = [*program, "search", str(options.seconds), given, found]
         else:

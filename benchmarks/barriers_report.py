@@ -4,6 +4,7 @@ import json
 
 import matplotlib
 import numpy as np
+from contestants import OURS
 
 matplotlib.use("Agg")
 from matplotlib import pyplot as plt
@@ -30,7 +31,6 @@ _COUNTS = [
     *("contestant", "minima", "transition states", "a CPU second", "ours / it"),
     *("rejected", "other minima", "share"),
 ]
-OURS = ("default", "across", "uphill", "neighbours", "modes", "before")
 
 # Okabe and Ito's colours, which the colour-blind can tell apart; dashes tell them apart in grey
 _LINES = {
@@ -190,10 +190,7 @@ def _section(title, found):
         "Different transition states that passed the check, and the share of what a program gave "
         "and passed whose two minima are not those that the gradient leads to (ours as the search "
         "first names them, before it verifies):\n",
-        _table(
-            _COUNTS,
-            counts,
-        ),
+        _table(_COUNTS, counts),
     ]
     if below:
         parts.append("Barriers of other programs below ours, in 1e-3:\n")

@@ -21,13 +21,13 @@ import numpy as np
 # What the programs count as one minimum, the band (images, iterations at most and at least to an
 # rms force), and whether minima are handed over as the images nearest to the lowest
 SETTINGS = {
-    "PATHSAMPLE, short band": {"window": "1.0D-9", "band": "15 60 0.001", "aligned": True},
-    "PATHSAMPLE, group's": {"window": "1.0D-4", "band": "100 350 0.0001", "aligned": False},
+    "PATHSAMPLE, short band": {"window": "1.0D-9", "band": "15 60 0.001", "near": True},
+    "PATHSAMPLE, group's": {"window": "1.0D-4", "band": "100 350 0.0001", "near": False},
 }
 JOINING = "CONNECTUNC LOWEST"
 _TO_JOIN = 0.75  # of the time, at most
-# in turn, once all is joined
-LOWERING = ("UNTRAP 0.0001 1.0",)
+# SHORTCUT and FREEPAIRS stop in these binaries when they read the points of a network
+LOWERING = "UNTRAP 0.0001 1.0"
 _POLL = 0.05  # seconds between two looks at what a program has found
 
 _OPTIM = """\
@@ -107,24 +107,30 @@ def write_loss(folder, task):
     return f"DL {numbers}", "MLPdata DLhiddendata"
 
 
-def write_minima(folder, system, task, aligned):
-    """A database of minima, the lowest first, without transition states.
+def aligned(system, minima):
+    """The images of minima that are nearest to the first."""
+    first, *others = minima
+    return np.array([first, *(system.identity.align(first, x)[1] for x in others)])
+
+
+def write_minima(folder, system, task, near):
+    """A database of minima, if `near` the images nearest to the lowest, the first.
 
     With several hidden layers the programs round lambda to single precision, which changes
     losses by more than the window in which minima are one.
     """
     sizes, penalty = task["sizes"], float(task["regularization"])
     rounding = float(np.float32(penalty)) - penalty if len(sizes) > 3 else 0.0
-    minima = sorted(task["minima"], key=system.potential.getEnergy)
-    if aligned:
-        minima = [minima[0]] + [system.identity.align(minima[0], x)[1] for x in minima[1:]]
+    minima = task["minima"]
+    if near:
+        minima = aligned(system, minima)
     with open(folder / "min.data", "w") as file:
         for x in minima:
             energy, _, hessian = system.potential.getEnergyGradientHessian(x)
             determinant = np.linalg.slogdet(hessian)[1]
             energy += rounding * float(x @ x)
             file.write(f"{energy:25.15f} {determinant:25.15f} 1 1.0 1.0 1.0\n")
-    np.array(minima)[:, order(sizes)].tofile(folder / "points.min")
+    minima[:, order(sizes)].tofile(folder / "points.min")
     for name in ("ts.data", "points.ts"):
         (folder / name).touch()
     for name, number in (("min.A", 1), ("min.B", 2)):
@@ -132,79 +138,86 @@ def write_minima(folder, system, task, aligned):
 
 
 def read_triples(folder, sizes):
-    """Transition states and the two minima that the program names for each, in our order."""
-    n = len(order(sizes))
-    ours = np.argsort(order(sizes))
-    minima, states = (
-        np.fromfile(folder / name).reshape(-1, n)[:, ours] for name in ("points.min", "points.ts")
-    )
-    rows = (folder / "ts.data").read_text().splitlines()[: len(states)]
+    """Transition states and the two minima that the program names for each, in our order.
+
+    It may have been stopped while it wrote: what is not whole is left out.
+    """
+    minima, states = (_read_points(folder / name, sizes) for name in ("points.min", "points.ts"))
+    rows = (folder / "ts.data").read_text().rpartition("\n")[0].splitlines()[: len(states)]
     ends = np.array([row.split()[3:5] for row in rows], dtype=int).reshape(-1, 2) - 1
     return states[: len(rows)], minima[ends]
 
 
+def _read_points(path, sizes):
+    places = order(sizes)
+    numbers = np.fromfile(path)
+    whole = numbers[: numbers.size // places.size * places.size]
+    return whole.reshape(-1, places.size)[:, np.argsort(places)]
+
+
 def search(system, task, settings):
-    """A whole search within a budget of CPU seconds.
-
-    Returns
-    -------
-    dict
-        ``seconds`` of CPU time at which each transition state was there, ``states``,
-        ``ends`` and what was ``spent``.
-    """
-    settings = SETTINGS[settings]
+    """A whole search within a budget of CPU seconds, as `common.Triples` are saved."""
+    budget = float(task["seconds"])
     # the path of a program must be short
-    with tempfile.TemporaryDirectory(prefix="ps", dir="/tmp") as scratch:
-        folder = Path(scratch)
-        optim = shutil.copy(programs() / "OPTIM", folder / "OPTIM")
-        pathsample = shutil.copy(programs() / "PATHSAMPLE", folder / "PATHSAMPLE")
-        for program in (optim, pathsample):
-            program.chmod(0o755)
-        loss, files = write_loss(folder, task)
-        write_minima(folder, system, task, settings["aligned"])
-        odata = _OPTIM.format(loss=loss, **settings)
-        (folder / "odata.connect").write_text(odata)
-        budget, seconds, spent = float(task["seconds"]), [], 0.0
-
-        def run(mode, until, seed):
-            nonlocal spent
-            what = {"loss": loss, "files": files, "optim": optim, "mode": mode, "seed": seed}
-            (folder / "pathdata").write_text(_PATHSAMPLE.format(**what, **settings))
-            took = _run(pathsample, folder, until - spent, seconds, spent)
-            spent += took
-            return took
-
+    with tempfile.TemporaryDirectory(prefix="ps", dir="/tmp") as folder:
+        search = _Search(Path(folder), system, task, **SETTINGS[settings])
         for seed in count(int(task["seed"]) + 1):
-            took = run(JOINING, budget * _TO_JOIN, seed)
-            took += sum(run(mode, budget, seed) for mode in LOWERING)
-            if spent >= budget or took < 1:  # nothing is left that they would try
-                break
-        states, ends = read_triples(folder, task["sizes"])
-    seconds += [spent] * (len(states) - len(seconds))
-    return {"seconds": seconds[: len(states)], "states": states, "ends": ends, "spent": spent}
+            before = search.spent
+            for mode, until in ((JOINING, budget * _TO_JOIN), (LOWERING, budget)):
+                search.run(mode, seed, until)
+            if search.spent >= budget or search.spent < before + 1:
+                break  # in the second case nothing is left that it would try
+        states, ends = read_triples(search.folder, task["sizes"])
+    seconds = (search.seconds + [search.spent] * len(states))[: len(states)]
+    return {"seconds": seconds, "states": states, "ends": ends, "spent": search.spent}
 
 
-def _run(program, folder, budget, seconds, before):
-    """Run it until it ends or its CPU time is over; the CPU time that it took."""
-    if budget <= 0:
-        return 0.0
+class _Search:
+    """One database, to which one run after another adds.
+
+    ``seconds`` of CPU time had passed when each transition state was seen, and ``spent``
+    by now.
+    """
+
+    def __init__(self, folder, system, task, near, **settings):
+        self.folder, self.seconds, self.spent = folder, [], 0.0
+        for name in ("OPTIM", "PATHSAMPLE"):
+            shutil.copy(programs() / name, folder / name)
+            (folder / name).chmod(0o755)
+        loss, files = write_loss(folder, task)
+        write_minima(folder, system, task, near)
+        self._settings = {"loss": loss, "files": files, "optim": folder / "OPTIM", **settings}
+        (folder / "odata.connect").write_text(_OPTIM.format(**self._settings))
+
+    def run(self, mode, seed, until):
+        """Let PATHSAMPLE work until it ends by itself or so much is spent."""
+        if self.spent >= until:
+            return
+        pathdata = _PATHSAMPLE.format(mode=mode, seed=seed, **self._settings)
+        (self.folder / "pathdata").write_text(pathdata)
+        before, waited = self.spent, _waited_for()
+        with open(self.folder / "out", "a") as out:
+            process = subprocess.Popen(
+                [self.folder / "PATHSAMPLE"],
+                cwd=self.folder,
+                stdout=out,
+                stderr=out,
+                start_new_session=True,
+            )
+        while process.poll() is None and self.spent < until:
+            time.sleep(_POLL)
+            self.spent = max(self.spent, before + cpu_seconds(process.pid))
+            n = (self.folder / "ts.data").read_bytes().count(b"\n")
+            self.seconds += [self.spent] * (n - len(self.seconds))
+        with suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)  # and its OPTIM
+        process.wait()
+        self.spent = max(self.spent, before + _waited_for() - waited)
+
+
+def _waited_for():
     children = resource.getrusage(resource.RUSAGE_CHILDREN)
-    with open(folder / "out", "a") as out:
-        process = subprocess.Popen(
-            [program], cwd=folder, stdout=out, stderr=out, start_new_session=True
-        )
-    took = 0.0
-    while process.poll() is None and took < budget:
-        time.sleep(_POLL)
-        took = max(took, cpu_seconds(process.pid))
-        n = (folder / "ts.data").read_bytes().count(b"\n")
-        seconds += [before + took] * (n - len(seconds))
-    with suppress(ProcessLookupError):
-        os.killpg(process.pid, signal.SIGKILL)  # and its OPTIM
-    process.wait()
-    now = resource.getrusage(resource.RUSAGE_CHILDREN)
-    waited = now.ru_utime + now.ru_stime - children.ru_utime - children.ru_stime
-    return max(took, waited)
+    return children.ru_utime + children.ru_stime
 
 
 def cpu_seconds(session):
