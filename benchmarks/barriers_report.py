@@ -19,13 +19,13 @@ to 1.5 times as much, so compare within a run. Several numbers in a cell are tho
 
 ![Mean barrier against CPU seconds](barriers.png)
 
-The figure has the mean barrier of the minima joined so far, once these are half of the common
+The figure has the mean barrier of the minima joined so far, once these are a fifth of the common
 list, over that of the same minima by all finds of all contestants together; shaded from seed to
 seed; the dotted line is 10 % above that.
 """
 MARKS = 0.125, 0.25, 0.5, 1.0  # of the time
 NEARLY = 0.9  # who joins less of the minima does not take part in the common list
-HALF = 0.5  # of the minima joined, below which a mean says little
+SOME = 0.2  # of the minima joined, below which a mean says little
 REAL = 1e-9  # difference of two barriers that counts
 _COUNTS = [
     *("contestant", "minima", "transition states", "a CPU second", "ours / it"),
@@ -43,6 +43,8 @@ _LINES = {
     "PATHSAMPLE, short band": {"color": "#D55E00", "ls": "-"},
     "PATHSAMPLE, group's": {"color": "#D55E00", "ls": ":"},
 }
+_BARRIER_TICKS = 1, 1.1, 1.2, 1.5, 2, 3, 5, 10
+_SECOND_TICKS = 1, 2, 5, 10, 20, 50, 100, 200, 500
 _ALONE = {"color": "0.65", "lw": 0.8}
 
 
@@ -108,9 +110,9 @@ def _mean(barriers, compared):
 
 
 def _over(barriers, others):
-    """Ratio of the means over the minima that both have joined, if these are half of all."""
+    """Ratio of the means over the minima that both have joined, if these are some."""
     both = np.isfinite(barriers) & np.isfinite(others)
-    return float(barriers[both].sum() / others[both].sum()) if both.mean() >= HALF else None
+    return float(barriers[both].sum() / others[both].sum()) if both.mean() >= SOME else None
 
 
 def report(title, found, folder):
@@ -184,7 +186,7 @@ def _section(title, found):
         f"joined nine tenths of it have joined ({_cell([s['compared'] for s in seeds], 'd')}); - "
         "where some are not joined yet. All finds of all contestants together give "
         f"{total}. Last columns: ratio of means at the end to `default` and to all finds together, "
-        "over the minima that a contestant has joined, if it has joined half of them.\n",
+        "over the minima that a contestant has joined, if these are a fifth of the list.\n",
         _table(["contestant", "joined", *marks, "it / ours", "it / best"], barriers),
         _ended(of("default", "ended")),
         "Different transition states that passed the check, and the share of what a program gave "
@@ -208,7 +210,7 @@ def _ended(ended):
 def _figure(networks, path):
     """Mean barrier over that of all finds together; shaded from seed to seed.
 
-    Each over the minima that it has joined so far, once these are half of all.
+    Each over the minima that it has joined so far, once these are some.
     """
     plt.rcParams.update({"font.size": 8, "axes.spines.top": False, "axes.spines.right": False})
     figure, axes = plt.subplots(
@@ -230,10 +232,13 @@ def _figure(networks, path):
             shown.setdefault(label, line)
         axis.axhline(1.1, color="0.4", lw=0.6, ls=(0, (1, 3)))
         axis.set(xscale="log", yscale="log", title=title)
+        shown_barriers = axis.get_ylim()
         axis.title.set_size(8)
-        axis.yaxis.set_major_formatter(matplotlib.ticker.FormatStrFormatter("%g"))
-        axis.yaxis.set_minor_formatter(matplotlib.ticker.NullFormatter())
-        axis.xaxis.set_major_formatter(matplotlib.ticker.FormatStrFormatter("%g"))
+        axis.set_yticks(_BARRIER_TICKS, _BARRIER_TICKS)
+        axis.set_xticks(_SECOND_TICKS, _SECOND_TICKS)
+        axis.minorticks_off()
+        axis.set_xlim(seeds[0]["times"][0], 1.05 * seeds[0]["times"][-1])
+        axis.set_ylim(0.97, max(1.3, shown_barriers[1]))
         axis.set_ylabel("mean barrier / best known")
     axes.flat[-1].set_xlabel("CPU seconds")
     figure.legend(

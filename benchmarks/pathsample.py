@@ -18,8 +18,8 @@ from pathlib import Path
 
 import numpy as np
 
-# What the programs count as one minimum, the band (images, iterations at most and at least to an
-# rms force), and whether minima are handed over as the images nearest to the lowest
+# What the programs count as one minimum, the band (images, iterations, rms force), and whether
+# minima are handed over as the images nearest to the lowest
 SETTINGS = {
     "PATHSAMPLE, short band": {"window": "1.0D-9", "band": "15 60 0.001", "near": True},
     "PATHSAMPLE, group's": {"window": "1.0D-4", "band": "100 350 0.0001", "near": False},
