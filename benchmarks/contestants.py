@@ -9,7 +9,7 @@ import sys
 from contextlib import redirect_stdout, suppress
 from pathlib import Path
 
-from common import Triples, pin_to_one_core
+from common import TimeUp, Triples, pin_to_one_core
 
 # isort: split
 import networkx as nx
@@ -22,10 +22,6 @@ WAYS = ("across", "uphill", "neighbours")
 OURS = ("default", *WAYS, "modes", "before")
 PELE = {"pele gmin, untrap": ("gmin", "untrap"), "pele combine, random": ("combine", "random")}
 _ENOUGH = 1_000_000
-
-
-class Enough(Exception):
-    pass
 
 
 class Notes(Triples):
@@ -65,9 +61,9 @@ def ours(contestant, task, folder):
 
     def on_progress(*_):
         if notes.now() > task["seconds"]:
-            raise Enough
+            raise TimeUp
 
-    with suppress(Enough):
+    with suppress(TimeUp):
         land.explore(on_progress, draw=False)
         ended = notes.now()
         if contestant == "default":
