@@ -63,25 +63,31 @@ def task_of(options, system, seed):
 
 
 def contest(options, contestant, system, task, folder):
-    """Let one contestant search; what it found."""
+    """What one contestant finds, or found before."""
     name = "-".join(re.findall(r"\w+", contestant))
     given, found = folder / f"{name}-task.npz", folder / f"{name}.npz"
-    if contestant in pathsample.SETTINGS:
-        np.savez(found, **pathsample.search(system, task, contestant))
-    else:
-        here, path = Path(__file__).resolve().parent, os.environ.get("PYTHONPATH", "")
-        if contestant == TOPSEARCH:
-            task = task | {"minima": pathsample.aligned(system, task["minima"])}
-            program = [options.topsearch_python, "-W", "ignore", here / "search_topsearch.py"]
-            command = [*program, "search", str(options.seconds), given, found]
+    if not found.exists():
+        if contestant in pathsample.SETTINGS:
+            np.savez(found, **pathsample.search(system, task, contestant))
         else:
-            command = [sys.executable, here / "contestants.py", contestant, given, found]
-            path = options.before if contestant == "before" else here.parent
-        np.savez(given, **task)
-        env = {**os.environ, "PYTHONPATH": str(path)}
-        subprocess.run(command, cwd=folder, check=True, env=env, stdout=subprocess.DEVNULL)
+            run(options, contestant, system, task, given, found)
     with np.load(found) as result:
         return dict(result)
+
+
+def run(options, contestant, system, task, given, found):
+    """Let a contestant search in a process of its own."""
+    here, path = Path(__file__).resolve().parent, os.environ.get("PYTHONPATH", "")
+    if contestant == TOPSEARCH:
+        task = task | {"minima": pathsample.aligned(system, task["minima"])}
+        program = [options.topsearch_python, "-W", "ignore", here / "search_topsearch.py"]
+        command = [*program, "search", str(options.seconds), given, found]
+    else:
+        command = [sys.executable, here / "contestants.py", contestant, given, found]
+        path = options.before if contestant == "before" else here.parent
+    np.savez(given, **task)
+    env = {**os.environ, "PYTHONPATH": str(path)}
+    subprocess.run(command, cwd=found.parent, check=True, env=env, stdout=subprocess.DEVNULL)
 
 
 def contestants_of(options):
@@ -115,7 +121,9 @@ def main():
     parser.add_argument("--before", type=Path, help="a checkout of an earlier version")
     parser.add_argument("--topsearch-python", help="a Python that has TopSearch 0.0.3")
     parser.add_argument("--output", type=Path, default=Path(__file__).parent / "results")
-    parser.add_argument("--keep", type=Path, help="where what they found is left")
+    parser.add_argument(
+        "--keep", type=Path, help="what they find is left there, and not looked for again"
+    )
     options = parser.parse_args()
     data = nnp.load_dataset("ljat", n_train=options.n_train, n_test=1000, seed=0)
     sizes = [3, *options.hidden, 4]

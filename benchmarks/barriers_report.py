@@ -14,8 +14,8 @@ HEAD = """\
 
 `benchmarks/barriers.py` says what the contestants are and `benchmarks/judge.py` how they are
 judged. CPU seconds of one thread, children included; contestants of a seed go one after another.
-The machine is shared: its other hyperthread may be busy or not, which makes a CPU second worth up
-to 1.5 times as much, so compare within a run. Several numbers in a cell are those of the seeds.
+The machine is shared: whether the other hyperthread is busy or not changes what a CPU second is
+worth by up to 1.5, so compare within a run. Several numbers in a cell are those of the seeds.
 
 ![Mean barrier against CPU seconds](barriers.png)
 
@@ -181,7 +181,7 @@ def _section(title, found):
     total = _cell([its["together"] and 1e3 * its["together"] for its in seeds], ".3f")
     parts = [
         f"## {title}\n",
-        f"{found['machine']}, {found['seconds']:g} CPU seconds, {len(seeds)} seeds.\n",
+        f"{found['machine']}, {found['seconds']:g} CPU seconds, number of seeds: {len(seeds)}.\n",
         f"Mean barrier, in 1e-3 nats per sample, of the minima of the common list that all who "
         f"joined nine tenths of it have joined ({_cell([s['compared'] for s in seeds], 'd')}); - "
         "where some are not joined yet. All finds of all contestants together give "
