@@ -203,8 +203,8 @@ def _section(title, found):
 
 
 def _ended(ended):
-    when = ["not within the time" if t is None else f"after {t:.0f} s" for t in ended]
-    return f"`default` would have ended by itself {' / '.join(when)}, and went on.\n"
+    when = ["later" if t is None else f"after {t:.0f} s, and went on" for t in ended]
+    return f"`default` would end by itself: {' / '.join(when)}.\n"
 
 
 def _figure(networks, path):

@@ -1,9 +1,9 @@
 """What any program has found, judged by one rule: convergence, index, identity, true ends.
 
 A few Newton steps polish a point, which may not move by more than 1e-3; then its rms gradient
-must be at most 1e-9 and its Hessian have no negative eigenvalue, or one; images under the
-network's symmetry count once. A transition state joins the minima to which the gradient flow
-of `nnpotential.verification` leads from it, whatever the program says.
+must be at most 1e-9, the next step at most 1e-7, and its Hessian have no negative eigenvalue, or
+one; images under the network's symmetry count once. A transition state joins the minima to
+which the gradient flow of `nnpotential.verification` leads from it, whatever the program says.
 """
 
 from dataclasses import dataclass, field
@@ -14,7 +14,7 @@ import numpy as np
 from nnpotential.findings import Connection, Point
 from nnpotential.verification.verify import verify_transition_state
 
-RMS, FARTHEST = 1e-9, 1e-3
+RMS, STEP, FARTHEST = 1e-9, 1e-7, 1e-3
 SAME_LOSS = 1e-9
 
 
@@ -46,10 +46,12 @@ class Points:
         x = np.array(start)
         for _ in range(6):
             _, gradient, hessian = self.potential.getEnergyGradientHessian(x)
-            if np.sqrt(np.mean(gradient**2)) <= RMS:
+            step = np.linalg.solve(hessian, gradient)
+            # verification asks for more than a small gradient, and programs for no more
+            if np.sqrt(np.mean(gradient**2)) <= RMS and np.linalg.norm(step) <= STEP:
                 negative = (np.linalg.eigvalsh(hessian) < 0).sum()
                 return x if negative == self.index else None
-            x = x - np.linalg.solve(hessian, gradient)
+            x = x - step
             if not np.linalg.norm(x - start) <= FARTHEST:
                 return None
         return None
