@@ -19,9 +19,10 @@ worth by up to 1.5, so compare within a run. Several numbers in a cell are those
 
 ![Mean barrier against CPU seconds](barriers.png)
 
-The figure has the mean barrier of the minima joined so far, once these are a fifth of the common
-list, over that of the same minima by all finds of all contestants together; shaded from seed to
-seed; the dotted line is 10 % above that.
+Above, how many minima of the common list each has joined to the lowest. Below, from when it has
+joined all that it joins (a fifth of the list at least; a dot at the end), their mean barrier over
+that of the same minima by all finds of all contestants together; dotted: 10 % above that. Shaded
+from seed to seed.
 """
 MARKS = 0.125, 0.25, 0.5, 1.0  # of the time
 NEARLY = 0.9  # who joins less of the minima does not take part in the common list
@@ -34,7 +35,7 @@ _COUNTS = [
 
 # Okabe and Ito's colours, which the colour-blind can tell apart; dashes tell them apart in grey
 _LINES = {
-    "default": {"color": "#0072B2", "lw": 2.0},
+    "default": {"color": "#0072B2", "lw": 2.0, "zorder": 3},
     "before": {"color": "#56B4E9", "ls": "--"},
     "modes": {"color": "#56B4E9", "ls": ":"},
     "pele gmin, untrap": {"color": "#E69F00", "ls": "-"},
@@ -43,7 +44,7 @@ _LINES = {
     "PATHSAMPLE, short band": {"color": "#D55E00", "ls": "-"},
     "PATHSAMPLE, group's": {"color": "#D55E00", "ls": ":"},
 }
-_BARRIER_TICKS = 1, 1.1, 1.2, 1.5, 2, 3, 5, 10
+_BARRIER_TICKS = 1, 1.2, 1.5, 2, 3, 5, 10
 _SECOND_TICKS = 1, 2, 5, 10, 20, 50, 100, 200, 500
 _ALONE = {"color": "0.65", "lw": 0.8}
 
@@ -69,8 +70,10 @@ def measure(judge, results, seconds):
     ours, contestants = ends["default"], {}
     for name, (judged, ended) in results.items():
         minima = {i for *_, two in judged.rows for i in two}
+        then = [judge.barriers(judged.rows, time) for time in times]
         contestants[name] = {
-            "curve": [_over(judge.barriers(judged.rows, time), together) for time in times],
+            "curve": [_all_over(barriers, together, joined[name]) for barriers in then],
+            "curve_joined": [int(np.isfinite(barriers).sum()) for barriers in then],
             "marks": [_mean(judge.barriers(judged.rows, mark), compared) for mark in marks],
             "joined": int(joined[name].sum()),
             "to_ours": _over(ends[name], ours),
@@ -113,6 +116,13 @@ def _over(barriers, others):
     """Ratio of the means over the minima that both have joined, if these are some."""
     both = np.isfinite(barriers) & np.isfinite(others)
     return float(barriers[both].sum() / others[both].sum()) if both.mean() >= SOME else None
+
+
+def _all_over(barriers, others, members):
+    """The same once all members are joined, of these alone."""
+    if not np.isfinite(barriers[members]).all():
+        return None
+    return _over(np.where(members, barriers, np.nan), others)
 
 
 def report(title, found, folder):
@@ -208,42 +218,49 @@ def _ended(ended):
 
 
 def _figure(networks, path):
-    """Mean barrier over that of all finds together; shaded from seed to seed.
-
-    Each over the minima that it has joined so far, once these are some.
-    """
+    """How many minima each has joined, and their mean barrier over that of all finds together."""
     plt.rcParams.update({"font.size": 8, "axes.spines.top": False, "axes.spines.right": False})
     figure, axes = plt.subplots(
-        len(networks), squeeze=False, sharex=True, figsize=(3.5, 0.9 + 2.1 * len(networks))
+        2 * len(networks),
+        sharex=True,
+        figsize=(3.5, 1 + 2.6 * len(networks)),
+        height_ratios=[2, 3] * len(networks),
+        layout="constrained",
     )
     shown = {}
-    for axis, (title, found) in zip(axes.flat, networks.items(), strict=True):
-        seeds = found["seeds"]
-        for name in seeds[0]["contestants"]:
-            style = {"lw": 1.2, **_LINES.get(name, _ALONE)}
+    for number, (title, found) in enumerate(networks.items()):
+        joined, barrier = axes[2 * number : 2 * number + 2]
+        for name in found["seeds"][0]["contestants"]:
             label = name if name in _LINES else "one way alone"
-            curves = np.array([seed["contestants"][name]["curve"] for seed in seeds], dtype=float)
-            (line,) = axis.plot(seeds[0]["times"], curves.mean(axis=0), **style)
-            low, high = curves.min(axis=0), curves.max(axis=0)
-            if label in _LINES:
-                axis.fill_between(
-                    seeds[0]["times"], low, high, color=style["color"], alpha=0.15, lw=0
-                )
-            shown.setdefault(label, line)
-        axis.axhline(1.1, color="0.4", lw=0.6, ls=(0, (1, 3)))
-        axis.set(xscale="log", yscale="log", title=title)
-        shown_barriers = axis.get_ylim()
-        axis.title.set_size(8)
-        axis.set_yticks(_BARRIER_TICKS, _BARRIER_TICKS)
-        axis.set_xticks(_SECOND_TICKS, _SECOND_TICKS)
-        axis.minorticks_off()
-        axis.set_xlim(seeds[0]["times"][0], 1.05 * seeds[0]["times"][-1])
-        axis.set_ylim(0.97, max(1.3, shown_barriers[1]))
-        axis.set_ylabel("mean barrier / best known")
-    axes.flat[-1].set_xlabel("CPU seconds")
+            shown[label] = _draw(joined, found["seeds"], name, "curve_joined")
+            _draw(barrier, found["seeds"], name, "curve")
+        joined.set_title(title, size=8)
+        joined.set(ylabel="joined", ylim=(0, 62))
+        barrier.axhline(1.1, color="0.4", lw=0.6, ls=(0, (1, 3)))
+        barrier.set(ylabel="barrier / best", yscale="log")
+        barrier.set_yticks(_BARRIER_TICKS, _BARRIER_TICKS)
+        barrier.set_ylim(0.97, max(1.3, 1.05 * barrier.dataLim.y1))
+        barrier.minorticks_off()
+    times = [time for found in networks.values() for time in found["seeds"][0]["times"]]
+    axes[-1].set(xscale="log", xlabel="CPU seconds")
+    axes[-1].set_xticks(_SECOND_TICKS, _SECOND_TICKS)
+    axes[-1].set_xlim(min(times), max(times))
+    axes[-1].minorticks_off()
     figure.legend(
-        shown.values(), shown, loc="outside lower center", ncols=2, fontsize=7, frameon=False
+        shown.values(), shown, loc="outside lower center", ncols=2, frameon=False, fontsize=7
     )
-    figure.set_layout_engine("constrained")
     figure.savefig(path, dpi=200)
     plt.close(figure)
+
+
+def _draw(axis, seeds, name, what):
+    """The mean of the seeds, shaded from the lowest to the highest; the line."""
+    style = {"lw": 1.2, **_LINES.get(name, _ALONE)}
+    curves = np.array([seed["contestants"][name][what] for seed in seeds], dtype=float)
+    (line,) = axis.plot(seeds[0]["times"], curves.mean(axis=0), **style)
+    if name in _LINES:
+        spread = curves.min(axis=0), curves.max(axis=0)
+        axis.fill_between(seeds[0]["times"], *spread, color=style["color"], alpha=0.15, lw=0)
+    if what == "curve":
+        axis.plot(seeds[0]["times"][-1], curves[:, -1].mean(), "o", ms=3, color=style["color"])
+    return line
