@@ -124,6 +124,7 @@ def main():
     parser.add_argument(
         "--keep", type=Path, help="what they find is left there, and not looked for again"
     )
+    parser.add_argument("--note", default="", help="of this run, for the table")
     options = parser.parse_args()
     data = nnp.load_dataset("ljat", n_train=options.n_train, n_test=1000, seed=0)
     sizes = [3, *options.hidden, 4]
@@ -147,7 +148,8 @@ def main():
                     flush=True,
                 )
             seeds.append(measure(judge, results, options.seconds))
-    found = {"machine": machine(), "seconds": options.seconds, "seeds": seeds}
+    found = {"machine": machine(), "seconds": options.seconds, "note": options.note}
+    found["seeds"] = seeds
     title = f"{label(sizes, options.n_train)}, regularization {options.regularization:g}"
     report(title, found, options.output)
     return 0

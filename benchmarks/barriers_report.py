@@ -132,7 +132,7 @@ def report(title, found, folder):
     ----------
     title : str
     found : dict
-        ``machine``, ``command``, ``seconds`` and ``seeds``, a list of what `measure` gives.
+        ``machine``, ``seconds``, ``note`` and ``seeds``, a list of what `measure` gives.
     folder : pathlib.Path
     """
     folder.mkdir(parents=True, exist_ok=True)
@@ -191,7 +191,8 @@ def _section(title, found):
     total = _cell([its["together"] and 1e3 * its["together"] for its in seeds], ".3f")
     parts = [
         f"## {title}\n",
-        f"{found['machine']}, {found['seconds']:g} CPU seconds, number of seeds: {len(seeds)}.\n",
+        f"{found['machine']}, {found['seconds']:g} CPU seconds, number of seeds: {len(seeds)}. "
+        f"{found['note']}\n",
         f"Mean barrier, in 1e-3 nats per sample, of the minima of the common list that all who "
         f"joined nine tenths of it have joined ({_cell([s['compared'] for s in seeds], 'd')}); - "
         "where some are not joined yet. All finds of all contestants together give "
@@ -262,5 +263,6 @@ def _draw(axis, seeds, name, what):
         spread = curves.min(axis=0), curves.max(axis=0)
         axis.fill_between(seeds[0]["times"], *spread, color=style["color"], alpha=0.15, lw=0)
     if what == "curve":
-        axis.plot(seeds[0]["times"][-1], curves[:, -1].mean(), "o", ms=3, color=style["color"])
+        end = seeds[0]["times"][-1], curves[:, -1].mean()
+        axis.plot(*end, "o", ms=3, color=style["color"], clip_on=False)
     return line
