@@ -76,10 +76,14 @@ class Finds:
         self.points, self.seconds = [], []
         self.pairs = 0  # gone through
         self.took = 0.0
+        self._started = time.process_time()
 
     def add(self, x):
         self.points.append(np.array(x))
-        self.seconds.append(time.process_time() - self._started)
+        self.seconds.append(self.now())
+
+    def now(self):
+        return time.process_time() - self._started
 
     @contextmanager
     def within(self, budget):
@@ -87,7 +91,30 @@ class Finds:
         self._started = time.process_time()
         with time_limit(budget):
             yield
-        self.took = time.process_time() - self._started
+        self.took = self.now()
+
+
+class Triples(Finds):
+    """Transition states and the two minima that a contestant names for each."""
+
+    def __init__(self):
+        super().__init__()
+        self.ends = []
+
+    def add(self, x, *ends):
+        super().add(x)
+        self.ends.append([np.array(end) for end in ends])
+
+    def save(self, path, **more):
+        n = self.points[0].size if self.points else 0
+        np.savez(
+            path,
+            seconds=self.seconds,
+            states=np.reshape(self.points, (-1, n)),
+            ends=np.reshape(self.ends, (-1, 2, n)),
+            spent=self.took,
+            **more,
+        )
 
 
 def write_table(lines, folder, name):

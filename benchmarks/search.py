@@ -14,9 +14,7 @@ Three contestants have the same CPU time, of one thread, for the same loss and d
   `python3.11 -m venv DIR && DIR/bin/pip install topsearch==0.0.3`
 
 What they find is verified afterwards, outside their time and by the same rule for
-all: a few Newton steps polish the point, which may not move by more than 1e-3;
-then its rms gradient must be at most 1e-9 and its Hessian have no negative
-eigenvalue, or one; and images under the network's symmetry count once. A small
+all, that of `judge.Points`. A small
 landscape runs out of minima, so the table also has the seconds after which each
 contestant had as many as the least successful has at the end.
 """
@@ -34,6 +32,7 @@ from itertools import combinations
 from pathlib import Path
 
 from common import Finds, label, machine, pin_to_one_core
+from judge import Points
 
 # isort: split
 import networkx as nx
@@ -45,7 +44,7 @@ from pele.takestep import RandomDisplacement
 
 import nnpotential as nnp
 from nnpotential.points.connect import connect_pair
-from nnpotential.verification.verify import record_outcome
+from nnpotential.storage import record_outcome
 
 CASES = [
     ((3, 10, 4), 100),
@@ -106,43 +105,6 @@ class Case:
             pairs.append((distance, x1, image))
         pairs.sort(key=lambda pair: pair[0])
         return np.array([pair[1:] for pair in pairs])
-
-
-# The check, the same for all
-
-
-class Points:
-    """Stationary points that pass the check, images of one counted once."""
-
-    def __init__(self, system, index):
-        self.potential, self.symmetry = system.potential, system.identity
-        self.index = index
-        self.n_verified = 0
-        self.distinct = []  # (loss, coords)
-        self.seconds = []  # at which each of these was found
-
-    def add(self, x, seconds=0.0):
-        x = self._polished(x)
-        if x is None:
-            return
-        self.n_verified += 1
-        loss = self.potential.getEnergy(x)
-        near = (other for e, other in self.distinct if abs(e - loss) < 1e-9)
-        if not any(self.symmetry.are_same(x, other) for other in near):
-            self.distinct.append((loss, x))
-            self.seconds.append(seconds)
-
-    def _polished(self, start):
-        x = np.array(start)
-        for _ in range(6):
-            _, gradient, hessian = self.potential.getEnergyGradientHessian(x)
-            if np.sqrt(np.mean(gradient**2)) <= 1e-9:
-                negative = (np.linalg.eigvalsh(hessian) < 0).sum()
-                return x if negative == self.index else None
-            x = x - np.linalg.solve(hessian, gradient)
-            if not np.linalg.norm(x - start) <= 1e-3:
-                return None
-        return None
 
 
 # Contestants. Each takes a case and a budget in seconds and gives its `Finds`.

@@ -1,6 +1,9 @@
 """TopSearch's part of `search.py`, run by a Python that has TopSearch 0.0.3.
 
-    python search_topsearch.py minima|transition_states SECONDS TASK.npz FOUND.npz
+    python search_topsearch.py minima|transition_states|search SECONDS TASK.npz FOUND.npz
+
+`search` is a whole one from given minima, for `barriers.py`. Images of a point, which TopSearch
+cannot recognise, count as one there by their loss alone, and the minima are handed over aligned.
 
 Two things of TopSearch cannot be set and are replaced here. It stops every
 L-BFGS run after 200 steps, fewer than a loss needs: the minimisations of the loss
@@ -9,8 +12,9 @@ here 30. What it finds is noted at once, so that being cut off loses nothing.
 """
 
 import sys
+from itertools import count
 
-from common import Finds, numpy_loss
+from common import Finds, Triples, numpy_loss
 
 # isort: split
 import numpy as np
@@ -61,8 +65,16 @@ class NotingSearch(HybridEigenvectorFollowing):
     def run(self, coords):
         result = super().run(coords)
         if result[0] is not None:
-            self.finds.add(result[0])
+            self._note(result)
         return result
+
+    def _note(self, result):
+        self.finds.add(result[0])
+
+
+class NotingTriples(NotingSearch):
+    def _note(self, result):
+        self.finds.add(result[0], result[2], result[4])
 
 
 def patch_minimiser(potential, steps=20_000, memory=30):
@@ -96,18 +108,30 @@ def find_transition_states(sampling, task, finds):
         finds.pairs += 1
 
 
+def search(sampling, task, finds):
+    """Every minimum to its nearest, and what is not joined yet; the next nearest, and so on."""
+    for x in task["minima"]:
+        sampling.ktn.add_minimum(x, sampling.single_ended_search.potential.function(x))
+    for neighbours in count(1):
+        sampling.get_transition_states("ClosestEnumeration", neighbours)
+        sampling.get_transition_states("ConnectUnconnected", neighbours)
+
+
 def main():
     what, budget, task, found = sys.argv[1:]
     task = dict(np.load(task))
-    np.random.seed(0)  # noqa: NPY002 (it draws from the global state)
+    np.random.seed(int(task.get("seed", 0)))  # noqa: NPY002 (it draws from the global state)
     potential = Loss(task)
     patch_minimiser(potential)
-    finds = Finds()
+    whole = what == "search"
+    finds = Triples() if whole else Finds()
     ktn = NotingNetwork(finds) if what == "minima" else KineticTransitionNetwork()
-    similarity = StandardSimilarity(distance_criterion=1e-3, energy_criterion=1e-8)
+    similarity = StandardSimilarity(
+        distance_criterion=1e3 if whole else 1e-3, energy_criterion=1e-8
+    )
     # it displaces by half of this to either side
-    step = StandardPerturbation(max_displacement=2 * float(task["displacement"]))
-    search = NotingSearch(
+    step = StandardPerturbation(max_displacement=2 * float(task.get("displacement", 0)))
+    single_ended = (NotingTriples if whole else NotingSearch)(
         finds,
         potential,
         ts_conv_crit=1e-7,
@@ -117,20 +141,26 @@ def main():
         max_uphill_step_size=0.3,
         eigenvalue_conv_crit=1e-3,
     )
-    n = task["start"].size
+    n = task["minima"].shape[1] if whole else task["start"].size
     sampling = NetworkSampling(
         ktn,
         StandardCoordinates(n, [(-BOUND, BOUND)] * n),
         BasinHopping(ktn, potential, similarity, step),
-        search,
+        single_ended,
         NudgedElasticBand(
             potential, force_constant=0.01, image_density=3.0, max_images=30, neb_conv_crit=1e-5
         ),
         similarity,
     )
-    find = {"minima": find_minima, "transition_states": find_transition_states}[what]
+    find = {
+        "minima": find_minima,
+        "transition_states": find_transition_states,
+        "search": search,
+    }[what]
     with finds.within(float(budget)):
         find(sampling, task, finds)
+    if whole:
+        return finds.save(found)
     np.savez(found, points=finds.points, seconds=finds.seconds, took=finds.took, pairs=finds.pairs)
 
 
