@@ -10,9 +10,9 @@ contestant after another. Contestants:
 
 - `default`: the search as it is; where it ends by itself before the time is over, which is
   noted, it goes on.
-- `across`, `uphill`, `neighbours`: each the only way of lowering barriers; `modes`: the two
-  softest modes of every minimum in place of all that. `before`: another checkout of this
-  project (with its compiled kernel in place), 500 untrap attempts.
+- `across`, `uphill`, `neighbours`, `downhill`: each the only way of lowering barriers; `modes`:
+  the two softest modes of every minimum in place of all that. `before`: another checkout of
+  this project (with its compiled kernel in place), 500 untrap attempts.
 - `pele ...`: pele's own search on our kernel (`search.PlainSystem`), pairs by its strategies.
 - `TopSearch` 0.0.3, with the loss in NumPy (`search_topsearch.py`), in an environment of its own.
 - `PATHSAMPLE ...` with OPTIM, where pylfl is installed (`pathsample.py`).

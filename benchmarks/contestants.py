@@ -18,7 +18,7 @@ from pele.landscape import ConnectManager
 
 import nnpotential as nnp
 
-WAYS = ("across", "uphill", "neighbours")
+WAYS = ("across", "uphill", "neighbours", "downhill")
 OURS = ("default", *WAYS, "modes", "before")
 PELE = {"pele gmin, untrap": ("gmin", "untrap"), "pele combine, random": ("combine", "random")}
 _ENOUGH = 1_000_000

@@ -58,6 +58,24 @@ def test_what_a_long_job_does_reaches_whoever_waits(slow, workers):
     assert "walking, rms gradient 5.0e-01, " in texts[-1]
 
 
+class Enough(Exception):
+    """What a report of progress may raise."""
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_what_a_listener_raises_is_not_the_failure_of_the_job(slow, workers, caplog):
+    def enough(seconds, told):
+        raise Enough
+
+    with Crew(slow, workers) as crew:
+        crew.submit(1, Quench(), (0, 0, "gaussian"))
+        with pytest.raises(Enough):
+            crew.result(1, enough)
+        assert "failed" not in caplog.text
+        quenched, _ = crew.result(1)
+    assert len(quenched.found) == 1
+
+
 def test_progress_says_what_a_long_job_does(tmp_path, slow):
     land = nnp.Landscape.create(tmp_path / "a", slow, quenches=1, basin_hopping_runs=0)
     heard = []

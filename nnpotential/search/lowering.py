@@ -12,6 +12,7 @@ from operator import itemgetter
 __all__ = ["WAYS", "Lowering", "next_attempt"]
 
 _INSIDE, _OUTSIDE = 8, 24  # minima on either side of a bottleneck whose distance is computed
+_LOWEST = 5  # minima that those behind a bottleneck are joined to
 _FORGET = 0.95  # what is left of a gain when the same way has been tried once more
 _LEAST = 0.08  # the share of every way, whatever it gains
 _ROUND = 16, 4, 200  # attempts in a round: at least, for each minimum asked about, and at most
@@ -46,7 +47,16 @@ def neighbours(known, bottleneck, draw):
     return _nearest(known, [i], list(islice(forest.outward(forest.energy[i]), 2 * _OUTSIDE)))
 
 
-WAYS = {way.__name__: way for way in (across, uphill, neighbours)}
+def downhill(known, bottleneck, draw):
+    """A band from a minimum with a high barrier there to one of the lowest of all."""
+    forest, barriers = known.forest, bottleneck.barriers
+    lowest = list(islice(forest.outward(forest.energy[forest.lowest()]), _LOWEST))
+    highest = sorted(barriers, key=lambda i: (-barriers[i], i))
+    pairs = ((i, j) for j in lowest for i in highest if i != j)
+    return next((pair for pair in pairs if not known.attempts.tried(*pair)), None)
+
+
+WAYS = {way.__name__: way for way in (across, uphill, neighbours, downhill)}
 
 
 def _nearest(known, inside, outside):
@@ -77,9 +87,10 @@ class Lowering:
     def __init__(self, noted):
         self._noted = noted
         if not noted:
-            ways = {way: {"gain": 0.0, "cost": 0.0, "credit": 0.0} for way in WAYS}
-            noted |= {"ways": ways, "given_out": 0, "merged": 0}
+            noted |= {"ways": {}, "given_out": 0, "merged": 0}
             noted |= {"since": 0, "from": None, "for": None, "settled_for": None}
+        for way in WAYS:
+            noted["ways"].setdefault(way, {"gain": 0.0, "cost": 0.0, "credit": 0.0})
         self.tries = Counter()  # by edge
 
     def shares(self):

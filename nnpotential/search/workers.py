@@ -53,6 +53,10 @@ class _Refused(BrokenExecutor):
     """The pool or executor does not take a job."""
 
 
+class _Carried(BaseException):
+    """What whoever waits for a job raised: it is not the job's, and passes through it."""
+
+
 class _CannotLoad(Exception):
     """A worker cannot load the system."""
 
@@ -300,6 +304,19 @@ class Crew:
         AttributeError, TypeError, NotImplementedError, ImportError, NameError
             If the job raised it: a mistake in a program.
         """
+
+        def carried(*told):
+            try:
+                on_wait(*told)
+            except Exception as error:
+                raise _Carried from error
+
+        try:
+            return self._result(job_id, on_wait and carried)
+        except _Carried as error:
+            raise error.__cause__ from None
+
+    def _result(self, job_id, on_wait):
         failures, asked = 0, monotonic()
         while True:
             future, kind, args = self._futures[job_id]

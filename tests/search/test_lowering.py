@@ -210,6 +210,12 @@ def test_neighbours_of_the_minimum_with_the_fewest_partners():
     assert known.next(["neighbours"], targets=[10, 11, 12]) == ("neighbours", 3, 10, 12, 11)
 
 
+def test_downhill_from_the_highest_barriers_to_the_lowest_minima():
+    known = Known()
+    seen = [tuple(known.next(["downhill"], targets=[11, 12])[3:]) for _ in range(3)]
+    assert seen == [(11, 1), (12, 1), (11, 2)]
+
+
 def test_the_bottleneck_that_matters_most_for_how_often_it_was_tried():
     known = Known()
     edges = [tuple(known.next(["across"])[1:3]) for _ in range(10)]
