@@ -10,8 +10,11 @@ contestant after another. Contestants:
 
 - `default`: the search as it is; where it ends by itself before the time is over, which is
   noted, it goes on.
-- `across`, `uphill`, `neighbours`, `downhill`: each the only way of lowering barriers; `modes`:
-  the two softest modes of every minimum in place of all that. `before`: another checkout of
+- `across`, `uphill`, `neighbours`, `downhill`: each the only way of lowering barriers; ways that
+  the search does not have: `chains` (doubly nudged bands between the highest and the lowest, with
+  minima in between chosen by pele's Dijkstra), `hops` (basin-hopping from a minimum behind the
+  bottleneck, bands from there), `mixtures` (up random mixtures of ten soft modes); `modes`: the
+  two softest modes of every minimum in place of all that. `before`: another checkout of
   this project (with its compiled kernel in place), 500 untrap attempts.
 - `pele ...`: pele's own search on our kernel (`search.PlainSystem`), pairs by its strategies.
 - `TopSearch` 0.0.3, with the loss in NumPy (`search_topsearch.py`), in an environment of its own.
@@ -36,7 +39,7 @@ from common import label, machine, pin_to_one_core
 import numpy as np
 import pathsample
 from barriers_report import measure, report
-from contestants import PELE, WAYS
+from contestants import OTHER_WAYS, PELE, WAYS
 from judge import Judge, Points
 
 import nnpotential as nnp
@@ -92,7 +95,16 @@ def run(options, contestant, system, task, given, found):
 
 def contestants_of(options):
     """All that are at hand, or those asked for."""
-    known = ["default", *WAYS, "modes", "before", *PELE, TOPSEARCH, *pathsample.SETTINGS]
+    known = [
+        "default",
+        *WAYS,
+        *OTHER_WAYS,
+        "modes",
+        "before",
+        *PELE,
+        TOPSEARCH,
+        *pathsample.SETTINGS,
+    ]
     if options.contestants:
         unknown = set(options.contestants) - set(known)
         if unknown:

@@ -19,9 +19,11 @@ from pele.landscape import ConnectManager
 import nnpotential as nnp
 
 WAYS = ("across", "uphill", "neighbours", "downhill")
-OURS = ("default", *WAYS, "modes", "before")
+OTHER_WAYS = ("chains", "hops", "mixtures")  # that the search does not have
+OURS = ("default", *WAYS, *OTHER_WAYS, "modes", "before")
 PELE = {"pele gmin, untrap": ("gmin", "untrap"), "pele combine, random": ("combine", "random")}
 _ENOUGH = 1_000_000
+_HOP, _MIXED = 2.0, 10  # length of a step of basin-hopping; soft modes that are mixed
 
 
 class Notes(Triples):
@@ -38,11 +40,8 @@ def ours(contestant, task, folder):
         search |= {"untrap_attempts": _ENOUGH, "audit_sample": 0, "soft_modes": 0}
     if contestant == "modes":
         search |= {"untrap_attempts": 0, "soft_modes": 2}
-    if contestant in WAYS:
-        from nnpotential.search import lowering  # an earlier version has none
-
-        for way in set(lowering.WAYS) - {contestant}:
-            del lowering.WAYS[way]
+    if contestant in (*WAYS, *OTHER_WAYS):
+        only(contestant)
     data = nnp.load_dataset("ljat", n_train=len(task["y"]), n_test=1000, seed=0)
     land = nnp.Landscape.create(
         folder,
@@ -70,6 +69,48 @@ def ours(contestant, task, folder):
             land.explore(on_progress, draw=False, untrap_attempts=_ENOUGH, audit_sample=0)
     notes.took = notes.now()
     return notes, {"ended": ended}
+
+
+def only(contestant):
+    """Leave one way of lowering barriers, or put one in the place of `downhill`'s band."""
+    from nnpotential.points.connect import connect_pair, refined
+    from nnpotential.points.stationary import spectrum
+    from nnpotential.search import kinds, lowering  # an earlier version has none
+
+    kept = {"mixtures": "uphill"}.get(contestant, "downhill")
+    for way in set(lowering.WAYS) - {contestant if contestant in WAYS else kept}:
+        del lowering.WAYS[way]
+    rng, band = np.random.default_rng(0), kinds.connect_band
+
+    def chains(system, x1, x2, failures=None, stored=None):
+        """Doubly nudged bands with minima in between, chosen as OPTIM does."""
+        neb = system.params.double_ended_connect.local_connect_params.NEBparams
+        neb["dneb"] = True
+        return connect_pair(system, x1, x2, failures=failures)
+
+    def hops(system, x1, x2, failures=None, stored=None):
+        """Basin-hopping from behind the bottleneck, and bands from there to both sides."""
+        step = rng.normal(size=x1.size)
+        start = x1 + _HOP * step / np.linalg.norm(step)
+        there = system.get_minimizer()(start)
+        if not there.success:
+            return []
+        ends = (x for x in (x1, x2) if not system.identity.are_same(x, there.coords))
+        return [c for x in ends for c in band(system, there.coords, x, failures, stored)]
+
+    def mixtures(system, x, mode, side, failures=None, stored=None):
+        """Walks up random mixtures of the soft modes."""
+        modes = spectrum(system.potential, x, system.identity.barren_modes(x))
+        parts = rng.normal(size=_MIXED) / np.sqrt(np.abs(modes.eigenvalues[:_MIXED]))
+        way = modes.eigenvectors[:, :_MIXED] @ parts
+        way /= np.linalg.norm(way)
+        search = system.params.double_ended_connect.local_connect_params.tsSearchParams
+        return refined(system, x + 0.2 * way, way, search, failures, stored)
+
+    if contestant == "mixtures":
+        kinds.single_ended = mixtures
+    elif contestant in OTHER_WAYS:
+        kinds.connect_band = {"chains": chains, "hops": hops}[contestant]
 
 
 def pele(contestant, task):

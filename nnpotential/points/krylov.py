@@ -130,7 +130,7 @@ def _orthonormal_rows(rows, scale=None):
     return np.array(q).reshape(len(q), rows.shape[1]), r[: len(q)]
 
 
-def lowest_mode(product, n, threshold, risk=1e-6, max_steps=3000):
+def lowest_mode(product, n, threshold, risk=1e-3, max_steps=3000):
     """The lowest eigenvalue of a symmetric matrix, as far as its sign is wanted.
 
     Plain Lanczos from a random start. It ends as soon as a Ritz value is not

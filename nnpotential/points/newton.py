@@ -9,8 +9,9 @@ from .curvature import curvature
 from .stationary import modes_at
 from .trust import TrustRadius
 
-__all__ = ["newton"]
+__all__ = ["ENOUGH", "newton"]
 
+ENOUGH = 1e-6  # a step, in units of the tolerance of identity, that need not be taken
 _LINGER = 300  # steps at a point whose loss has converged, but not its coordinates
 _DOUBT = 3, 10, 30, 100  # so many of them may mean a flat valley that rounding tilts
 _FALL = 30, 1e-6  # so many that lower the loss so far lead to infinity
@@ -26,7 +27,7 @@ def newton(x, potential, zero_modes, *, scales=NATS, max_radius=1.0, nsteps=3000
     the gradient vanishes all modes are looked at, so that no saddle passes for
     a minimum (see `krylov.KrylovSpectrum.complete`). After convergence
     Newton steps go on while they still halve the gradient, so that the point
-    is as accurate as the arithmetic.
+    is as accurate as the arithmetic, unless they are too short to matter.
 
     Parameters
     ----------
@@ -86,6 +87,8 @@ class _Walk:
             small = rms(here.gradient) <= self._scales.rms
             if not self._success and small and self._consider():
                 continue
+            if self._success and self._step[2] <= ENOUGH * self._scales.tolerance:
+                return
             self._steps += 1
             self._nfev += 1
             there = self._x + self._step[0]

@@ -6,7 +6,7 @@ from pele.optimize import Result
 from ..contract import NATS, UNRESOLVED, rms
 from ..pulse import tell
 from .curvature import curvature
-from .newton import newton
+from .newton import ENOUGH, newton
 from .trust import TrustRadius
 
 __all__ = ["descend", "find_transition_state"]
@@ -89,6 +89,9 @@ class _Climb:
             here = self._here
             tell("eigenvector following", self._nfev, rms(here.gradient))
             step = self._choose()
+            if self._settled and np.abs(step.move).max() <= ENOUGH * self._scales.tolerance:
+                self._end("converged")
+                return
             self._direction = step.mode
             self._nfev += 1
             there = self._x + step.move
