@@ -330,7 +330,7 @@ def _soft_modes(hessian, n):
 
 def _most_alike(modes, direction):
     """Which mode to walk uphill along: the lowest where it is negative and something like it."""
-    overlap = np.abs(modes.project(direction))
+    overlap = np.abs(modes.project(direction))[: modes.physical.size]  # no zero modes
     if modes.eigenvalues[0] < -_NEGATIVE * np.abs(modes.physical).max() and (
         overlap[0] > _ALONG * overlap.max()
     ):

@@ -164,7 +164,7 @@ def bipyramid():
 
 def test_bands_between_images_give_transition_states_only(bipyramid):
     cluster, x = bipyramid
-    found = [rearrangements(cluster, x, seed) for seed in range(4)]
+    found = [rearrangements(cluster, x, seed) for seed in range(8)]
     degenerate = 0
     for energy, ts, *_, end1, end2 in chain(*found):
         values = np.linalg.eigvalsh(cluster.potential.getHessian(ts))
