@@ -9,71 +9,156 @@ NNP_INLINE void copy(size_t n, const double *from, double *to) {
 }
 
 // Register blocks: rows by vectors, within the registers of the instruction set.
-constexpr int block_rows = NNP_LANES == 8 ? 6 : 4;
+constexpr int block_rows = NNP_LANES == 2 ? 4 : 6;
 constexpr int block_vectors = NNP_LANES == 8 ? 4 : 2;
 
-// Y[r][s] (+)= bias[r] + sum_k matrix[r rs + k cs] A[k][s] for R rows and NV vectors
+// Y = M A, or Y += M A, or Y = bias + M A, for M[r][k] = matrix[r rs + k cs] and
+// A, Y with rows of `lda` and `ldy` numbers of which `width`, whole vectors, count.
+struct Factors {
+  size_t K;
+  const double *matrix;
+  size_t rs, cs;
+  const double *A;
+  size_t lda, width;
+  const double *bias;
+  bool add;
+  double *Y;
+  size_t ldy;
+};
+
 template <int R, int NV>
-NNP_INLINE void multiply_block(size_t K, const double *matrix, size_t rs,
-                               size_t cs, const double *A, size_t width,
-                               const double *bias, bool add, double *Y) {
+NNP_INLINE void multiply_block(const Factors f, const double *matrix,
+                               const double *A, const double *bias, double *Y) {
   V acc[R][NV];
   for (int r = 0; r < R; ++r)
     for (int v = 0; v < NV; ++v) {
-      acc[r][v] = add ? load(Y + r * width + v * NNP_LANES) : V{};
+      acc[r][v] = f.add ? load(Y + r * f.ldy + v * NNP_LANES) : V{};
       if (bias) acc[r][v] += splat(bias[r]);
     }
-  for (size_t k = 0; k < K; ++k) {
+  for (size_t k = 0; k < f.K; ++k) {
     V a[NV];
-    for (int v = 0; v < NV; ++v) a[v] = load(A + k * width + v * NNP_LANES);
+    for (int v = 0; v < NV; ++v) a[v] = load(A + k * f.lda + v * NNP_LANES);
     for (int r = 0; r < R; ++r) {
-      const V w = splat(matrix[r * rs + k * cs]);
+      const V w = splat(matrix[r * f.rs + k * f.cs]);
       for (int v = 0; v < NV; ++v) acc[r][v] += w * a[v];
     }
   }
   for (int r = 0; r < R; ++r)
-    for (int v = 0; v < NV; ++v) store(Y + r * width + v * NNP_LANES, acc[r][v]);
+    for (int v = 0; v < NV; ++v) store(Y + r * f.ldy + v * NNP_LANES, acc[r][v]);
 }
 
+// A copy of the factors: what is stored cannot change it.
 template <int R>
-static void multiply_rows(size_t K, const double *matrix, size_t rs, size_t cs,
-                          const double *A, size_t width, const double *bias,
-                          bool add, double *Y) {
+static void multiply_rows(const Factors f, size_t r) {
+  const double *m = f.matrix + r * f.rs, *b = f.bias ? f.bias + r : nullptr;
+  double *y = f.Y + r * f.ldy;
   size_t s = 0;
-  constexpr size_t step = block_vectors * NNP_LANES;
-  for (; s + step <= width; s += step)
-    multiply_block<R, block_vectors>(K, matrix, rs, cs, A + s, width, bias, add,
-                                     Y + s);
-  for (; s < width; s += NNP_LANES)
-    multiply_block<R, 1>(K, matrix, rs, cs, A + s, width, bias, add, Y + s);
+  for (constexpr size_t n = block_vectors * NNP_LANES; s + n <= f.width; s += n)
+    multiply_block<R, block_vectors>(f, m, f.A + s, b, y + s);
+  if (block_vectors > 2 && s + 2 * NNP_LANES <= f.width) {
+    multiply_block<R, 2>(f, m, f.A + s, b, y + s);
+    s += 2 * NNP_LANES;
+  }
+  for (; s < f.width; s += NNP_LANES)
+    multiply_block<R, 1>(f, m, f.A + s, b, y + s);
+}
+
+// How many of the rows left to take at once, so that few blocks are small: 5 + 5
+// rather than 6 + 4, 4 + 4 rather than 6 + 2.
+NNP_INLINE size_t rows_at_once(size_t left) {
+  if (block_rows == 4) return left < 4 ? left : 4;
+  if (left == 7 || left == 8) return 4;
+  return left % 6 == 0 ? 6 : left < 5 ? left : 5;
+}
+
+static void multiply_all_rows(size_t rows, const Factors &f) {
+  for (size_t r = 0, n; r < rows; r += n) {
+    n = rows_at_once(rows - r);
+    switch (n) {
+      case 6:
+        if (block_rows >= 6) multiply_rows<block_rows>(f, r);
+        break;
+      case 5:
+        if (block_rows >= 6) multiply_rows<block_rows - 1>(f, r);
+        break;
+      case 4:
+        multiply_rows<4>(f, r);
+        break;
+      case 3:
+        multiply_rows<3>(f, r);
+        break;
+      case 2:
+        multiply_rows<2>(f, r);
+        break;
+      default:
+        multiply_rows<1>(f, r);
+    }
+  }
+}
+
+// A few columns of A at a time are copied side by side where they are used often
+// and, a row of A apart, would push each other out of the cache.
+static void multiply(size_t rows, const Factors &f) {
+  constexpr size_t wide = block_vectors * NNP_LANES, deep = 2048 / wide;
+  if (f.K <= 32 || rows <= 2 * block_rows) return multiply_all_rows(rows, f);
+  alignas(64) double panel[deep * wide];
+  Factors part = f;
+  for (size_t s = 0; s < f.width; s += wide) {
+    const size_t width = f.width - s < wide ? f.width - s : wide;
+    part.A = panel, part.lda = part.width = width, part.Y = f.Y + s;
+    for (size_t k = 0; k < f.K; k += deep) {
+      part.K = f.K - k < deep ? f.K - k : deep;
+      for (size_t i = 0; i < part.K; ++i)
+        copy(width, f.A + (k + i) * f.lda + s, panel + i * width);
+      part.matrix = f.matrix + k * f.cs;
+      part.bias = k ? nullptr : f.bias;
+      part.add = f.add || k;
+      multiply_all_rows(rows, part);
+    }
+  }
 }
 
 static void multiply(size_t rows, size_t K, const double *matrix, size_t rs,
                      size_t cs, const double *A, size_t width,
                      const double *bias, bool add, double *Y) {
-  size_t r = 0;
-  while (r < rows) {
-    const size_t left = rows - r;
-    const double *m = matrix + r * rs, *b = bias ? bias + r : nullptr;
-    double *y = Y + r * width;
-    size_t done;
-    // 5 + 5 rather than 6 + 4, 4 + 4 rather than 6 + 2
-    if (block_rows == 6 && left != 5 && left != 10 && left != 8 && left != 4 &&
-        left >= 6) {
-      multiply_rows<6>(K, m, rs, cs, A, width, b, add, y), done = 6;
-    } else if (block_rows == 6 && left >= 5 && left != 8) {
-      multiply_rows<5>(K, m, rs, cs, A, width, b, add, y), done = 5;
-    } else if (left >= 4) {
-      multiply_rows<4>(K, m, rs, cs, A, width, b, add, y), done = 4;
-    } else if (left == 3) {
-      multiply_rows<3>(K, m, rs, cs, A, width, b, add, y), done = 3;
-    } else if (left == 2) {
-      multiply_rows<2>(K, m, rs, cs, A, width, b, add, y), done = 2;
-    } else {
-      multiply_rows<1>(K, m, rs, cs, A, width, b, add, y), done = 1;
-    }
-    r += done;
+  multiply(rows, {K, matrix, rs, cs, A, width, width, bias, add, Y, width});
+}
+
+// Numbers rounded up to whole vectors of this engine.
+NNP_INLINE size_t whole(size_t n) { return (n + NNP_LANES - 1) / NNP_LANES * NNP_LANES; }
+
+template <int half>
+NNP_INLINE void swap_halves(V *v) {
+  M low, high;
+  for (int j = 0; j < NNP_LANES; ++j) {
+    low[j] = j & half ? NNP_LANES + j - half : j;
+    high[j] = j & half ? NNP_LANES + j : j + half;
   }
+  for (int i = 0; i < NNP_LANES; ++i) {
+    if (i & half) continue;
+    const V a = v[i], b = v[i + half];
+    v[i] = NNP_SHUFFLE(a, b, low);
+    v[i + half] = NNP_SHUFFLE(a, b, high);
+  }
+}
+
+// From [unit][sample] to [sample][unit, padded with zeros to `stride`].
+static void by_sample(size_t n, size_t width, const double *from, double *to,
+                      size_t stride) {
+  for (size_t i = 0; i < stride; i += NNP_LANES)
+    for (size_t s = 0; s < width; s += NNP_LANES) {
+      V v[NNP_LANES];
+      for (size_t k = 0; k < NNP_LANES; ++k)
+        v[k] = i + k < n ? load(from + (i + k) * width + s) : V{};
+#if NNP_LANES == 8
+      swap_halves<4>(v);
+#endif
+#if NNP_LANES >= 4
+      swap_halves<2>(v);
+#endif
+      swap_halves<1>(v);
+      for (size_t k = 0; k < NNP_LANES; ++k) store(to + (s + k) * stride + i, v[k]);
+    }
 }
 
 // Sums over samples of one parameter each: kept in whole vectors while there

@@ -60,6 +60,49 @@ void sum_parts(size_t chunks, size_t n, const Buffer &parts, double *sums) {
   }
 }
 
+// The upper triangle in parts that write to different places.
+std::vector<HessianPart> hessian_parts(const Problem &problem, bool gauss_newton) {
+  constexpr size_t columns = 96;  // about, of a part: they should stay in cache
+  const size_t extra = problem.model.bias ? 1 : 0, L = problem.layers.size();
+  std::vector<HessianPart> parts;
+  for (size_t l = 0; l < L; ++l)
+    for (size_t m = l; m < L; ++m) {
+      const Layer &below = problem.layers[l];
+      if (m > l + 1 && !gauss_newton) {
+        for (size_t i = 0; i < below.n_out; ++i)
+          parts.push_back({l, m, i, i + 1, true});
+        continue;
+      }
+      const size_t n_j = below.n_in + extra, n_q = problem.layers[m].n_in + extra;
+      for (size_t first = 0, last; first < n_j; first = last) {
+        size_t n = 0;
+        for (last = first; last < n_j && (n == 0 || n < columns); ++last)
+          n += l == m ? n_q - last : n_q;
+        parts.push_back({l, m, first, last, false});
+      }
+    }
+  return parts;
+}
+
+// The lower halves of the blocks between two units of a layer from their upper ones.
+void complete_blocks(const Problem &problem, double *hessian) {
+  const size_t P = problem.n_parameters;
+  for (const Layer &layer : problem.layers) {
+    const size_t n = layer.n_in;
+    for (size_t i = 0; i < layer.n_out; ++i)
+      for (size_t k = i + 1; k < layer.n_out; ++k) {
+        double *block = hessian + (layer.weights + i * n) * P + layer.weights + k * n;
+        for (size_t j = 0; j < n; ++j)
+          for (size_t q = 0; q < j; ++q) block[j * P + q] = block[q * P + j];
+        if (!problem.model.bias) continue;
+        // the weights of k and the bias of i: above the diagonal only here
+        for (size_t q = 0; q < n; ++q)
+          hessian[(layer.weights + k * n + q) * P + layer.biases + i] =
+              hessian[(layer.weights + i * n + q) * P + layer.biases + k];
+      }
+  }
+}
+
 }  // namespace
 
 std::vector<std::string> engines() {
@@ -202,9 +245,7 @@ double Kernel::energy_gradient_hessian(const double *x, double *gradient,
   const double energy = energy_gradient(x, gradient);
   std::fill(hessian, hessian + P * P, 0.0);
 
-  std::vector<std::pair<size_t, size_t>> units;
-  for (size_t l = 0; l < problem_.layers.size(); ++l)
-    for (size_t i = 0; i < problem_.layers[l].n_out; ++i) units.push_back({l, i});
+  const std::vector<HessianPart> parts = hessian_parts(problem_, gauss_newton);
   const bool fold = problem_.n_tiles > fold_tiles;
   Buffer part(fold ? P * P : 0);
   // as many samples at once as their second derivatives leave room for
@@ -215,15 +256,15 @@ double Kernel::energy_gradient_hessian(const double *x, double *gradient,
       std::min(std::clamp(hessian_doubles / (pairs * tile_samples), size_t(1),
                           size_t(8)),
                problem_.n_tiles);
-  HessianSamples samples(step * tile_samples);
+  // rows of samples a power of two apart would push each other out of the cache
+  HessianSamples samples(step * tile_samples + lane_multiple);
   size_t folded = 0;
   for (size_t t = 0; t < problem_.n_tiles; t += step) {
     const size_t last = std::min(t + step, problem_.n_tiles);
     engine_->hessian_samples(problem_, x, t, last, gauss_newton, samples);
     double *to = fold ? part.data() : hessian;
-    pool_->run(units.size(), [&](size_t u) {
-      engine_->hessian_rows(problem_, samples, units[u].first, units[u].second,
-                            to);
+    pool_->run(parts.size(), [&](size_t u) {
+      engine_->hessian_part(problem_, samples, parts[u], to);
     });
     if (fold && (last - folded >= fold_tiles || last == problem_.n_tiles)) {
       folded = last;
@@ -233,6 +274,7 @@ double Kernel::energy_gradient_hessian(const double *x, double *gradient,
       }
     }
   }
+  complete_blocks(problem_, hessian);
   for (size_t r = 0; r < P; ++r)
     for (size_t k = r; k < P; ++k) hessian[r * P + k] /= n;
   const double c = 2 * problem_.model.regularization;

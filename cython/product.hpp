@@ -10,9 +10,9 @@ static void product(const Problem &problem, const double *x,
   Work w(problem, 2, false);
   std::vector<Buffer> Rz, Ra, Rdelta;
   for (const Layer &layer : problem.layers) {
-    Rz.emplace_back(layer.n_out * tile_samples);
-    Ra.emplace_back(layer.n_out * tile_samples);
-    Rdelta.emplace_back(layer.n_out * tile_samples);
+    Rz.push_back(Buffer::raw(layer.n_out * tile_samples));
+    Ra.push_back(Buffer::raw(layer.n_out * tile_samples));
+    Rdelta.push_back(Buffer::raw(layer.n_out * tile_samples));
   }
   std::vector<Folder> folders;
   for (size_t i = 0; i < n_vectors; ++i) folders.emplace_back(P, products + i * P);
