@@ -14,6 +14,7 @@ constexpr int block_vectors = NNP_LANES == 8 ? 4 : 2;
 
 // Y = M A, or Y += M A, or Y = bias + M A, for M[r][k] = matrix[r rs + k cs] and
 // A, Y with rows of `lda` and `ldy` numbers of which `width`, whole vectors, count.
+// With `matrix2` the product of that and `A2`, of the same sizes, is added.
 struct Factors {
   size_t K;
   const double *matrix;
@@ -24,43 +25,45 @@ struct Factors {
   bool add;
   double *Y;
   size_t ldy;
+  const double *matrix2 = nullptr, *A2 = nullptr;
 };
 
 template <int R, int NV>
-NNP_INLINE void multiply_block(const Factors f, const double *matrix,
-                               const double *A, const double *bias, double *Y) {
+NNP_INLINE void multiply_block(const Factors f, size_t row, size_t s) {
   V acc[R][NV];
+  double *Y = f.Y + row * f.ldy + s;
   for (int r = 0; r < R; ++r)
-    for (int v = 0; v < NV; ++v) {
-      acc[r][v] = f.add ? load(Y + r * f.ldy + v * NNP_LANES) : V{};
-      if (bias) acc[r][v] += splat(bias[r]);
+    for (int v = 0; v < NV; ++v)
+      acc[r][v] = f.add    ? load(Y + r * f.ldy + v * NNP_LANES)
+                  : f.bias ? splat(f.bias[row + r])
+                           : V{};
+  auto add_product = [&](const double *matrix, const double *A) {
+    for (size_t k = 0; k < f.K; ++k) {
+      V a[NV];
+      for (int v = 0; v < NV; ++v) a[v] = load(A + k * f.lda + v * NNP_LANES);
+      for (int r = 0; r < R; ++r) {
+        const V w = splat(matrix[r * f.rs + k * f.cs]);
+        for (int v = 0; v < NV; ++v) acc[r][v] += w * a[v];
+      }
     }
-  for (size_t k = 0; k < f.K; ++k) {
-    V a[NV];
-    for (int v = 0; v < NV; ++v) a[v] = load(A + k * f.lda + v * NNP_LANES);
-    for (int r = 0; r < R; ++r) {
-      const V w = splat(matrix[r * f.rs + k * f.cs]);
-      for (int v = 0; v < NV; ++v) acc[r][v] += w * a[v];
-    }
-  }
+  };
+  add_product(f.matrix + row * f.rs, f.A + s);
+  if (f.matrix2) add_product(f.matrix2 + row * f.rs, f.A2 + s);
   for (int r = 0; r < R; ++r)
     for (int v = 0; v < NV; ++v) store(Y + r * f.ldy + v * NNP_LANES, acc[r][v]);
 }
 
-// A copy of the factors: what is stored cannot change it.
+// With a copy of the factors, which nothing stored can change.
 template <int R>
-static void multiply_rows(const Factors f, size_t r) {
-  const double *m = f.matrix + r * f.rs, *b = f.bias ? f.bias + r : nullptr;
-  double *y = f.Y + r * f.ldy;
+static void multiply_rows(const Factors f, size_t row) {
   size_t s = 0;
   for (constexpr size_t n = block_vectors * NNP_LANES; s + n <= f.width; s += n)
-    multiply_block<R, block_vectors>(f, m, f.A + s, b, y + s);
+    multiply_block<R, block_vectors>(f, row, s);
   if (block_vectors > 2 && s + 2 * NNP_LANES <= f.width) {
-    multiply_block<R, 2>(f, m, f.A + s, b, y + s);
+    multiply_block<R, 2>(f, row, s);
     s += 2 * NNP_LANES;
   }
-  for (; s < f.width; s += NNP_LANES)
-    multiply_block<R, 1>(f, m, f.A + s, b, y + s);
+  for (; s < f.width; s += NNP_LANES) multiply_block<R, 1>(f, row, s);
 }
 
 // How many of the rows left to take at once, so that few blocks are small: 5 + 5
@@ -103,6 +106,7 @@ static void multiply(size_t rows, const Factors &f) {
   if (f.K <= 32 || rows <= 2 * block_rows) return multiply_all_rows(rows, f);
   alignas(64) double panel[deep * wide];
   Factors part = f;
+  part.matrix2 = nullptr;
   for (size_t s = 0; s < f.width; s += wide) {
     const size_t width = f.width - s < wide ? f.width - s : wide;
     part.A = panel, part.lda = part.width = width, part.Y = f.Y + s;
@@ -116,6 +120,10 @@ static void multiply(size_t rows, const Factors &f) {
       multiply_all_rows(rows, part);
     }
   }
+  if (!f.matrix2) return;
+  part = f;
+  part.matrix = f.matrix2, part.A = f.A2, part.matrix2 = nullptr, part.add = true;
+  multiply(rows, part);
 }
 
 static void multiply(size_t rows, size_t K, const double *matrix, size_t rs,
@@ -177,19 +185,32 @@ NNP_INLINE void add(const Sums &sums, size_t at, V value) {
   }
 }
 
+// The factors of a sum over samples D[r][s] A[k][s], and of one to be added or null.
+struct Sides {
+  const double *D, *A, *D2 = nullptr, *A2 = nullptr;
+  NNP_MEMBER Sides from(size_t r, size_t k, size_t width) const {
+    return {D + r * width, A + k * width, D2 ? D2 + r * width : nullptr,
+            D2 ? A2 + k * width : nullptr};
+  }
+};
+
 // sums[r K + k] += sum_s D[r][s] A[k][s]
 template <int R, int C>
-NNP_INLINE void outer_block(size_t width, const double *D, const double *A,
-                            size_t K, const Sums &sums, size_t at) {
+NNP_INLINE void outer_block(size_t width, const Sides &sides, size_t K,
+                            const Sums &sums, size_t at) {
   V acc[R][C] = {};
-  for (size_t s = 0; s < width; s += NNP_LANES) {
-    V a[C];
-    for (int c = 0; c < C; ++c) a[c] = load(A + c * width + s);
-    for (int r = 0; r < R; ++r) {
-      const V d = load(D + r * width + s);
-      for (int c = 0; c < C; ++c) acc[r][c] += d * a[c];
+  auto add_samples = [&](const double *D, const double *A) {
+    for (size_t s = 0; s < width; s += NNP_LANES) {
+      V a[C];
+      for (int c = 0; c < C; ++c) a[c] = load(A + c * width + s);
+      for (int r = 0; r < R; ++r) {
+        const V d = load(D + r * width + s);
+        for (int c = 0; c < C; ++c) acc[r][c] += d * a[c];
+      }
     }
-  }
+  };
+  add_samples(sides.D, sides.A);
+  if (sides.D2) add_samples(sides.D2, sides.A2);
   for (int r = 0; r < R; ++r)
     for (int c = 0; c < C; ++c) add(sums, at + r * K + c, acc[r][c]);
 }
@@ -221,24 +242,28 @@ NNP_INLINE V sums_of(const V *v) {
 
 // The same where there are too many parameters to keep a vector of each.
 template <int R>
-NNP_INLINE void outer_reduced(size_t width, const double *D, const double *A,
-                              size_t K, double *sums) {
+NNP_INLINE void outer_reduced(size_t width, const Sides &sides, size_t K,
+                              double *sums) {
   V acc[R][NNP_LANES] = {};
-  for (size_t s = 0; s < width; s += NNP_LANES) {
-    V d[R];
-    for (int r = 0; r < R; ++r) d[r] = load(D + r * width + s);
-    for (int c = 0; c < NNP_LANES; ++c) {
-      const V a = load(A + c * width + s);
-      for (int r = 0; r < R; ++r) acc[r][c] += d[r] * a;
+  auto add_samples = [&](const double *D, const double *A) {
+    for (size_t s = 0; s < width; s += NNP_LANES) {
+      V d[R];
+      for (int r = 0; r < R; ++r) d[r] = load(D + r * width + s);
+      for (int c = 0; c < NNP_LANES; ++c) {
+        const V a = load(A + c * width + s);
+        for (int r = 0; r < R; ++r) acc[r][c] += d[r] * a;
+      }
     }
-  }
+  };
+  add_samples(sides.D, sides.A);
+  if (sides.D2) add_samples(sides.D2, sides.A2);
   for (int r = 0; r < R; ++r)
     store(sums + r * K, load(sums + r * K) + sums_of(acc[r]));
 }
 
 template <int R>
-static void outer_rows(size_t width, const double *D, const double *A, size_t K,
-                       const Sums &sums, size_t at) {
+static void outer_rows(size_t width, const Sides sides, size_t K, const Sums &sums,
+                       size_t at) {
   constexpr int C = NNP_LANES == 8 ? 5 : 3;
   constexpr int reduced = NNP_LANES == 8 ? 3 : 2;  // rows that fit the registers
   size_t k = 0;
@@ -247,44 +272,44 @@ static void outer_rows(size_t width, const double *D, const double *A, size_t K,
       int r = 0;
       double *to = sums.data + at + k;
       for (; r + reduced <= R; r += reduced)
-        outer_reduced<reduced>(width, D + r * width, A + k * width, K, to + r * K);
+        outer_reduced<reduced>(width, sides.from(r, k, width), K, to + r * K);
       for (; r < R; ++r)
-        outer_reduced<1>(width, D + r * width, A + k * width, K, to + r * K);
+        outer_reduced<1>(width, sides.from(r, k, width), K, to + r * K);
     }
   for (; k + C <= K; k += C)
-    outer_block<R, C>(width, D, A + k * width, K, sums, at + k);
-  const double *left = A + k * width;
+    outer_block<R, C>(width, sides.from(0, k, width), K, sums, at + k);
+  const Sides left = sides.from(0, k, width);
   switch (K - k) {
     case 4:
-      return outer_block<R, 4>(width, D, left, K, sums, at + k);
+      return outer_block<R, 4>(width, left, K, sums, at + k);
     case 3:
-      return outer_block<R, 3>(width, D, left, K, sums, at + k);
+      return outer_block<R, 3>(width, left, K, sums, at + k);
     case 2:
-      return outer_block<R, 2>(width, D, left, K, sums, at + k);
+      return outer_block<R, 2>(width, left, K, sums, at + k);
     case 1:
-      return outer_block<R, 1>(width, D, left, K, sums, at + k);
+      return outer_block<R, 1>(width, left, K, sums, at + k);
   }
 }
 
-static void outer(size_t rows, size_t K, size_t width, const double *D,
-                  const double *A, const Sums &sums, size_t at) {
+static void outer(size_t rows, size_t K, size_t width, const Sides &sides,
+                  const Sums &sums, size_t at) {
   constexpr int R = NNP_LANES == 8 ? 5 : 3;
   size_t r = 0;
   if (!sums.lanes)  // the rows that `outer_reduced` takes at once
     for (constexpr int few = NNP_LANES == 8 ? 3 : 2; r + few <= rows; r += few)
-      outer_rows<few>(width, D + r * width, A, K, sums, at + r * K);
+      outer_rows<few>(width, sides.from(r, 0, width), K, sums, at + r * K);
   for (; r + R <= rows; r += R)
-    outer_rows<R>(width, D + r * width, A, K, sums, at + r * K);
-  const double *left = D + r * width;
+    outer_rows<R>(width, sides.from(r, 0, width), K, sums, at + r * K);
+  const Sides left = sides.from(r, 0, width);
   switch (rows - r) {
     case 4:
-      return outer_rows<4>(width, left, A, K, sums, at + r * K);
+      return outer_rows<4>(width, left, K, sums, at + r * K);
     case 3:
-      return outer_rows<3>(width, left, A, K, sums, at + r * K);
+      return outer_rows<3>(width, left, K, sums, at + r * K);
     case 2:
-      return outer_rows<2>(width, left, A, K, sums, at + r * K);
+      return outer_rows<2>(width, left, K, sums, at + r * K);
     case 1:
-      return outer_rows<1>(width, left, A, K, sums, at + r * K);
+      return outer_rows<1>(width, left, K, sums, at + r * K);
   }
 }
 
