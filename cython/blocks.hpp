@@ -99,11 +99,22 @@ static void multiply_all_rows(size_t rows, const Factors &f) {
   }
 }
 
-// A few columns of A at a time are copied side by side where they are used often
-// and, a row of A apart, would push each other out of the cache.
+// Where A is large all rows are done for a few columns at a time. These are copied
+// side by side if they are used often: a row of A apart, they would push each other
+// out of the cache.
 static void multiply(size_t rows, const Factors &f) {
   constexpr size_t wide = block_vectors * NNP_LANES, deep = 2048 / wide;
-  if (f.K <= 32 || rows <= 2 * block_rows) return multiply_all_rows(rows, f);
+  if (f.K <= 32) return multiply_all_rows(rows, f);
+  if (rows <= 2 * block_rows) {
+    Factors part = f;
+    for (size_t s = 0; s < f.width; s += wide) {
+      part.width = f.width - s < wide ? f.width - s : wide;
+      part.A = f.A + s, part.Y = f.Y + s;
+      if (f.matrix2) part.A2 = f.A2 + s;
+      multiply_all_rows(rows, part);
+    }
+    return;
+  }
   alignas(64) double panel[deep * wide];
   Factors part = f;
   part.matrix2 = nullptr;
@@ -261,25 +272,16 @@ NNP_INLINE void outer_reduced(size_t width, const Sides &sides, size_t K,
     store(sums + r * K, load(sums + r * K) + sums_of(acc[r]));
 }
 
+// Rows of `outer` from the first of few columns on, `K` numbers apart.
 template <int R>
-static void outer_rows(size_t width, const Sides sides, size_t K, const Sums &sums,
-                       size_t at) {
+static void outer_rows(size_t width, const Sides sides, size_t columns, size_t K,
+                       const Sums &sums, size_t at) {
   constexpr int C = NNP_LANES == 8 ? 5 : 3;
-  constexpr int reduced = NNP_LANES == 8 ? 3 : 2;  // rows that fit the registers
   size_t k = 0;
-  if (!sums.lanes && R >= reduced)
-    for (; k + NNP_LANES <= K; k += NNP_LANES) {
-      int r = 0;
-      double *to = sums.data + at + k;
-      for (; r + reduced <= R; r += reduced)
-        outer_reduced<reduced>(width, sides.from(r, k, width), K, to + r * K);
-      for (; r < R; ++r)
-        outer_reduced<1>(width, sides.from(r, k, width), K, to + r * K);
-    }
-  for (; k + C <= K; k += C)
+  for (; k + C <= columns; k += C)
     outer_block<R, C>(width, sides.from(0, k, width), K, sums, at + k);
   const Sides left = sides.from(0, k, width);
-  switch (K - k) {
+  switch (columns - k) {
     case 4:
       return outer_block<R, 4>(width, left, K, sums, at + k);
     case 3:
@@ -294,22 +296,36 @@ static void outer_rows(size_t width, const Sides sides, size_t K, const Sums &su
 static void outer(size_t rows, size_t K, size_t width, const Sides &sides,
                   const Sums &sums, size_t at) {
   constexpr int R = NNP_LANES == 8 ? 5 : 3;
+  constexpr size_t reduced = NNP_LANES == 2 ? 2 : 3;  // rows that fit the registers
+  size_t k = 0;
+  // columns outside: those of a step stay in cache for all rows
+  for (; !sums.lanes && k + NNP_LANES <= K; k += NNP_LANES)
+    for (size_t r = 0, n; r < rows; r += n) {
+      const Sides here = sides.from(r, k, width);
+      double *to = sums.data + at + r * K + k;
+      n = rows - r < reduced ? rows - r : rows - r == 4 ? 2 : reduced;
+      if (n == 3)
+        outer_reduced<3>(width, here, K, to);
+      else if (n == 2)
+        outer_reduced<2>(width, here, K, to);
+      else
+        outer_reduced<1>(width, here, K, to);
+    }
+  const size_t columns = K - k;
   size_t r = 0;
-  if (!sums.lanes)  // the rows that `outer_reduced` takes at once
-    for (constexpr int few = NNP_LANES == 8 ? 3 : 2; r + few <= rows; r += few)
-      outer_rows<few>(width, sides.from(r, 0, width), K, sums, at + r * K);
   for (; r + R <= rows; r += R)
-    outer_rows<R>(width, sides.from(r, 0, width), K, sums, at + r * K);
-  const Sides left = sides.from(r, 0, width);
+    outer_rows<R>(width, sides.from(r, k, width), columns, K, sums, at + r * K + k);
+  const Sides left = sides.from(r, k, width);
+  at += r * K + k;
   switch (rows - r) {
     case 4:
-      return outer_rows<4>(width, left, K, sums, at + r * K);
+      return outer_rows<4>(width, left, columns, K, sums, at);
     case 3:
-      return outer_rows<3>(width, left, K, sums, at + r * K);
+      return outer_rows<3>(width, left, columns, K, sums, at);
     case 2:
-      return outer_rows<2>(width, left, K, sums, at + r * K);
+      return outer_rows<2>(width, left, columns, K, sums, at);
     case 1:
-      return outer_rows<1>(width, left, K, sums, at + r * K);
+      return outer_rows<1>(width, left, columns, K, sums, at);
   }
 }
 

@@ -9,6 +9,8 @@ struct Work {
 
   Work(const Problem &problem, int order, bool gather) {
     const size_t T = tile_samples;
+    for (auto *buffers : {&a, &d1, &d2, &delta, &back})
+      buffers->reserve(problem.layers.size());
     for (const Layer &layer : problem.layers) {
       const size_t n = layer.n_out * T;
       a.push_back(Buffer::raw(n));
