@@ -104,7 +104,8 @@ static void multiply_all_rows(size_t rows, const Factors &f) {
 // out of the cache.
 static void multiply(size_t rows, const Factors &f) {
   constexpr size_t wide = block_vectors * NNP_LANES, deep = 2048 / wide;
-  if (f.K <= 32) return multiply_all_rows(rows, f);
+  if (f.K <= 32 || rows <= block_rows || f.K * f.lda <= 2048)
+    return multiply_all_rows(rows, f);
   if (rows <= 2 * block_rows) {
     Factors part = f;
     for (size_t s = 0; s < f.width; s += wide) {

@@ -47,7 +47,7 @@ struct HessianSamples {
 };
 
 // What one thread sums of the block of two layers: with J (m > l + 1) the rows of
-// unit `first` of layer l, else those of its inputs first <= j < last.
+// the units first <= i < last of layer l, else those of its inputs.
 struct HessianPart {
   size_t l, m, first, last;
   bool mixed;

@@ -168,7 +168,9 @@ class Columns {
   static constexpr size_t run = tile_samples;
 
   Columns(size_t rows, size_t n)
-      : stride(whole(n) + NNP_LANES), columns_(run * stride), sums_(Buffer::raw(rows * stride)) {}
+      : stride(whole(n) + NNP_LANES),
+        columns_(Buffer::raw(run * stride)),
+        sums_(Buffer::raw(rows * stride)) {}
 
   // sums[r][c] = sum_s matrix[r rs + s cs] column_c(s), where `make(s, to)` writes
   // the columns of sample s, in order: it may write a vector too far.
@@ -177,7 +179,11 @@ class Columns {
                             const double *matrix, size_t rs, size_t cs, Make make) {
     for (size_t first = 0; first < count; first += run) {
       const size_t some = count - first < run ? count - first : run;
-      for (size_t s = 0; s < some; ++s) make(first + s, columns_.data() + s * stride);
+      for (size_t s = 0; s < some; ++s) {
+        double *to = columns_.data() + s * stride;
+        store(to + n, V{});  // what fills the last vector
+        make(first + s, to);
+      }
       multiply(rows, {some, matrix + first * cs, rs, cs, columns_.data(), stride,
                       whole(n), nullptr, first > 0, sums_.data(), stride});
     }
@@ -221,26 +227,27 @@ static void hessian_part(const Problem &problem, const HessianSamples &tile,
   };
 
   if (part.mixed) {
-    const size_t i = part.first;
-    const double *J = tile.J[l][m].data() + i * S * stride_m;
     const double *delta = tile.delta[m].data();
-    const double *G = tile.G[l][m].data() + i * above.n_out * S;
     const size_t at_once = 1 + 96 / n_q;
     Columns columns(n_j, at_once * n_q);
-    for (size_t k0 = 0; k0 < above.n_out; k0 += at_once) {
-      const size_t n = above.n_out - k0 < at_once ? above.n_out - k0 : at_once;
-      const double *sums = columns.multiply_by(
-          n_j, n * n_q, tile.count, a, 1, stride, [&](size_t s, double *to) {
-            for (size_t k = k0; k < k0 + n; ++k, to += n_q) {
-              const V g = splat(G[k * S + s]), d = splat(delta[k * S + s]);
-              for (size_t q = 0; q < n_q; q += NNP_LANES)
-                store(to + q, g * load(b + s * stride_m + q) +
-                                  d * load(J + s * stride_m + q));
-            }
-          });
-      for (size_t j = 0; j < n_j; ++j)
-        for (size_t k = 0; k < n; ++k)
-          add_to(i, j, k0 + k, 0, sums + j * columns.stride + k * n_q);
+    for (size_t i = part.first; i < part.last; ++i) {
+      const double *J = tile.J[l][m].data() + i * S * stride_m;
+      const double *G = tile.G[l][m].data() + i * above.n_out * S;
+      for (size_t k0 = 0; k0 < above.n_out; k0 += at_once) {
+        const size_t n = above.n_out - k0 < at_once ? above.n_out - k0 : at_once;
+        const double *sums = columns.multiply_by(
+            n_j, n * n_q, tile.count, a, 1, stride, [&](size_t s, double *to) {
+              for (size_t k = k0; k < k0 + n; ++k, to += n_q) {
+                const V g = splat(G[k * S + s]), d = splat(delta[k * S + s]);
+                for (size_t q = 0; q < n_q; q += NNP_LANES)
+                  store(to + q, g * load(b + s * stride_m + q) +
+                                    d * load(J + s * stride_m + q));
+              }
+            });
+        for (size_t j = 0; j < n_j; ++j)
+          for (size_t k = 0; k < n; ++k)
+            add_to(i, j, k0 + k, 0, sums + j * columns.stride + k * n_q);
+      }
     }
     return;
   }

@@ -67,13 +67,14 @@ std::vector<HessianPart> hessian_parts(const Problem &problem, bool gauss_newton
   std::vector<HessianPart> parts;
   for (size_t l = 0; l < L; ++l)
     for (size_t m = l; m < L; ++m) {
-      const Layer &below = problem.layers[l];
+      const Layer &below = problem.layers[l], &above = problem.layers[m];
+      const size_t n_j = below.n_in + extra, n_q = above.n_in + extra;
       if (m > l + 1 && !gauss_newton) {
-        for (size_t i = 0; i < below.n_out; ++i)
-          parts.push_back({l, m, i, i + 1, true});
+        const size_t some = 1 + columns / (above.n_out * n_q);
+        for (size_t i = 0; i < below.n_out; i += some)
+          parts.push_back({l, m, i, std::min(i + some, below.n_out), true});
         continue;
       }
-      const size_t n_j = below.n_in + extra, n_q = problem.layers[m].n_in + extra;
       for (size_t first = 0, last; first < n_j; first = last) {
         size_t n = 0;
         for (last = first; last < n_j && (n == 0 || n < columns); ++last)
