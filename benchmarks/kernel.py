@@ -25,7 +25,7 @@ import time
 import warnings
 from collections import Counter
 from contextlib import contextmanager
-from functools import partial
+from functools import cache, partial
 from itertools import pairwise, product
 from pathlib import Path
 
@@ -281,29 +281,27 @@ def matrix_products(sizes, n, what):
     counts = Counter(forward + back + weights)
     if what == "gradient":
         return counts
-    for l, (n_j, n_i) in enumerate(layers):
+    for below, (n_j, n_i) in enumerate(layers):
         # a layer with itself, by symmetry in the units and in the inputs
         counts[n_i * (n_i + 1) // 2, n, (n_j + 1) * (n_j + 2) // 2] += 1
-        if l + 1 < len(layers):
-            n_above = layers[l + 1][1]
+        if below + 1 < len(layers):
+            n_above = layers[below + 1][1]
             counts[n_i, n_above, n * (n_i + 1) // 2] += 1
             counts[n_above, n, n_i * (n_j + 1)] += 1
-        for m, (n_q, n_k) in enumerate(layers[l + 1 :], l + 1):
+        for above, (n_q, n_k) in enumerate(layers[below + 1 :], below + 1):
             counts[n_i, n_above, n * n_k] += 1
-            if m == l + 1:
+            if above == below + 1:
                 counts[n_i * n_k, n, (n_j + 1) * (n_q + 1)] += 1
             else:
                 counts[n_j + 1, n, n_k * (n_q + 1)] += n_i
     return counts
 
 
-def blas_seconds(shape, known={}):  # noqa: B006: what was measured
-    """Seconds of one product of these sizes."""
-    if shape not in known:
-        rows, inner, columns = shape
-        a, b = np.ones((rows, inner)), np.ones((inner, columns))
-        known[shape] = best(partial(np.matmul, a, b, out=np.empty((rows, columns))), turns=3)
-    return known[shape]
+@cache
+def blas_seconds(rows, inner, columns):
+    """Seconds of one product of matrices of these sizes."""
+    a, b = np.ones((rows, inner)), np.ones((inner, columns))
+    return best(partial(np.matmul, a, b, out=np.empty((rows, columns))), turns=3)
 
 
 def bound(sizes, n, what, rate):
@@ -311,7 +309,7 @@ def bound(sizes, n, what, rate):
     functions = n * (sum(sizes[1:-1]) * rate["tanh"] + sizes[-1] * rate["exp"] + rate["log1p"])
     counts = matrix_products(sizes, n, what)
     flops = sum(2 * math.prod(shape) * times for shape, times in counts.items())
-    blas = sum(blas_seconds(shape) * times for shape, times in counts.items())
+    blas = sum(blas_seconds(*shape) * times for shape, times in counts.items())
     return flops / rate["dgemm"] + functions, blas + functions
 
 
