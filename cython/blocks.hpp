@@ -339,15 +339,12 @@ static void row_sums(size_t rows, size_t width, const double *D,
   }
 }
 
-// total += part, with the rounding errors carried along (Neumaier).
+// total += part, with the rounding errors carried along (Knuth).
 static void add_compensated(size_t n, const double *part, double *total,
                             double *error) {
   for (size_t i = 0; i < n; ++i) {
-    const double t = total[i] + part[i];
-    error[i] += (total[i] < 0 ? -total[i] : total[i]) >=
-                        (part[i] < 0 ? -part[i] : part[i])
-                    ? (total[i] - t) + part[i]
-                    : (part[i] - t) + total[i];
+    const double t = total[i] + part[i], added = t - total[i];
+    error[i] += (total[i] - (t - added)) + (part[i] - added);
     total[i] = t;
   }
 }

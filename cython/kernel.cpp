@@ -42,21 +42,25 @@ size_t n_chunks(size_t n_tiles) {
   return std::clamp(n_tiles / tiles_in_chunk, size_t(1), max_chunks);
 }
 
-// total += part with the rounding error carried along (Neumaier)
+// total += part with the rounding error carried along (Knuth)
 void add_compensated(double part, double &total, double &error) {
-  const double t = total + part;
-  error += std::fabs(total) >= std::fabs(part) ? (total - t) + part
-                                               : (part - t) + total;
+  const double t = total + part, added = t - total;
+  error += (total - (t - added)) + (part - added);
   total = t;
 }
 
 // The chunks' parts, each of n numbers, summed in their fixed order.
 void sum_parts(size_t chunks, size_t n, const Buffer &parts, double *sums) {
-  for (size_t k = 0; k < n; ++k) {
-    double total = 0, lost = 0;
-    for (size_t c = 0; c < chunks; ++c)
-      add_compensated(parts[c * n + k], total, lost);
-    sums[k] = total + lost;
+  constexpr size_t some = 64;
+  for (size_t first = 0; first < n; first += some) {
+    const size_t last = std::min(first + some, n);
+    double total[some] = {}, lost[some] = {};
+    for (size_t c = 0; c < chunks; ++c) {
+      const double *part = parts.data() + c * n;
+      for (size_t k = first; k < last; ++k)
+        add_compensated(part[k], total[k - first], lost[k - first]);
+    }
+    for (size_t k = first; k < last; ++k) sums[k] = total[k - first] + lost[k - first];
   }
 }
 
@@ -171,8 +175,7 @@ double Kernel::sum_chunks(const double *x, const Samples &samples,
   const size_t chunks = n_chunks(n_tiles), P = problem_.n_parameters;
   if (chunks == 1)
     return engine_->gradient(problem_, x, samples, 0, n_tiles, gradient);
-  Buffer losses(chunks);
-  Buffer parts(gradient ? chunks * P : 0);
+  Buffer losses(chunks), parts = Buffer::raw(gradient ? chunks * P : 0);
   pool_->run(chunks, [&](size_t c) {
     losses[c] = engine_->gradient(problem_, x, samples, c * n_tiles / chunks,
                                   (c + 1) * n_tiles / chunks,
@@ -297,7 +300,7 @@ void Kernel::hessian_products(const double *x, const double *vectors,
   if (chunks == 1) {
     engine_->product(problem_, x, vectors, n_vectors, 0, n_tiles, products);
   } else {
-    Buffer parts(chunks * size);
+    Buffer parts = Buffer::raw(chunks * size);
     pool_->run(chunks, [&](size_t c) {
       engine_->product(problem_, x, vectors, n_vectors, c * n_tiles / chunks,
                        (c + 1) * n_tiles / chunks, parts.data() + c * size);
