@@ -1,24 +1,32 @@
-"""The kernel against JAX, PyTorch, scikit-learn and NumPy, side by side in one run.
+"""The kernel against its bound and against JAX, PyTorch, scikit-learn and NumPy, in one run.
 
     python benchmarks/kernel.py [--output DIR] [--repeats N] [--quick]
 
-Every peer computes the same loss and gradient in float64 and is checked against
-the kernel before it is timed. The process is pinned to one core, but for the
-figures of two threads. Contestants take turns, so that a machine whose
-speed drifts is fair to all; a figure is the median of the ratios of neighbouring
-turns. Peers that are not installed are named in the table.
+The bound is the time of the method's products of matrices at the rate of DGEMM, and of
+its tanh, exp and log at that of the fastest vector library here, all measured in the
+same run; "BLAS at its sizes" is that time with each product made by BLAS as one call.
+
+Every peer computes the same loss and gradient, in float64 and in float32, and is checked
+against the kernel, which is in float64, before it is timed. The process is pinned to one
+core, but for the figures of two threads, and its own time on it is counted, so that other
+processes do not. Contestants take turns, so that a machine whose speed drifts is fair to
+all; a ratio is the median over neighbouring turns. Peers that are not installed are named
+in the table.
 """
 
 import argparse
 import inspect
 import json
+import math
 import os
 import statistics
 import sys
 import time
 import warnings
+from collections import Counter
 from contextlib import contextmanager
-from itertools import pairwise
+from functools import cache, partial
+from itertools import pairwise, product
 from pathlib import Path
 
 os.environ["XLA_FLAGS"] = "--xla_cpu_multi_thread_eigen=false intra_op_parallelism_threads=1"
@@ -52,7 +60,7 @@ def problem(sizes, n, threads=1):
     return net, X, y, pot, net.random_parameters(rng)
 
 
-# Peers: each takes (net, X, y) and returns {what: function of x}
+# Peers: each takes (net, X, y), X in the precision wanted, and returns {what: function of x}
 
 
 def peer_numpy(net, X, y):
@@ -96,7 +104,7 @@ def peer_torch(net, X, y):
     Xt, yt = torch.as_tensor(X), torch.as_tensor(y)
     layers = []
     for n_in, n_out in pairwise(net.layer_sizes):
-        layers += [torch.nn.Linear(n_in, n_out, dtype=torch.float64), torch.nn.Tanh()]
+        layers += [torch.nn.Linear(n_in, n_out, dtype=Xt.dtype), torch.nn.Tanh()]
     model = torch.nn.Sequential(*layers[:-1])
     parameters = list(model.parameters())
 
@@ -122,12 +130,12 @@ def peer_sklearn(net, X, y):
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         model.fit(X, y)
-    onehot = np.eye(net.layer_sizes[-1])[y]
+    onehot = np.eye(net.layer_sizes[-1], dtype=X.dtype)[y]
     sizes = net.layer_sizes
-    activations = [X] + [np.empty((n, size)) for size in sizes[1:]]
+    activations = [X] + [np.empty((n, size), X.dtype) for size in sizes[1:]]
     deltas = [np.empty_like(a) for a in activations[1:]]
-    coefs = [np.empty((a, b)) for a, b in pairwise(sizes)]
-    intercepts = [np.empty(size) for size in sizes[1:]]
+    coefs = [np.empty((a, b), X.dtype) for a, b in pairwise(sizes)]
+    intercepts = [np.empty(size, X.dtype) for size in sizes[1:]]
     weighted = "sample_weight" in inspect.signature(model._backprop).parameters
 
     def gradient(x):
@@ -153,26 +161,31 @@ PEERS = {
 }
 
 
-def seconds(function, x, least=0.02):
+def seconds(function, *arguments, least=0.005, clock=time.process_time):
     """Seconds a call, from as many calls as fill `least` seconds."""
     calls = 1
     while True:
-        start = time.perf_counter()
+        start = clock()
         for _ in range(calls):
-            function(x)
-        took = time.perf_counter() - start
+            function(*arguments)
+        took = clock() - start
         if took >= least:
             return took / calls
         calls = max(2 * calls, int(1.2 * calls * least / max(took, 1e-9)))
 
 
-def duel(ours, theirs, x, repeats):
+def best(function, *arguments, turns=5):
+    function(*arguments)
+    return min(seconds(function, *arguments) for _ in range(turns))
+
+
+def duel(ours, theirs, turns, **how):
     """Median seconds of both and the ratios theirs / ours of neighbouring turns."""
-    ours(x), theirs(x)
+    ours(), theirs()
     a, b = [], []
-    for _ in range(repeats):
-        a.append(seconds(ours, x))
-        b.append(seconds(theirs, x))
+    for _ in range(turns):
+        a.append(seconds(ours, **how))
+        b.append(seconds(theirs, **how))
     ratios = sorted(q / p for p, q in zip(a, b, strict=True))
     return {
         "ours_us": 1e6 * statistics.median(a),
@@ -182,119 +195,177 @@ def duel(ours, theirs, x, repeats):
     }
 
 
+def methods(pot, x):
+    """What is timed: {name: function without arguments}."""
+    block = np.random.default_rng(1).normal(size=(8, len(x)))
+    calls = {
+        "gradient": lambda: pot.getEnergyGradient(x),
+        "product": lambda: pot.hessian_vector_product(x, x),
+        "product of 8": lambda: pot.hessian_vector_product(x, block),
+    }
+    if len(x) <= 3000:
+        calls["hessian"] = lambda: pot.getHessian(x)
+    return calls
+
+
 def against_peers(shapes, repeats, absent):
     rows = []
     for sizes, n in shapes:
         net, X, y, pot, x = problem(sizes, n)
-        calls = {
-            "gradient": pot.getEnergyGradient,
-            "hessian": pot.getHessian,
-            "product": lambda x, pot=pot: pot.hessian_vector_product(x, x),
-        }
-        for name, make in PEERS.items():
+        calls = methods(pot, x)
+        for name, precision in product(PEERS, (np.float64, np.float32)):
             try:
-                peer = make(net, X, y)
+                peer = PEERS[name](net, X.astype(precision), y)
             except ImportError:
                 absent.add(name)
                 continue
-            for what, theirs in peer.items():
-                if what == "hessian" and net.n_parameters > 3000:
+            name += " float32" if precision is np.float32 else ""
+            x_there = x.astype(precision)
+            for what, function in peer.items():
+                if what == "hessian" and (net.n_parameters > 1000 or precision is np.float32):
                     continue
-                same(calls[what](x), theirs(x), f"{name} {what} {label(sizes, n)}")
+                theirs = partial(function, x_there)
+                same(calls[what](), theirs(), precision, f"{name} {what} {label(sizes, n)}")
                 turns = max(3, repeats // 3) if what == "hessian" else repeats
-                row = duel(calls[what], theirs, x, turns)
+                row = duel(calls[what], theirs, turns)
                 rows.append({"shape": label(sizes, n), "peer": name, "what": what} | row)
-                print(f"{label(sizes, n)}: {what} {row['ratio']:.1f} x {name}", file=sys.stderr)
+                print(f"{label(sizes, n)}: {what} {row['ratio']:.2f} x {name}", file=sys.stderr)
     return rows
 
 
-def same(ours, theirs, where):
+def same(ours, theirs, precision, where):
     """Refuse to time something else than what the kernel computes."""
-    for a, b in zip(np.atleast_1d(ours[-1]), np.atleast_1d(theirs[-1]), strict=True):
-        if not np.allclose(a, b, rtol=1e-6, atol=1e-9):
-            raise SystemExit(f"{where} computes something else")
+    tolerance = 1e-6 if precision is np.float64 else 1e-3
+    a, b = np.asarray(ours[-1]), np.asarray(theirs[-1])
+    if not np.allclose(a, b, rtol=tolerance, atol=1e-3 * tolerance + tolerance * np.abs(a).max()):
+        raise SystemExit(f"{where} computes something else")
 
 
-def own_costs(shapes, repeats):
-    """Hessian and products in gradients, two threads, share of DGEMM."""
+# The bound
+
+
+def rates():
+    """The fastest DGEMM, in flops a second, and seconds a value of the vector functions."""
+    rng = np.random.default_rng(0)
+    dgemm = 0
+    for n in (128, 256, 384, 512):
+        a, out = rng.normal(size=(n, n)), np.empty((n, n))
+        dgemm = max(dgemm, 2 * n**3 / best(partial(np.matmul, a, a, out=out)))
+    found = {"dgemm": dgemm}
+    z = rng.normal(size=4096)
+    for name, values in {"tanh": z, "exp": -abs(z), "log1p": abs(z)}.items():
+        out = np.empty_like(values)
+        took = best(partial(getattr(np, name), values, out=out))
+        try:
+            import torch
+        except ImportError:
+            pass
+        else:
+            torch.set_num_threads(1)
+            function = partial(getattr(torch, name), torch.as_tensor(values))
+            took = min(took, best(partial(function, out=torch.as_tensor(out))))
+        found[name] = took / len(values)
+    return found
+
+
+def matrix_products(sizes, n, what):
+    """The method's products of matrices, as (rows, inner, columns): how often."""
+    layers = list(pairwise(sizes))
+    forward = [(n_out, n_in, n) for n_in, n_out in layers]
+    back = [(n_in, n_out, n) for n_in, n_out in layers[1:]]
+    weights = [(n_out, n, n_in) for n_in, n_out in layers]
+    if what.startswith("product"):
+        one = 2 * (forward + back + weights)
+        one.remove(forward[0]), one.remove(weights[0])
+        return Counter(forward + back + one * (8 if what == "product of 8" else 1))
+    counts = Counter(forward + back + weights)
+    if what == "gradient":
+        return counts
+    for below, (n_j, n_i) in enumerate(layers):
+        # a layer with itself, by symmetry in the units and in the inputs
+        counts[n_i * (n_i + 1) // 2, n, (n_j + 1) * (n_j + 2) // 2] += 1
+        if below + 1 < len(layers):
+            n_above = layers[below + 1][1]
+            counts[n_i, n_above, n * (n_i + 1) // 2] += 1
+            counts[n_above, n, n_i * (n_j + 1)] += 1
+        for above, (n_q, n_k) in enumerate(layers[below + 1 :], below + 1):
+            counts[n_i, n_above, n * n_k] += 1
+            if above == below + 1:
+                counts[n_i * n_k, n, (n_j + 1) * (n_q + 1)] += 1
+            else:
+                counts[n_j + 1, n, n_k * (n_q + 1)] += n_i
+    return counts
+
+
+@cache
+def blas_seconds(rows, inner, columns):
+    """Seconds of one product of matrices of these sizes."""
+    a, b = np.ones((rows, inner)), np.ones((inner, columns))
+    return best(partial(np.matmul, a, b, out=np.empty((rows, columns))), turns=3)
+
+
+def bound(sizes, n, what, rate):
+    """Seconds by the rates, and with the products by BLAS at their sizes."""
+    functions = n * (sum(sizes[1:-1]) * rate["tanh"] + sizes[-1] * rate["exp"] + rate["log1p"])
+    counts = matrix_products(sizes, n, what)
+    flops = sum(2 * math.prod(shape) * times for shape, times in counts.items())
+    blas = sum(blas_seconds(*shape) * times for shape, times in counts.items())
+    return flops / rate["dgemm"] + functions, blas + functions
+
+
+def against_bound(shapes, repeats, rate):
     rows = []
     for sizes, n in shapes:
-        net, _, _, pot, x = problem(sizes, n)
-        block = np.tile(x, (8, 1))
-        row = {"shape": label(sizes, n)}
-        row["product_in_gradients"] = (
-            1
-            / duel(
-                lambda x, pot=pot: pot.hessian_vector_product(x, x),
-                pot.getEnergyGradient,
-                x,
-                repeats,
-            )["ratio"]
-        )
-        row["product_of_8_in_gradients_each"] = (
-            1
-            / duel(
-                lambda x, pot=pot, block=block: pot.hessian_vector_product(x, block),
-                pot.getEnergyGradient,
-                x,
-                repeats,
-            )["ratio"]
-            / 8
-        )
-        row["batch_of_8_in_gradients_each"] = (
-            1
-            / duel(
-                lambda x, pot=pot, block=block: pot.energies_gradients(block),
-                pot.getEnergyGradient,
-                x,
-                repeats,
-            )["ratio"]
-            / 8
-        )
-        if net.n_parameters <= 3000:
-            row["hessian_in_gradients"] = (
-                1 / duel(pot.getHessian, pot.getEnergyGradient, x, max(3, repeats // 3))["ratio"]
-            )
-        two = problem(sizes, n, threads=2)[3]
-        with all_cores():
-            fight = duel(two.getEnergyGradient, pot.getEnergyGradient, x, repeats)
-        row["speed_up_of_2_threads"] = fight["ratio"]
-        weights = [a * b for a, b in pairwise(sizes)]
-        # forward, weight gradient, and back through all layers but the first
-        flops = 2 * n * (2 * sum(weights) + sum(weights[1:]))
-        a = np.random.default_rng(0).normal(size=(1000, 1000))
-        fight = duel(pot.getEnergyGradient, lambda x, a=a: a @ a, x, repeats)
-        rate, dgemm = flops / fight["ours_us"], 2e9 / fight["theirs_us"]
-        row |= {"gflops": rate / 1e3, "share_of_dgemm": rate / dgemm}
-        rows.append(row)
-        print(row, file=sys.stderr)
+        _, _, _, pot, x = problem(sizes, n)
+        for what, call in methods(pot, x).items():
+            took = best(call, turns=repeats)
+            least, blas = bound(sizes, n, what, rate)
+            row = {"shape": label(sizes, n), "what": what, "us": 1e6 * took}
+            row |= {"bound_us": 1e6 * least, "ratio": took / least}
+            row |= {"blas_us": 1e6 * blas, "blas_ratio": took / blas}
+            rows.append(row)
+            print(row, file=sys.stderr)
     return rows
 
 
-def growth(quick):
-    """Fitted exponents of the gradient's cost in N, width and depth."""
-    top = 5 if quick else 6
+def together(shapes, repeats):
+    """A gradient in a batch of 8, in gradients, and the gain from two threads."""
+    rows = []
+    for sizes, n in shapes:
+        _, _, _, pot, x = problem(sizes, n)
+        batch = np.tile(x, (8, 1))
+        two = problem(sizes, n, threads=2)[3]
+        one = partial(pot.getEnergyGradient, x)
+        each = 1 / duel(partial(pot.energies_gradients, batch), one, repeats)["ratio"] / 8
+        with all_cores():
+            gain = duel(partial(two.getEnergyGradient, x), one, repeats, clock=time.perf_counter)[
+                "ratio"
+            ]
+        rows.append({"shape": label(sizes, n), "each_of_8": each, "two_threads": gain})
+    return rows
+
+
+def growth(quick, rate):
+    """The gradient's cost in N, width and depth: beside the bound, and the fitted exponent."""
+    top = 5 if not quick else 4
     series = {
-        "N, 3-10-4": [((3, 10, 4), 10**k) for k in range(2, top + 1)],
-        "width, 64-w-10, N=1000": [((64, w, 10), 1000) for w in (16, 32, 64, 128, 256)],
-        "depth, 3-(10 each)-4, N=1000": [((3, *[10] * d, 4), 1000) for d in (2, 4, 8, 16)],
-    }
-    sizes = {
-        "N, 3-10-4": lambda s, n: n,
-        "width, 64-w-10, N=1000": lambda s, n: s[1],
-        "depth, 3-(10 each)-4, N=1000": lambda s, n: len(s) - 2,
+        "N, 3-10-4": {10**k: ((3, 10, 4), 10**k) for k in range(2, top + 1)},
+        "width w, 64-w-10, N=1000": {
+            w: ((64, w, 10), 1000) for w in (10, 16, 32, 64, 128, 256, 512)
+        },
+        "depth d, 3-(10 d times)-4, N=1000": {d: ((3, *[10] * d, 4), 1000) for d in range(1, 7)},
     }
     rows = []
     for name, shapes in series.items():
-        cost = []
-        for s, n in shapes:
+        cost, ratios = [], []
+        for s, n in shapes.values():
             _, _, _, pot, x = problem(s, n)
-            pot.getEnergyGradient(x)
-            cost.append(min(seconds(pot.getEnergyGradient, x) for _ in range(5)))
-        variable = [sizes[name](s, n) for s, n in shapes]
-        exponent = float(np.polyfit(np.log(variable), np.log(cost), 1)[0])
+            cost.append(best(pot.getEnergyGradient, x))
+            ratios.append(cost[-1] / bound(s, n, "gradient", rate)[0])
+        exponent = float(np.polyfit(np.log(list(shapes)), np.log(cost), 1)[0])
+        us = [1e6 * c for c in cost]
         rows.append(
-            {"of": name, "values": variable, "us": [1e6 * c for c in cost], "exponent": exponent}
+            {"of": name, "values": list(shapes), "us": us, "ratio": ratios, "exponent": exponent}
         )
     return rows
 
@@ -332,16 +403,33 @@ def markdown(result):
             f"| {r['theirs_us']:.1f} | {r['ratio']:.2f} | {low:.2f} to {high:.2f} |"
         )
     lines += ["", "Geometric means of the ratios: " + "; ".join(result["means"]), ""]
-    lines += ["## Its own costs", ""]
-    keys = [k for k in result["own"][0] if k != "shape"]
-    lines += ["| shape | " + " | ".join(k.replace("_", " ") for k in keys) + " |"]
-    lines += ["| --- " * (len(keys) + 1) + "|"]
-    for r in result["own"]:
-        cells = [f"{r[k]:.2f}" if k in r else "-" for k in keys]
-        lines.append(f"| {r['shape']} | " + " | ".join(cells) + " |")
-    lines += ["", "## Growth", "", "| of | us | exponent |", "| --- | --- | --- |"]
+    rate = result["rates"]
+    lines += ["## Against the bound, one thread", ""]
+    lines += [
+        f"DGEMM {rate['dgemm'] / 1e9:.1f} Gflop/s; a tanh {1e9 * rate['tanh']:.2f}, exp "
+        f"{1e9 * rate['exp']:.2f}, log1p {1e9 * rate['log1p']:.2f} ns. A call on a network of "
+        f"4 parameters with two samples takes {result['call_us']:.1f} us, which no bound contains.",
+        "",
+        "| what | shape | kernel us | bound us | ratio | BLAS at its sizes us | ratio |",
+        "| --- | --- | --- | --- | --- | --- | --- |",
+    ]
+    for r in result["bound"]:
+        lines.append(
+            f"| {r['what']} | {r['shape']} | {r['us']:.1f} | {r['bound_us']:.1f} "
+            f"| {r['ratio']:.2f} | {r['blas_us']:.1f} | {r['blas_ratio']:.2f} |"
+        )
+    lines += ["", "## Together", ""]
+    lines += ["| shape | each of a batch of 8, in gradients | two threads, times as fast |"]
+    lines += ["| --- | --- | --- |"]
+    for r in result["together"]:
+        lines.append(f"| {r['shape']} | {r['each_of_8']:.2f} | {r['two_threads']:.2f} |")
+    lines += ["", "## Growth of the gradient", ""]
+    lines += ["| of | us (over the bound) | exponent |", "| --- | --- | --- |"]
     for r in result["growth"]:
-        us = ", ".join(f"{v}: {t:.0f}" for v, t in zip(r["values"], r["us"], strict=True))
+        us = ", ".join(
+            f"{v}: {t:.0f} ({q:.2f})"
+            for v, t, q in zip(r["values"], r["us"], r["ratio"], strict=True)
+        )
         lines.append(f"| {r['of']} | {us} | {r['exponent']:.2f} |")
     return "\n".join(lines) + "\n"
 
@@ -358,10 +446,12 @@ def main():
     peers = against_peers(shapes, options.repeats, absent)
     means = []
     for what in ("gradient", "hessian", "product"):
-        for name in PEERS:
+        for name in sorted({r["peer"] for r in peers}):
             ratios = [r["ratio"] for r in peers if r["peer"] == name and r["what"] == what]
             if ratios:
                 means.append(f"{what} {geometric_mean(ratios):.2f} x {name}")
+    rate = rates()
+    _, _, _, tiny, x = problem((1, 2), 2)
     result = {
         "machine": machine(),
         "command": "python " + " ".join(sys.argv),
@@ -369,8 +459,11 @@ def main():
         "absent": sorted(absent),
         "peers": peers,
         "means": means,
-        "own": own_costs(shapes, options.repeats),
-        "growth": growth(options.quick),
+        "rates": rate,
+        "call_us": 1e6 * best(tiny.getEnergyGradient, x),
+        "bound": against_bound(shapes, options.repeats, rate),
+        "together": together(shapes, options.repeats),
+        "growth": growth(options.quick, rate),
     }
     options.output.mkdir(parents=True, exist_ok=True)
     (options.output / "kernel.json").write_text(json.dumps(result, indent=1) + "\n")

@@ -9,71 +9,176 @@ NNP_INLINE void copy(size_t n, const double *from, double *to) {
 }
 
 // Register blocks: rows by vectors, within the registers of the instruction set.
-constexpr int block_rows = NNP_LANES == 8 ? 6 : 4;
+constexpr int block_rows = NNP_LANES == 2 ? 4 : 6;
 constexpr int block_vectors = NNP_LANES == 8 ? 4 : 2;
 
-// Y[r][s] (+)= bias[r] + sum_k matrix[r rs + k cs] A[k][s] for R rows and NV vectors
+// Y = M A, or Y += M A, or Y = bias + M A, for M[r][k] = matrix[r rs + k cs] and
+// A, Y with rows of `lda` and `ldy` numbers of which `width`, whole vectors, count.
+// With `matrix2` the product of that and `A2`, of the same sizes, is added.
+struct Factors {
+  size_t K;
+  const double *matrix;
+  size_t rs, cs;
+  const double *A;
+  size_t lda, width;
+  const double *bias;
+  bool add;
+  double *Y;
+  size_t ldy;
+  const double *matrix2 = nullptr, *A2 = nullptr;
+};
+
 template <int R, int NV>
-NNP_INLINE void multiply_block(size_t K, const double *matrix, size_t rs,
-                               size_t cs, const double *A, size_t width,
-                               const double *bias, bool add, double *Y) {
+NNP_INLINE void multiply_block(const Factors f, size_t row, size_t s) {
   V acc[R][NV];
+  double *Y = f.Y + row * f.ldy + s;
   for (int r = 0; r < R; ++r)
-    for (int v = 0; v < NV; ++v) {
-      acc[r][v] = add ? load(Y + r * width + v * NNP_LANES) : V{};
-      if (bias) acc[r][v] += splat(bias[r]);
+    for (int v = 0; v < NV; ++v)
+      acc[r][v] = f.add    ? load(Y + r * f.ldy + v * NNP_LANES)
+                  : f.bias ? splat(f.bias[row + r])
+                           : V{};
+  auto add_product = [&](const double *matrix, const double *A) {
+    for (size_t k = 0; k < f.K; ++k) {
+      V a[NV];
+      for (int v = 0; v < NV; ++v) a[v] = load(A + k * f.lda + v * NNP_LANES);
+      for (int r = 0; r < R; ++r) {
+        const V w = splat(matrix[r * f.rs + k * f.cs]);
+        for (int v = 0; v < NV; ++v) acc[r][v] += w * a[v];
+      }
     }
-  for (size_t k = 0; k < K; ++k) {
-    V a[NV];
-    for (int v = 0; v < NV; ++v) a[v] = load(A + k * width + v * NNP_LANES);
-    for (int r = 0; r < R; ++r) {
-      const V w = splat(matrix[r * rs + k * cs]);
-      for (int v = 0; v < NV; ++v) acc[r][v] += w * a[v];
-    }
-  }
+  };
+  add_product(f.matrix + row * f.rs, f.A + s);
+  if (f.matrix2) add_product(f.matrix2 + row * f.rs, f.A2 + s);
   for (int r = 0; r < R; ++r)
-    for (int v = 0; v < NV; ++v) store(Y + r * width + v * NNP_LANES, acc[r][v]);
+    for (int v = 0; v < NV; ++v) store(Y + r * f.ldy + v * NNP_LANES, acc[r][v]);
 }
 
+// With a copy of the factors, which nothing stored can change.
 template <int R>
-static void multiply_rows(size_t K, const double *matrix, size_t rs, size_t cs,
-                          const double *A, size_t width, const double *bias,
-                          bool add, double *Y) {
+static void multiply_rows(const Factors f, size_t row) {
   size_t s = 0;
-  constexpr size_t step = block_vectors * NNP_LANES;
-  for (; s + step <= width; s += step)
-    multiply_block<R, block_vectors>(K, matrix, rs, cs, A + s, width, bias, add,
-                                     Y + s);
-  for (; s < width; s += NNP_LANES)
-    multiply_block<R, 1>(K, matrix, rs, cs, A + s, width, bias, add, Y + s);
+  for (constexpr size_t n = block_vectors * NNP_LANES; s + n <= f.width; s += n)
+    multiply_block<R, block_vectors>(f, row, s);
+  if (block_vectors > 2 && s + 2 * NNP_LANES <= f.width) {
+    multiply_block<R, 2>(f, row, s);
+    s += 2 * NNP_LANES;
+  }
+  for (; s < f.width; s += NNP_LANES) multiply_block<R, 1>(f, row, s);
+}
+
+// How many of the rows left to take at once, so that few blocks are small: 5 + 5
+// rather than 6 + 4, 4 + 4 rather than 6 + 2.
+NNP_INLINE size_t rows_at_once(size_t left) {
+  if (block_rows == 4) return left < 4 ? left : 4;
+  if (left == 7 || left == 8) return 4;
+  return left % 6 == 0 ? 6 : left < 5 ? left : 5;
+}
+
+static void multiply_all_rows(size_t rows, const Factors &f) {
+  for (size_t r = 0, n; r < rows; r += n) {
+    n = rows_at_once(rows - r);
+    switch (n) {
+      case 6:
+        if (block_rows >= 6) multiply_rows<block_rows>(f, r);
+        break;
+      case 5:
+        if (block_rows >= 6) multiply_rows<block_rows - 1>(f, r);
+        break;
+      case 4:
+        multiply_rows<4>(f, r);
+        break;
+      case 3:
+        multiply_rows<3>(f, r);
+        break;
+      case 2:
+        multiply_rows<2>(f, r);
+        break;
+      default:
+        multiply_rows<1>(f, r);
+    }
+  }
+}
+
+// Where A is large all rows are done for a few columns at a time. These are copied
+// side by side if they are used often: a row of A apart, they would push each other
+// out of the cache.
+static void multiply(size_t rows, const Factors &f) {
+  constexpr size_t wide = block_vectors * NNP_LANES, deep = 2048 / wide;
+  if (f.K <= 32 || rows <= block_rows || f.K * f.lda <= 2048)
+    return multiply_all_rows(rows, f);
+  if (rows <= 2 * block_rows) {
+    Factors part = f;
+    for (size_t s = 0; s < f.width; s += wide) {
+      part.width = f.width - s < wide ? f.width - s : wide;
+      part.A = f.A + s, part.Y = f.Y + s;
+      if (f.matrix2) part.A2 = f.A2 + s;
+      multiply_all_rows(rows, part);
+    }
+    return;
+  }
+  alignas(64) double panel[deep * wide];
+  Factors part = f;
+  part.matrix2 = nullptr;
+  for (size_t s = 0; s < f.width; s += wide) {
+    const size_t width = f.width - s < wide ? f.width - s : wide;
+    part.A = panel, part.lda = part.width = width, part.Y = f.Y + s;
+    for (size_t k = 0; k < f.K; k += deep) {
+      part.K = f.K - k < deep ? f.K - k : deep;
+      for (size_t i = 0; i < part.K; ++i)
+        copy(width, f.A + (k + i) * f.lda + s, panel + i * width);
+      part.matrix = f.matrix + k * f.cs;
+      part.bias = k ? nullptr : f.bias;
+      part.add = f.add || k;
+      multiply_all_rows(rows, part);
+    }
+  }
+  if (!f.matrix2) return;
+  part = f;
+  part.matrix = f.matrix2, part.A = f.A2, part.matrix2 = nullptr, part.add = true;
+  multiply(rows, part);
 }
 
 static void multiply(size_t rows, size_t K, const double *matrix, size_t rs,
                      size_t cs, const double *A, size_t width,
                      const double *bias, bool add, double *Y) {
-  size_t r = 0;
-  while (r < rows) {
-    const size_t left = rows - r;
-    const double *m = matrix + r * rs, *b = bias ? bias + r : nullptr;
-    double *y = Y + r * width;
-    size_t done;
-    // 5 + 5 rather than 6 + 4, 4 + 4 rather than 6 + 2
-    if (block_rows == 6 && left != 5 && left != 10 && left != 8 && left != 4 &&
-        left >= 6) {
-      multiply_rows<6>(K, m, rs, cs, A, width, b, add, y), done = 6;
-    } else if (block_rows == 6 && left >= 5 && left != 8) {
-      multiply_rows<5>(K, m, rs, cs, A, width, b, add, y), done = 5;
-    } else if (left >= 4) {
-      multiply_rows<4>(K, m, rs, cs, A, width, b, add, y), done = 4;
-    } else if (left == 3) {
-      multiply_rows<3>(K, m, rs, cs, A, width, b, add, y), done = 3;
-    } else if (left == 2) {
-      multiply_rows<2>(K, m, rs, cs, A, width, b, add, y), done = 2;
-    } else {
-      multiply_rows<1>(K, m, rs, cs, A, width, b, add, y), done = 1;
-    }
-    r += done;
+  multiply(rows, {K, matrix, rs, cs, A, width, width, bias, add, Y, width});
+}
+
+// Numbers rounded up to whole vectors of this engine.
+NNP_INLINE size_t whole(size_t n) { return (n + NNP_LANES - 1) / NNP_LANES * NNP_LANES; }
+
+template <int half>
+NNP_INLINE void swap_halves(V *v) {
+  M low, high;
+  for (int j = 0; j < NNP_LANES; ++j) {
+    low[j] = j & half ? NNP_LANES + j - half : j;
+    high[j] = j & half ? NNP_LANES + j : j + half;
   }
+  for (int i = 0; i < NNP_LANES; ++i) {
+    if (i & half) continue;
+    const V a = v[i], b = v[i + half];
+    v[i] = NNP_SHUFFLE(a, b, low);
+    v[i + half] = NNP_SHUFFLE(a, b, high);
+  }
+}
+
+// From [unit][sample] to [sample][unit, padded with zeros to `stride`].
+static void by_sample(size_t n, size_t width, const double *from, double *to,
+                      size_t stride) {
+  for (size_t i = 0; i < stride; i += NNP_LANES)
+    for (size_t s = 0; s < width; s += NNP_LANES) {
+      V v[NNP_LANES];
+      for (size_t k = 0; k < NNP_LANES; ++k)
+        v[k] = i + k < n ? load(from + (i + k) * width + s) : V{};
+#if NNP_LANES == 8
+      swap_halves<4>(v);
+#endif
+#if NNP_LANES >= 4
+      swap_halves<2>(v);
+#endif
+      swap_halves<1>(v);
+      for (size_t k = 0; k < NNP_LANES; ++k) store(to + (s + k) * stride + i, v[k]);
+    }
 }
 
 // Sums over samples of one parameter each: kept in whole vectors while there
@@ -92,19 +197,32 @@ NNP_INLINE void add(const Sums &sums, size_t at, V value) {
   }
 }
 
+// The factors of a sum over samples D[r][s] A[k][s], and of one to be added or null.
+struct Sides {
+  const double *D, *A, *D2 = nullptr, *A2 = nullptr;
+  NNP_MEMBER Sides from(size_t r, size_t k, size_t width) const {
+    return {D + r * width, A + k * width, D2 ? D2 + r * width : nullptr,
+            D2 ? A2 + k * width : nullptr};
+  }
+};
+
 // sums[r K + k] += sum_s D[r][s] A[k][s]
 template <int R, int C>
-NNP_INLINE void outer_block(size_t width, const double *D, const double *A,
-                            size_t K, const Sums &sums, size_t at) {
+NNP_INLINE void outer_block(size_t width, const Sides &sides, size_t K,
+                            const Sums &sums, size_t at) {
   V acc[R][C] = {};
-  for (size_t s = 0; s < width; s += NNP_LANES) {
-    V a[C];
-    for (int c = 0; c < C; ++c) a[c] = load(A + c * width + s);
-    for (int r = 0; r < R; ++r) {
-      const V d = load(D + r * width + s);
-      for (int c = 0; c < C; ++c) acc[r][c] += d * a[c];
+  auto add_samples = [&](const double *D, const double *A) {
+    for (size_t s = 0; s < width; s += NNP_LANES) {
+      V a[C];
+      for (int c = 0; c < C; ++c) a[c] = load(A + c * width + s);
+      for (int r = 0; r < R; ++r) {
+        const V d = load(D + r * width + s);
+        for (int c = 0; c < C; ++c) acc[r][c] += d * a[c];
+      }
     }
-  }
+  };
+  add_samples(sides.D, sides.A);
+  if (sides.D2) add_samples(sides.D2, sides.A2);
   for (int r = 0; r < R; ++r)
     for (int c = 0; c < C; ++c) add(sums, at + r * K + c, acc[r][c]);
 }
@@ -136,70 +254,79 @@ NNP_INLINE V sums_of(const V *v) {
 
 // The same where there are too many parameters to keep a vector of each.
 template <int R>
-NNP_INLINE void outer_reduced(size_t width, const double *D, const double *A,
-                              size_t K, double *sums) {
+NNP_INLINE void outer_reduced(size_t width, const Sides &sides, size_t K,
+                              double *sums) {
   V acc[R][NNP_LANES] = {};
-  for (size_t s = 0; s < width; s += NNP_LANES) {
-    V d[R];
-    for (int r = 0; r < R; ++r) d[r] = load(D + r * width + s);
-    for (int c = 0; c < NNP_LANES; ++c) {
-      const V a = load(A + c * width + s);
-      for (int r = 0; r < R; ++r) acc[r][c] += d[r] * a;
+  auto add_samples = [&](const double *D, const double *A) {
+    for (size_t s = 0; s < width; s += NNP_LANES) {
+      V d[R];
+      for (int r = 0; r < R; ++r) d[r] = load(D + r * width + s);
+      for (int c = 0; c < NNP_LANES; ++c) {
+        const V a = load(A + c * width + s);
+        for (int r = 0; r < R; ++r) acc[r][c] += d[r] * a;
+      }
     }
-  }
+  };
+  add_samples(sides.D, sides.A);
+  if (sides.D2) add_samples(sides.D2, sides.A2);
   for (int r = 0; r < R; ++r)
     store(sums + r * K, load(sums + r * K) + sums_of(acc[r]));
 }
 
+// Rows of `outer` from the first of few columns on, `K` numbers apart.
 template <int R>
-static void outer_rows(size_t width, const double *D, const double *A, size_t K,
+static void outer_rows(size_t width, const Sides sides, size_t columns, size_t K,
                        const Sums &sums, size_t at) {
   constexpr int C = NNP_LANES == 8 ? 5 : 3;
-  constexpr int reduced = NNP_LANES == 8 ? 3 : 2;  // rows that fit the registers
   size_t k = 0;
-  if (!sums.lanes && R >= reduced)
-    for (; k + NNP_LANES <= K; k += NNP_LANES) {
-      int r = 0;
-      double *to = sums.data + at + k;
-      for (; r + reduced <= R; r += reduced)
-        outer_reduced<reduced>(width, D + r * width, A + k * width, K, to + r * K);
-      for (; r < R; ++r)
-        outer_reduced<1>(width, D + r * width, A + k * width, K, to + r * K);
-    }
-  for (; k + C <= K; k += C)
-    outer_block<R, C>(width, D, A + k * width, K, sums, at + k);
-  const double *left = A + k * width;
-  switch (K - k) {
+  for (; k + C <= columns; k += C)
+    outer_block<R, C>(width, sides.from(0, k, width), K, sums, at + k);
+  const Sides left = sides.from(0, k, width);
+  switch (columns - k) {
     case 4:
-      return outer_block<R, 4>(width, D, left, K, sums, at + k);
+      return outer_block<R, 4>(width, left, K, sums, at + k);
     case 3:
-      return outer_block<R, 3>(width, D, left, K, sums, at + k);
+      return outer_block<R, 3>(width, left, K, sums, at + k);
     case 2:
-      return outer_block<R, 2>(width, D, left, K, sums, at + k);
+      return outer_block<R, 2>(width, left, K, sums, at + k);
     case 1:
-      return outer_block<R, 1>(width, D, left, K, sums, at + k);
+      return outer_block<R, 1>(width, left, K, sums, at + k);
   }
 }
 
-static void outer(size_t rows, size_t K, size_t width, const double *D,
-                  const double *A, const Sums &sums, size_t at) {
+static void outer(size_t rows, size_t K, size_t width, const Sides &sides,
+                  const Sums &sums, size_t at) {
   constexpr int R = NNP_LANES == 8 ? 5 : 3;
+  constexpr size_t reduced = NNP_LANES == 2 ? 2 : 3;  // rows that fit the registers
+  size_t k = 0;
+  // columns outside: those of a step stay in cache for all rows
+  for (; !sums.lanes && k + NNP_LANES <= K; k += NNP_LANES)
+    for (size_t r = 0, n; r < rows; r += n) {
+      const Sides here = sides.from(r, k, width);
+      double *to = sums.data + at + r * K + k;
+      n = rows - r < reduced ? rows - r : rows - r == 4 ? 2 : reduced;
+      if (n == 3)
+        outer_reduced<3>(width, here, K, to);
+      else if (n == 2)
+        outer_reduced<2>(width, here, K, to);
+      else
+        outer_reduced<1>(width, here, K, to);
+    }
+  const size_t columns = K - k;
   size_t r = 0;
-  if (!sums.lanes)  // the rows that `outer_reduced` takes at once
-    for (constexpr int few = NNP_LANES == 8 ? 3 : 2; r + few <= rows; r += few)
-      outer_rows<few>(width, D + r * width, A, K, sums, at + r * K);
   for (; r + R <= rows; r += R)
-    outer_rows<R>(width, D + r * width, A, K, sums, at + r * K);
-  const double *left = D + r * width;
+    outer_rows<R>(width, sides.from(r, k, width), columns, K, sums, at + r * K + k);
+  const Sides left = sides.from(r, k, width);
+  at += r * K + k;
   switch (rows - r) {
     case 4:
-      return outer_rows<4>(width, left, A, K, sums, at + r * K);
+      return outer_rows<4>(width, left, columns, K, sums, at);
     case 3:
-      return outer_rows<3>(width, left, A, K, sums, at + r * K);
+      return outer_rows<3>(width, left, columns, K, sums, at);
     case 2:
-      return outer_rows<2>(width, left, A, K, sums, at + r * K);
+      return outer_rows<2>(width, left, columns, K, sums, at);
     case 1:
-      return outer_rows<1>(width, left, A, K, sums, at + r * K);
+      return outer_rows<1>(width, left, columns, K, sums, at);
   }
 }
 
@@ -212,15 +339,12 @@ static void row_sums(size_t rows, size_t width, const double *D,
   }
 }
 
-// total += part, with the rounding errors carried along (Neumaier).
+// total += part, with the rounding errors carried along (Knuth).
 static void add_compensated(size_t n, const double *part, double *total,
                             double *error) {
   for (size_t i = 0; i < n; ++i) {
-    const double t = total[i] + part[i];
-    error[i] += (total[i] < 0 ? -total[i] : total[i]) >=
-                        (part[i] < 0 ? -part[i] : part[i])
-                    ? (total[i] - t) + part[i]
-                    : (part[i] - t) + total[i];
+    const double t = total[i] + part[i], added = t - total[i];
+    error[i] += (total[i] - (t - added)) + (part[i] - added);
     total[i] = t;
   }
 }

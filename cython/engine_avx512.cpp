@@ -21,7 +21,7 @@ namespace {
 }  // namespace
 
 const Engine engine_avx512 = {"avx512",      gradient,     product,
-                             hessian_samples, hessian_rows, function};
+                             hessian_samples, hessian_part, function};
 }  // namespace nnpotential
 
 #if defined(__clang__)

@@ -13,5 +13,5 @@ namespace {
 }  // namespace
 
 const Engine engine_baseline = {"baseline",   gradient,     product,
-                                hessian_samples, hessian_rows, function};
+                                hessian_samples, hessian_part, function};
 }  // namespace nnpotential

@@ -9,13 +9,15 @@ struct Work {
 
   Work(const Problem &problem, int order, bool gather) {
     const size_t T = tile_samples;
+    for (auto *buffers : {&a, &d1, &d2, &delta, &back})
+      buffers->reserve(problem.layers.size());
     for (const Layer &layer : problem.layers) {
       const size_t n = layer.n_out * T;
-      a.emplace_back(n);
-      d1.emplace_back(order >= 1 ? n : 0);
-      d2.emplace_back(order >= 2 ? n : 0);
-      delta.emplace_back(order >= 1 ? n : 0);
-      back.emplace_back(order >= 2 ? n : 0);
+      a.push_back(Buffer::raw(n));
+      d1.push_back(Buffer::raw(order >= 1 ? n : 0));
+      d2.push_back(Buffer::raw(order >= 2 ? n : 0));
+      delta.push_back(Buffer::raw(order >= 1 ? n : 0));
+      back.push_back(Buffer::raw(order >= 2 ? n : 0));
     }
     if (gather) {
       gathered_inputs = Buffer(problem.n_in() * T);

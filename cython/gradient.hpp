@@ -24,7 +24,7 @@ static double gradient(const Problem &problem, const double *x,
     for (size_t l = 0; l < problem.layers.size(); ++l) {
       const Layer &layer = problem.layers[l];
       const double *delta = w.delta[l].data();
-      outer(layer.n_out, layer.n_in, tile.width, delta, w.into(tile, l), sums,
+      outer(layer.n_out, layer.n_in, tile.width, {delta, w.into(tile, l)}, sums,
             layer.weights);
       if (problem.model.bias)
         row_sums(layer.n_out, tile.width, delta, sums, layer.biases);

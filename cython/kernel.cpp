@@ -42,21 +42,69 @@ size_t n_chunks(size_t n_tiles) {
   return std::clamp(n_tiles / tiles_in_chunk, size_t(1), max_chunks);
 }
 
-// total += part with the rounding error carried along (Neumaier)
+// total += part with the rounding error carried along (Knuth)
 void add_compensated(double part, double &total, double &error) {
-  const double t = total + part;
-  error += std::fabs(total) >= std::fabs(part) ? (total - t) + part
-                                               : (part - t) + total;
+  const double t = total + part, added = t - total;
+  error += (total - (t - added)) + (part - added);
   total = t;
 }
 
 // The chunks' parts, each of n numbers, summed in their fixed order.
 void sum_parts(size_t chunks, size_t n, const Buffer &parts, double *sums) {
-  for (size_t k = 0; k < n; ++k) {
-    double total = 0, lost = 0;
-    for (size_t c = 0; c < chunks; ++c)
-      add_compensated(parts[c * n + k], total, lost);
-    sums[k] = total + lost;
+  constexpr size_t some = 64;
+  for (size_t first = 0; first < n; first += some) {
+    const size_t last = std::min(first + some, n);
+    double total[some] = {}, lost[some] = {};
+    for (size_t c = 0; c < chunks; ++c) {
+      const double *part = parts.data() + c * n;
+      for (size_t k = first; k < last; ++k)
+        add_compensated(part[k], total[k - first], lost[k - first]);
+    }
+    for (size_t k = first; k < last; ++k) sums[k] = total[k - first] + lost[k - first];
+  }
+}
+
+// The upper triangle in parts that write to different places.
+std::vector<HessianPart> hessian_parts(const Problem &problem, bool gauss_newton) {
+  constexpr size_t columns = 96;  // about, of a part: they should stay in cache
+  const size_t extra = problem.model.bias ? 1 : 0, L = problem.layers.size();
+  std::vector<HessianPart> parts;
+  for (size_t l = 0; l < L; ++l)
+    for (size_t m = l; m < L; ++m) {
+      const Layer &below = problem.layers[l], &above = problem.layers[m];
+      const size_t n_j = below.n_in + extra, n_q = above.n_in + extra;
+      if (m > l + 1 && !gauss_newton) {
+        const size_t some = 1 + columns / (above.n_out * n_q);
+        for (size_t i = 0; i < below.n_out; i += some)
+          parts.push_back({l, m, i, std::min(i + some, below.n_out), true});
+        continue;
+      }
+      for (size_t first = 0, last; first < n_j; first = last) {
+        size_t n = 0;
+        for (last = first; last < n_j && (n == 0 || n < columns); ++last)
+          n += l == m ? n_q - last : n_q;
+        parts.push_back({l, m, first, last, false});
+      }
+    }
+  return parts;
+}
+
+// The lower halves of the blocks between two units of a layer from their upper ones.
+void complete_blocks(const Problem &problem, double *hessian) {
+  const size_t P = problem.n_parameters;
+  for (const Layer &layer : problem.layers) {
+    const size_t n = layer.n_in;
+    for (size_t i = 0; i < layer.n_out; ++i)
+      for (size_t k = i + 1; k < layer.n_out; ++k) {
+        double *block = hessian + (layer.weights + i * n) * P + layer.weights + k * n;
+        for (size_t j = 0; j < n; ++j)
+          for (size_t q = 0; q < j; ++q) block[j * P + q] = block[q * P + j];
+        if (!problem.model.bias) continue;
+        // the weights of k and the bias of i: above the diagonal only here
+        for (size_t q = 0; q < n; ++q)
+          hessian[(layer.weights + k * n + q) * P + layer.biases + i] =
+              hessian[(layer.weights + i * n + q) * P + layer.biases + k];
+      }
   }
 }
 
@@ -127,8 +175,7 @@ double Kernel::sum_chunks(const double *x, const Samples &samples,
   const size_t chunks = n_chunks(n_tiles), P = problem_.n_parameters;
   if (chunks == 1)
     return engine_->gradient(problem_, x, samples, 0, n_tiles, gradient);
-  Buffer losses(chunks);
-  Buffer parts(gradient ? chunks * P : 0);
+  Buffer losses(chunks), parts = Buffer::raw(gradient ? chunks * P : 0);
   pool_->run(chunks, [&](size_t c) {
     losses[c] = engine_->gradient(problem_, x, samples, c * n_tiles / chunks,
                                   (c + 1) * n_tiles / chunks,
@@ -202,9 +249,7 @@ double Kernel::energy_gradient_hessian(const double *x, double *gradient,
   const double energy = energy_gradient(x, gradient);
   std::fill(hessian, hessian + P * P, 0.0);
 
-  std::vector<std::pair<size_t, size_t>> units;
-  for (size_t l = 0; l < problem_.layers.size(); ++l)
-    for (size_t i = 0; i < problem_.layers[l].n_out; ++i) units.push_back({l, i});
+  const std::vector<HessianPart> parts = hessian_parts(problem_, gauss_newton);
   const bool fold = problem_.n_tiles > fold_tiles;
   Buffer part(fold ? P * P : 0);
   // as many samples at once as their second derivatives leave room for
@@ -215,15 +260,15 @@ double Kernel::energy_gradient_hessian(const double *x, double *gradient,
       std::min(std::clamp(hessian_doubles / (pairs * tile_samples), size_t(1),
                           size_t(8)),
                problem_.n_tiles);
-  HessianSamples samples(step * tile_samples);
+  // rows of samples a power of two apart would push each other out of the cache
+  HessianSamples samples(step * tile_samples + lane_multiple);
   size_t folded = 0;
   for (size_t t = 0; t < problem_.n_tiles; t += step) {
     const size_t last = std::min(t + step, problem_.n_tiles);
     engine_->hessian_samples(problem_, x, t, last, gauss_newton, samples);
     double *to = fold ? part.data() : hessian;
-    pool_->run(units.size(), [&](size_t u) {
-      engine_->hessian_rows(problem_, samples, units[u].first, units[u].second,
-                            to);
+    pool_->run(parts.size(), [&](size_t u) {
+      engine_->hessian_part(problem_, samples, parts[u], to);
     });
     if (fold && (last - folded >= fold_tiles || last == problem_.n_tiles)) {
       folded = last;
@@ -233,6 +278,7 @@ double Kernel::energy_gradient_hessian(const double *x, double *gradient,
       }
     }
   }
+  complete_blocks(problem_, hessian);
   for (size_t r = 0; r < P; ++r)
     for (size_t k = r; k < P; ++k) hessian[r * P + k] /= n;
   const double c = 2 * problem_.model.regularization;
@@ -254,7 +300,7 @@ void Kernel::hessian_products(const double *x, const double *vectors,
   if (chunks == 1) {
     engine_->product(problem_, x, vectors, n_vectors, 0, n_tiles, products);
   } else {
-    Buffer parts(chunks * size);
+    Buffer parts = Buffer::raw(chunks * size);
     pool_->run(chunks, [&](size_t c) {
       engine_->product(problem_, x, vectors, n_vectors, c * n_tiles / chunks,
                        (c + 1) * n_tiles / chunks, parts.data() + c * size);

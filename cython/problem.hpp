@@ -65,6 +65,7 @@ class Buffer {
   }
   static Buffer raw(size_t n) {
     Buffer buffer{nullptr};
+    if (n == 0) return buffer;
     buffer.data_ = static_cast<double *>(
         std::aligned_alloc(64, (n * sizeof(double) / 64 + 1) * 64));
     if (!buffer.data_) throw std::bad_alloc();

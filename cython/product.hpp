@@ -10,9 +10,9 @@ static void product(const Problem &problem, const double *x,
   Work w(problem, 2, false);
   std::vector<Buffer> Rz, Ra, Rdelta;
   for (const Layer &layer : problem.layers) {
-    Rz.emplace_back(layer.n_out * tile_samples);
-    Ra.emplace_back(layer.n_out * tile_samples);
-    Rdelta.emplace_back(layer.n_out * tile_samples);
+    Rz.push_back(Buffer::raw(layer.n_out * tile_samples));
+    Ra.push_back(Buffer::raw(layer.n_out * tile_samples));
+    Rdelta.push_back(Buffer::raw(layer.n_out * tile_samples));
   }
   std::vector<Folder> folders;
   for (size_t i = 0; i < n_vectors; ++i) folders.emplace_back(P, products + i * P);
@@ -22,17 +22,20 @@ static void product(const Problem &problem, const double *x,
     const size_t width = tile.width;
     forward<2>(problem, x, tile, w);
     backward(problem, x, tile, w, true);
+    for (size_t l = 0; l + 1 < L; ++l)  // what all vectors share
+      for (size_t k = 0; k < problem.layers[l].n_out * width; k += NNP_LANES) {
+        double *d2 = w.d2[l].data() + k;
+        store(d2, load(d2) * load(w.back[l].data() + k));
+      }
     for (size_t i = 0; i < n_vectors; ++i) {
       const double *v = vectors + i * P;
       for (size_t l = 0; l < L; ++l) {
         const Layer &layer = problem.layers[l];
-        multiply(layer.n_out, layer.n_in, v + layer.weights, layer.n_in, 1,
-                 w.into(tile, l), width,
-                 problem.model.bias ? v + layer.biases : nullptr, false,
-                 Rz[l].data());
-        if (l > 0)
-          multiply(layer.n_out, layer.n_in, x + layer.weights, layer.n_in, 1,
-                   Ra[l - 1].data(), width, nullptr, true, Rz[l].data());
+        multiply(layer.n_out,
+                 {layer.n_in, v + layer.weights, layer.n_in, 1, w.into(tile, l), width,
+                  width, problem.model.bias ? v + layer.biases : nullptr, false,
+                  Rz[l].data(), width, l > 0 ? x + layer.weights : nullptr,
+                  l > 0 ? Ra[l - 1].data() : nullptr});
         if (l + 1 < L)
           for (size_t k = 0; k < layer.n_out * width; k += NNP_LANES)
             store(Ra[l].data() + k,
@@ -43,23 +46,23 @@ static void product(const Problem &problem, const double *x,
       const Sums sums = folders[i].sums();
       for (size_t l = L; l-- > 0;) {
         const Layer &layer = problem.layers[l];
-        outer(layer.n_out, layer.n_in, width, Rdelta[l].data(), w.into(tile, l),
-              sums, layer.weights);
+        const double *delta = w.delta[l].data(), *R = Rdelta[l].data();
         if (problem.model.bias)
-          row_sums(layer.n_out, width, Rdelta[l].data(), sums, layer.biases);
-        if (l == 0) break;
-        outer(layer.n_out, layer.n_in, width, w.delta[l].data(),
-              Ra[l - 1].data(), sums, layer.weights);
+          row_sums(layer.n_out, width, R, sums, layer.biases);
+        if (l == 0) {
+          outer(layer.n_out, layer.n_in, width, {R, tile.inputs}, sums, layer.weights);
+          break;
+        }
+        outer(layer.n_out, layer.n_in, width,
+              {R, w.into(tile, l), delta, Ra[l - 1].data()}, sums, layer.weights);
         double *back = Rdelta[l - 1].data();
-        multiply(layer.n_in, layer.n_out, v + layer.weights, 1, layer.n_in,
-                 w.delta[l].data(), width, nullptr, false, back);
-        multiply(layer.n_in, layer.n_out, x + layer.weights, 1, layer.n_in,
-                 Rdelta[l].data(), width, nullptr, true, back);
+        multiply(layer.n_in, {layer.n_out, v + layer.weights, 1, layer.n_in, delta,
+                              width, width, nullptr, false, back, width,
+                              x + layer.weights, R});
         for (size_t k = 0; k < layer.n_in * width; k += NNP_LANES)
           store(back + k, load(w.d1[l - 1].data() + k) * load(back + k) +
                               load(w.d2[l - 1].data() + k) *
-                                  load(Rz[l - 1].data() + k) *
-                                  load(w.back[l - 1].data() + k));
+                                  load(Rz[l - 1].data() + k));
       }
     }
     if ((t + 1 - first) % fold_tiles == 0 || t + 1 == last)

@@ -279,6 +279,8 @@ class NNPotential(_kernel.KernelPotential):
         ACTIVATIONS[self.net.activation].require_smooth(", which this needs")
 
     def _check(self, name: str, x: Any, several: bool = False) -> Array:
+        if _kernel.is_plain(x, self._shape[0]):
+            return x
         if isinstance(x, np.ma.MaskedArray):
             raise InputError(f"{name} must not be a masked array: give its data")
         x = np.asarray(x)

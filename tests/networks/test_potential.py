@@ -101,6 +101,27 @@ def test_relu_has_a_gradient_but_no_curvature():
         pot.hessian_vector_product(x, x)
 
 
+@pytest.mark.parametrize(
+    ("sizes", "n"), [((40, 36, 14, 10, 3), 130), ((300, 14, 3), 70), ((3, 4, 3), 1200)]
+)
+def test_layers_and_data_larger_than_a_block(engine, sizes, n):
+    """Rows, columns and samples that the kernel takes in several pieces."""
+    pot, X, y, x = make(sizes, n=n, regularization=1e-3)
+    args = (sizes, "tanh", True, "cross_entropy", 1e-3, True, X, y)
+    e, g = pot.getEnergyGradient(x)
+    assert e == pytest.approx(reference_loss(x, *args), rel=1e-13)
+    assert np.linalg.norm(g - grad(reference_loss)(x, *args)) < 1e-12 * np.linalg.norm(g)
+    V = np.random.default_rng(1).normal(size=(3, x.size)) / x.size**0.5
+    HV = pot.hessian_vector_product(x, V)
+    h = 1e-5
+    fd = [(pot.getGradient(x + h * v) - pot.getGradient(x - h * v)) / (2 * h) for v in V]
+    assert np.linalg.norm(HV - fd) < 1e-7 * np.linalg.norm(HV)
+    if x.size < 3000:
+        H = pot.getHessian(x)
+        assert np.array_equal(H, H.T)
+        assert np.linalg.norm(V @ H - HV) < 1e-13 * np.linalg.norm(HV)
+
+
 @pytest.mark.parametrize("n", [1, 7, 8, 9, 63, 64, 65, 129])
 def test_any_number_of_samples(engine, n):
     """The loss is the mean of the losses of the single samples."""
