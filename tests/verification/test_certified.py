@@ -62,7 +62,7 @@ def test_every_stored_point_is_certified(tmp_path, name, sizes, options):
     land = Landscape.create(tmp_path / "a", net, data, regularization=1e-3, **options, **SHORT)
     figures = land.explore(draw=False)
     results = land.certify()
-    assert len(results) == sum(figures["verified"].values()) > 2
+    assert len(results) == figures["verified"]["ok"] > 1
     assert sum(outcome == CERTIFIED for *_, outcome, _ in results) > 1
     of = {"minimum": land.database.minima(), "transition state": land.database.transition_states()}
     for kind, number, outcome, why in results:
