@@ -258,14 +258,8 @@ def explore(
     say(f"landscape: {output} ({land.system}, seed {land.settings['seed']})")
     if colour is not None:
         check_colour(colour, land.system)
-    with Reporter() as reporter:
-        try:
-            figures = land.explore(reporter, draw=False, **how, **search)
-        except KeyboardInterrupt:
-            reporter.stop()
-            n = land.database.number_of_minima()
-            say(f"interrupted; {n} minima are kept, the same command continues")
-            raise
+    with Reporter() as reporter, _interruptible(reporter, land):
+        figures = land.explore(reporter, draw=False, **how, **search)
     _end(land, figures, colour)
 
 
@@ -280,7 +274,7 @@ def connect(
 ):
     """Search transition states until all minima are connected, or partners run out."""
     land = Landscape.open(directory)
-    with Reporter() as reporter:
+    with Reporter() as reporter, _interruptible(reporter, land):
         figures = land.explore(
             reporter,
             stages=("connections",),
@@ -313,7 +307,7 @@ def verify(
     of the search. The exit code is 1 if any point fails.
     """
     land = Landscape.open(directory)
-    with Reporter() as reporter:
+    with Reporter() as reporter, _interruptible(reporter, "the same command begins anew"):
         results = land.verify(reporter, repair=repair, workers=workers, job_timeout=job_timeout)
     kinds = ("minimum", "transition state")
     table = Table("outcome", "meaning")
@@ -344,10 +338,11 @@ def audit(
     """How far may the barriers still fall? A new sample of bottlenecks gets much more effort.
 
     Every barrier of a sampled network is an upper bound. How far those of the sample fall is what
-    all would fall, within the interval that is given. What is found on the way is kept.
+    all would fall, within the interval that is given. What is found on the way is kept, and the
+    graph drawn anew. An audit that was stopped goes on, unless --sample is another.
     """
     land = Landscape.open(directory)
-    with Reporter() as reporter:
+    with Reporter() as reporter, _interruptible(reporter, land):
         found = land.audit(
             reporter,
             sample=sample,
@@ -355,8 +350,12 @@ def audit(
             max_seconds=max_seconds,
             job_timeout=job_timeout,
         )
-    show(audit_text(land.summary()))
+    if found is None:
+        say("stopped before its end; what it found is kept, the same command continues")
+        return
+    show(f"mean barrier {audit_text(land.summary())}")
     say(f"bottlenecks: {found['n_sampled']}, attempts: {found['n_attempts']}")
+    _draw(land)
 
 
 @app.command()
@@ -369,13 +368,9 @@ def certify(directory: Directory, workers: Workers = 1, job_timeout: JobTimeout 
     exit code is 1 if anything is left without a proof.
     """
     land = Landscape.open(directory)
-    with Reporter() as reporter:
-        try:
-            results = land.certify(reporter, workers=workers, job_timeout=job_timeout)
-        except KeyboardInterrupt:
-            reporter.stop()
-            say("interrupted; what is proved is kept, the same command continues")
-            raise
+    kept = "what is proved is kept, the same command continues"
+    with Reporter() as reporter, _interruptible(reporter, kept):
+        results = land.certify(reporter, workers=workers, job_timeout=job_timeout)
     kinds = ("minimum", "transition state")
     table = Table("outcome", "meaning")
     for kind in ("minima", "transition states", "share"):
@@ -590,13 +585,9 @@ def _show_status(sweep):
 
 def _run_sweep(sweep, **how):
     say(f"sweep: {sweep.path} ({len(sweep)} points)")
-    with SweepReporter() as reporter:
-        try:
-            counts = sweep.run(reporter, **how)
-        except KeyboardInterrupt:
-            reporter.stop()
-            say("interrupted; what was found is kept, the same command continues")
-            raise
+    kept = "what was found is kept, the same command continues"
+    with SweepReporter() as reporter, _interruptible(reporter, kept):
+        counts = sweep.run(reporter, **how)
     for name, error in list(sweep.status()["errors"].items())[:20]:
         say(f"{name} failed: {error}")
     table = Table("points", "finished", "failed", "left")
@@ -699,12 +690,30 @@ def _given(**options):
     return {name: value for name, value in options.items() if value not in (None, [])}
 
 
+@contextmanager
+def _interruptible(reporter, kept):
+    """Say upon Ctrl-C what is kept: a text, or all that a landscape holds."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        reporter.stop()
+        if isinstance(kept, Landscape):
+            n = kept.database.number_of_minima()
+            kept = f"{n} minima are kept, the same command continues"
+        say(f"interrupted; {kept}")
+        raise
+
+
 def _end(land, figures, colour=None):
     """The table, then the graph: if that cannot be drawn, all else is there."""
     print_summary(figures)
     if not figures["n_minima"]:
         say("no verified minimum was found, so there is nothing to draw")
         return
+    _draw(land, colour)
+
+
+def _draw(land, colour=None):
     try:
         land.draw(colour=colour)
     except InputError as error:

@@ -328,10 +328,11 @@ class Landscape:
         executor: Executor | None = None,
         max_seconds: float | None = None,
         job_timeout: float = 3600.0,
-    ) -> dict[str, Any]:
+    ) -> dict[str, Any] | None:
         """How far the barriers may still fall: a new sample of bottlenecks gets more effort.
 
-        One that was stopped goes on.
+        One that was stopped goes on, unless the sample is to have another size. Until it
+        is over, the summary has the result of the one before.
 
         Parameters
         ----------
@@ -342,30 +343,32 @@ class Landscape:
 
         Returns
         -------
-        dict
-            ``barrier_audit`` of the summary, see `nnpotential.search.audit.barrier_audit`.
+        dict or None
+            ``barrier_audit`` of the summary, see `nnpotential.search.audit.barrier_audit`;
+            None if it was stopped before its end.
 
         Raises
         ------
         InputError
-            If no barrier is known, or stopped before the end; else as for `explore`.
+            If no barrier is known; else as for `explore`.
         """
-        size = sample or self.settings["search"].get("audit_sample") or AUDIT_SAMPLE
-        size = check_integer("sample", size, 1)
+        usual = self.settings["search"].get("audit_sample") or AUDIT_SAMPLE
+        size = check_integer("sample", sample or usual, 1)
         crew = Crew(self.system, workers, executor, job_timeout)
         _check_progress(on_progress)
         with self._working({"audit_sample": size}):
             exploration = self._exploration(on_progress)
-            if exploration.known.audit.is_over():
-                exploration.known.audit.discard()
+            audit = exploration.known.audit
+            if audit.is_over() or size != usual:
+                audit.discard()
             exploration.run(crew, ("audit",), max_seconds)
-        found = self.summary()["barrier_audit"]
-        if found is None:
+        if not any(bottleneck.weight for bottleneck in exploration.known.bottlenecks()):
             raise InputError(
-                "there is no audit yet: it needs connected minima ('explore', 'connect') and more "
-                "time than this; the same command continues"
+                "there is nothing to audit: no barrier is known; connect the minima first "
+                "('explore', 'connect')"
             )
-        return found
+        over = audit.is_over() and not exploration.known.pending and not audit.is_of(0)
+        return self.summary()["barrier_audit"] if over else None
 
     def certify(
         self,

@@ -75,7 +75,39 @@ def test_an_audit_needs_barriers(run, ljat, tmp_path):
     land = nnp.Landscape.create(tmp_path / "a", NET, ljat, **TINY)
     code, _, err = run("audit", land.path)
     assert code == 2
-    assert "there is no audit yet: it needs connected minima" in err.splitlines()[-1]
+    assert "there is nothing to audit: no barrier is known" in err.splitlines()[-1]
+
+
+def test_an_audit_that_is_stopped_leaves_the_one_before(run, mapped):
+    code, _, _ = run("audit", mapped.path, "--sample", "2")
+    assert code == 0
+    before = mapped.summary()["barrier_audit"]
+    drawn = (mapped.path / "disconnectivity.png").stat().st_mtime_ns
+    code, _, err = run("audit", mapped.path, "--sample", "3", "--max-seconds", "0.001")
+    assert code == 0 and "stopped before its end; what it found is kept" in err
+    assert mapped.summary()["barrier_audit"] == before
+    # as it was asked for last, not as the one that was stopped
+    code, _, err = run("audit", mapped.path, "--sample", "1")
+    assert code == 0 and "bottlenecks: 1, attempts: " in err
+    assert mapped.summary()["barrier_audit"]["n_sampled"] == 1
+    assert (mapped.path / "disconnectivity.png").stat().st_mtime_ns > drawn
+
+
+@pytest.mark.parametrize(
+    ("command", "method", "said"),
+    [
+        (["audit"], "audit", "minima are kept, the same command continues"),
+        (["connect"], "explore", "minima are kept, the same command continues"),
+        (["verify"], "verify", "the same command begins anew"),
+    ],
+)
+def test_ctrl_c_says_what_is_kept(run, mapped, monkeypatch, command, method, said):
+    def interrupted(*args, **options):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(nnp.Landscape, method, interrupted)
+    code, _, err = run(*command, mapped.path)
+    assert code == 130 and said in err.splitlines()[-1]
 
 
 def test_continue_and_refuse(run, landscape):

@@ -229,7 +229,8 @@ class _DenseAscent:
 
     def _follow(self, direction, lowest):
         """Eigenvalue and -vector of the mode to follow, and whether it is the lowest."""
-        values, vectors = _soft_modes(self._hessian, _SOFT)
+        n_physical = len(self._hessian) - self._n_zero_modes  # the others are the highest
+        values, vectors = _soft_modes(self._hessian, min(_SOFT, n_physical))
         self._index_one = values[0] < 0 < min(values[1:2], default=np.inf)
         if lowest or direction is None:
             return values[0], vectors[:, 0], True

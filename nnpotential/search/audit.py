@@ -30,7 +30,7 @@ class Audit:
         if not noted:
             noted |= {"round": 0, "sample": [], "of": 0, "given_out": 0, "merged": 0}
             noted |= {"made": 0, "new": 0, "before": [], "half": [], "after": []}
-            noted |= {"rest": [], "rest_after": 0.0}
+            noted |= {"rest": [], "rest_after": 0.0, "last": None}
 
     @property
     def sample(self):
@@ -54,6 +54,8 @@ class Audit:
     def begin(self, bottlenecks, of, size, draw):
         """Draw a sample of the bottlenecks of `of` minima that are asked about."""
         noted = self._noted
+        # what the one before has found stands until this one is over
+        noted["last"] = barrier_audit(noted)
         noted["round"] += 1
         found = [b for b in bottlenecks if b.weight > 0]
         sums = np.array([b.weight for b in found])
@@ -112,7 +114,8 @@ class Audit:
 
     def is_short_of(self, share):
         """Whether it is over and expects the mean barrier to fall by more than a share, if any."""
-        stands = share and not self.is_of(0)  # one that was discarded says nothing any more
+        # one that was discarded, or is not over, says nothing of what is known now
+        stands = share and not self.is_of(0) and self.is_over()
         found = from_now(barrier_audit(self._noted)) if stands else None
         return found is not None and found["fall"] > share
 
@@ -127,7 +130,7 @@ def barrier_audit(noted):
     Parameters
     ----------
     noted : dict
-        Of an `Audit`.
+        Of an `Audit`; while it is under way, the answer is that of the one before.
 
     Returns
     -------
@@ -159,8 +162,10 @@ def barrier_audit(noted):
     of 30 minima twenty bottlenecks hold 98 % of the sum of barriers. Most falls come in the first
     attempts, so eight each suffice; ``benchmarks/audit.py`` compares with the truth.
     """
-    if not noted or not noted["after"]:
+    if not noted:
         return None
+    if not noted["after"]:
+        return noted.get("last")
     before = np.array([sum(group) for group in noted["before"]])
     half, after, rest = (np.array(noted[name]) for name in ("half", "after", "rest"))
     n = before.size

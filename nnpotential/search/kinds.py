@@ -358,6 +358,7 @@ class PolishMinimum(Kind):
             return 1
         before, counted = quench_hits(same), same.id() in known.forest
         merge_minima(known.database, same, minimum)
+        known.forget(number)
         if counted:
             known.count_again(same, before)
             known.join_states_of(same)
@@ -407,7 +408,8 @@ def _seed(seed, purpose, *which):
 
 def _bridged(system, attempt, energies, *arguments):
     """What an attempt finds that is not stored, and what it met of that which is."""
-    failures, stored = [], StoredStates(energies, system.scales.energy_window)
+    failures = []
+    stored = StoredStates(energies, system.scales.energy_window, system.identity.are_same)
     found = attempt(system, *arguments, failures=failures, stored=stored)
     return Findings(found, failures, met=tuple(stored.met))
 

@@ -1,11 +1,12 @@
 """What is known of a landscape while it is searched: its database, and what follows from it."""
 
 from collections import Counter
-from functools import cache
 
+import numpy as np
 from pele.storage import Minimum, TransitionState
 from sqlalchemy import or_
 
+from ..contract import is_large
 from ..errors import InputError
 from ..index import all_points, energies, n_stored, stored_point
 from ..storage import (
@@ -84,7 +85,7 @@ class Known:
                     "was made with a newer nnpotential, install that"
                 )
         self._distances = {}
-        self.n_modes = cache(self._count_modes)
+        self._n_modes = {}
         self._next_mode = {}  # of each minimum the first that was not followed, and the side
         self._restore_points()
         self._restore_jobs()
@@ -193,10 +194,12 @@ class Known:
             self._distances[pair] = self.system.identity.align(x1, x2, quick=True)[0]
         return self._distances[pair]
 
-    def _count_modes(self, i):
-        """The modes of a minimum that lead anywhere."""
-        barren = self.system.identity.barren_modes(self.coords(i))
-        return self.system.n_dof - barren.shape[1]
+    def n_modes(self, i):
+        """How many modes of a minimum lead anywhere."""
+        if i not in self._n_modes:
+            barren = self.system.identity.barren_modes(self.coords(i))
+            self._n_modes[i] = self.system.n_dof - barren.shape[1]
+        return self._n_modes[i]
 
     def coverage(self):
         """The share of minima that further quenches would find again, after Good and Turing."""
@@ -226,6 +229,12 @@ class Known:
             minimum.user_data = {k: v for k, v in notes(minimum).items() if k != "verified"}
             self.ask("check_minimum", minimum.id())
         return minimum
+
+    def forget(self, number):
+        """A minimum is stored no more: its id may become that of another."""
+        self._distances = {p: d for p, d in self._distances.items() if number not in p}
+        self._n_modes.pop(number, None)
+        self._next_mode.pop(number, None)
 
     def targets(self):
         """The minima that have to be joined to the lowest: those that quenches found.
@@ -266,7 +275,13 @@ class Known:
         return find_point(*at, TransitionState, state.energy, state.coords) is not None
 
     def state_energies(self):
-        """The energies of the transition states that are stored, in ascending order."""
+        """Energies by which a job may take a transition state for stored, in ascending order.
+
+        None on a large landscape: where an energy agrees by accident, whoever merges
+        descends from the state, and that must not take long.
+        """
+        if is_large(self.system.n_dof):
+            return np.array([])
         return energies(self.database, TransitionState)
 
     def add_connection(self, found):
