@@ -18,7 +18,7 @@ system = nnp.NNSystem(net, data, regularization=1e-3, seed=0)
 
 # minima: basin-hopping; its steps and temperature are in system.params
 database = system.create_database("plain_pele.sqlite")
-system.get_basinhopping(database=database, outstream=None).run(100)
+system.get_basinhopping(database=database, outstream=None).run(200)
 print(database.number_of_minima(), "minima")
 
 # transition states: connect every minimum to the lowest one
