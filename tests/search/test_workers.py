@@ -53,7 +53,7 @@ def test_begun_by_one_and_continued_by_two(tmp_path, ljat, alone):
     path = tmp_path / "a"
     land = Landscape.create(path, NET, ljat, regularization=1e-3, seed=5, **FEW)
     for _ in range(3):
-        land.explore(max_seconds=0.3)
+        land.explore(max_seconds=0.02)
     assert land.summary()["jobs_pending"] > 0
     land.explore(workers=2)
     assert land.summary()["jobs_pending"] == 0

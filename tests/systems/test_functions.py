@@ -279,13 +279,14 @@ def test_bad_input_is_named(make, named):
 
 def test_a_gradient_of_exactly_zero_ends_a_search():
     """No Newton step halves it, and none is needed."""
-    system = EggBox()
-    end = system.get_minimizer()(np.full(3, 0.1))
-    assert end.success and end.rms == 0
-    assert end.nfev < 100
-    system = LinearAutoencoder((1.0, 0.1), 0.3)  # the origin is the transition state
-    ts = find_transition_state(
-        np.array([0.1, 0.02, 0.05, 0.03]), system.potential, system.identity.zero_modes
-    )
-    assert ts.success and ts.rms == 0
+    system = EggBox()  # the origin is a minimum
+    for far, most in ((0.0, 0.0), (0.1, 1e-12)):
+        end = system.get_minimizer()(np.full(3, far))
+        assert end.success and end.rms <= most
+        assert end.nfev < 100
+    system = LinearAutoencoder((1.0, 0.1), 0.3)  # here it is the transition state
+    for far, most in ((0.0, 0.0), (1.0, 1e-12)):
+        start = far * np.array([0.1, 0.02, 0.05, 0.03])
+        ts = find_transition_state(start, system.potential, system.identity.zero_modes)
+        assert ts.success and ts.rms <= most
     assert ts.nfev < 50
