@@ -94,3 +94,34 @@ def test_descent_goes_down_on_both_sides(system, connections):
         end = descend(x, side * eigenvec, system.potential, system.identity.zero_modes())
         assert end.success
         assert end.energy < energy
+
+
+class Ring:
+    """The cosine of the distance from the origin: one mode that leads anywhere, one zero mode."""
+
+    def getEnergyGradientHessian(self, x):
+        r = np.linalg.norm(x)
+        out, round_about = x / r, self.zero_modes(x)[:, 0]
+        hessian = -np.cos(r) * np.outer(out, out)
+        hessian -= np.sin(r) / r * np.outer(round_about, round_about)
+        return float(np.cos(r)), -np.sin(r) * out, hessian
+
+    def getEnergyGradient(self, x):
+        return self.getEnergyGradientHessian(x)[:2]
+
+    def getHessian(self, x):
+        return self.getEnergyGradientHessian(x)[2]
+
+    def zero_modes(self, x):
+        return (np.array([-x[1], x[0]]) / np.linalg.norm(x))[:, np.newaxis]
+
+
+@pytest.mark.parametrize("share", [0.0, 0.8, 1.0])
+def test_a_zero_mode_is_never_followed(share):
+    """Even where the direction to follow lies along it."""
+    ring, x = Ring(), np.array([4.5, 0.3])
+    out, round_about = x / np.linalg.norm(x), ring.zero_modes(x)[:, 0]
+    direction = np.sqrt(1 - share**2) * out + share * round_about
+    ts = find_transition_state(x, ring, ring.zero_modes, direction=direction)
+    assert ts.success and ts.nsteps < 20
+    assert np.linalg.norm(ts.coords) == pytest.approx(2 * np.pi, abs=1e-9)
