@@ -162,3 +162,15 @@ def searching(land):
     yield start
     for thread in threads:
         thread.join()
+
+
+@pytest.fixture
+def box():
+    """A landscape that is known exactly."""
+    return nnp.EggBox()
+
+
+@pytest.fixture
+def database(box):
+    """An empty one for its points."""
+    return box.create_database()

@@ -7,22 +7,11 @@ import pytest
 from pele.storage import Minimum, TransitionState
 from sqlalchemy import event
 
-from nnpotential import EggBox
 from nnpotential import index as module
 from nnpotential.index import all_points, n_stored, points_near, stored_point
 from nnpotential.storage import merge_minima, store_minimum
 
 X = np.array([0.3, 1.0, 2.0])
-
-
-@pytest.fixture
-def box():
-    return EggBox()
-
-
-@pytest.fixture
-def database(box):
-    return box.create_database()
 
 
 def put(database, *energies):

@@ -6,7 +6,6 @@ import numpy as np
 import pytest
 from pele.storage import Minimum, TransitionState
 
-from nnpotential import EggBox
 from nnpotential.search.journal import Job
 from nnpotential.storage import (
     OUTCOMES,
@@ -28,16 +27,6 @@ from nnpotential.storage import (
 X = np.array([0.3, 1.0, 2.0])
 IMAGE = np.array([-0.3, 1.0 + 2 * np.pi, -2.0])  # on the torus, and in its mirrors
 OTHER = np.array([0.3, 1.1, 2.0])
-
-
-@pytest.fixture
-def box():
-    return EggBox()
-
-
-@pytest.fixture
-def database(box):
-    return box.create_database()
 
 
 def stored(database, n):

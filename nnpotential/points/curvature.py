@@ -71,15 +71,34 @@ def curvature(n_dof):
     return _MATRIX_FREE if is_large(n_dof) else _DENSE
 
 
-class _DenseModel:
-    """Loss, gradient and dense Hessian at a point, and the step from there."""
+class _DensePoint:
+    """Loss, gradient and dense Hessian at a point, its zero modes lifted."""
 
     def __init__(self, potential, x, zero_modes):
-        zero_modes = modes_at(zero_modes, x)
-        self._at = potential, x, zero_modes
+        own = modes_at(zero_modes, x)
+        self._at = potential, zero_modes
         self.energy, self.gradient, hessian = potential.getEnergyGradientHessian(x)
-        self._hessian = lift_zero_modes(hessian, zero_modes)
+        self._hessian, self._n_zero_modes = lift_zero_modes(hessian, own), own.shape[1]
+        self._spectrum = None
         self.n_curvatures = 1
+
+    def nearby(self, x):
+        """The same at a point so near that only the gradient is another."""
+        there = copy(self)
+        there.energy, there.gradient = self._at[0].getEnergyGradient(x)
+        there.n_curvatures = 0
+        return there
+
+    def spectrum(self):
+        """The `Spectrum` of the point."""
+        if self._spectrum is None:
+            here = self.energy, self.gradient
+            self._spectrum = decompose(*here, self._hessian, self._n_zero_modes)
+        return replace(self._spectrum, energy=self.energy, gradient=self.gradient)
+
+
+class _DenseModel(_DensePoint):
+    """The quadratic model of the loss at a point, and the step from there."""
 
     def step(self, trust):
         """The step within a `TrustRadius`, the change of the loss that it promises, its size.
@@ -90,13 +109,6 @@ class _DenseModel:
         step = _step_of_matrix(self._hessian, self.gradient, trust)
         self._definite = step.definite
         return step.vector, step.predicted, np.abs(step.vector).max() if step.full else np.inf
-
-    def nearby(self, x):
-        """The model at a point so near that only the gradient is another."""
-        there = copy(self)
-        there.energy, there.gradient = self._at[0].getEnergyGradient(x)
-        there.n_curvatures = 0
-        return there
 
     def looks_definite(self):
         """Whether the curvatures met so far are positive."""
@@ -114,10 +126,6 @@ class _DenseModel:
             return True
         modes = self.spectrum()  # the norm is more than the largest eigenvalue
         return modes.index + modes.n_degenerate == 0
-
-    def spectrum(self):
-        """The `Spectrum` of the point."""
-        return spectrum(*self._at)
 
 
 def _step_of_matrix(hessian, gradient, trust):
@@ -179,31 +187,18 @@ class Uphill(NamedTuple):
     mode: np.ndarray
 
 
-class _DenseAscent:
+class _DenseAscent(_DensePoint):
     """The image of the loss at a point, in which one mode has changed sign.
 
     A transition state of the loss is a minimum of the image, and the step is
     that to a minimum. The few lowest eigenvectors tell nearly always which mode it is.
     """
 
-    def __init__(self, potential, x, zero_modes):
-        own = modes_at(zero_modes, x)
-        self._at = potential, zero_modes
-        self.energy, self.gradient, hessian = potential.getEnergyGradientHessian(x)
-        self._hessian, self._n_zero_modes = lift_zero_modes(hessian, own), own.shape[1]
-        self.n_curvatures = 1
-        self._followed = self._spectrum = None
+    _followed = None  # eigenvalue and -vector, and whether it is the lowest
 
     def onward(self, x):
         """The model at the next point."""
         return _DenseAscent(self._at[0], x, self._at[1])
-
-    def nearby(self, x):
-        """The model at a point so near that only the gradient is another."""
-        there = copy(self)
-        there.energy, there.gradient = self._at[0].getEnergyGradient(x)
-        there.n_curvatures = 0
-        return there
 
     def step(self, direction, lowest, trust):
         """The `Uphill` within a `TrustRadius`, along the mode that `direction` resembles.
@@ -259,13 +254,6 @@ class _DenseAscent:
         """Whether it does when all modes are known."""
         modes = self.spectrum()
         return modes.index == 1 and modes.is_stationary(scales)
-
-    def spectrum(self):
-        """The `Spectrum` of the point."""
-        if self._spectrum is None:
-            here = self.energy, self.gradient
-            self._spectrum = decompose(*here, self._hessian, self._n_zero_modes)
-        return replace(self._spectrum, energy=self.energy, gradient=self.gradient)
 
     def lowest(self, x):
         """The lowest eigenvalue and its vector at the very point, which is `x`."""

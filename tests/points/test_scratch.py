@@ -4,15 +4,9 @@ import numpy as np
 import pytest
 from pele.storage import Minimum, TransitionState
 
-from nnpotential import EggBox
 from nnpotential.findings import Connection
 from nnpotential.points.connect import connect_pair
 from nnpotential.points.scratch import Scratch
-
-
-@pytest.fixture
-def box():
-    return EggBox()
 
 
 @pytest.fixture

@@ -5,18 +5,13 @@ import numpy as np
 import pytest
 from landscapes import SEARCH, replace
 
-from nnpotential import EggBox, Landscape
+from nnpotential import Landscape
 from nnpotential.findings import Connection, Point, Verdict
 from nnpotential.search.journal import Journal
 from nnpotential.search.kinds import SEARCHES
 from nnpotential.search.known import Known
 from nnpotential.storage import NOT_CHECKED, notes
 from nnpotential.verification.kinds import CHECKS, CheckMinimum, CheckTransitionState
-
-
-@pytest.fixture
-def box():
-    return EggBox()
 
 
 @pytest.fixture
