@@ -15,6 +15,7 @@ _HOMES = {
     "Identity": "contract",
     "Scales": "contract",
     "Measure": "contract",
+    "TransitionNetwork": "analysis.transition_network",
     "adapt": "contract",
     "register": "systems.registry",
     "LennardJonesCluster": "systems.clusters",

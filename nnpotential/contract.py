@@ -331,6 +331,8 @@ class LandscapeSystem(PeleSystem, ABC):
         ``name: Measure``.
     energy_label : str
         With its unit, for axes and tables.
+    kinetic : bool
+        Whether the energy has a kinetic half: atoms move, a loss does not.
     """
 
     kind: str
@@ -341,6 +343,7 @@ class LandscapeSystem(PeleSystem, ABC):
     starts: Mapping[str, Callable[[np.random.Generator], Array]]
     measures: Mapping[str, Measure]
     energy_label: str = "energy"
+    kinetic: bool = True
 
     def __init__(self, seed: Any = 0) -> None:
         super().__init__(seed)

@@ -18,7 +18,14 @@ import networkx as nx
 import numpy as np
 from sqlalchemy.exc import DatabaseError, OperationalError
 
-from .analysis.figures import landscape_graph, remarks, summarise
+from .analysis.figures import (
+    audited_barriers,
+    barriers_to_lowest,
+    landscape_graph,
+    remarks,
+    summarise,
+)
+from .analysis.transition_network import TransitionNetwork
 from .checks import check_choice, check_integer, check_number, plain
 from .contract import LandscapeSystem, Measure, check_system
 from .database import database_fault, open_database
@@ -412,6 +419,16 @@ class Landscape:
     def graph(self) -> nx.Graph:
         """Minima joined by the lowest transition state of each pair; see `landscape_graph`."""
         return landscape_graph(self.database)
+
+    def network(self) -> TransitionNetwork:
+        """The verified points as a kinetic transition network; see `TransitionNetwork`.
+
+        Every Hessian is evaluated anew, which takes about a second for a thousand
+        points of a hundred coordinates.
+        """
+        barriers = barriers_to_lowest(self.graph())
+        audit = audited_barriers(self.database, barriers)["barrier_audit"]
+        return TransitionNetwork.of_database(self.database, self.system, audit=audit or {})
 
     def draw(
         self,

@@ -190,7 +190,7 @@ class PeleSystem(BaseSystem):
         return values[order], vectors[:, order]
 
     def get_log_product_normalmode_freq(self, coords, nnegative=0):
-        """Log product of the Hessian's eigenvalues without zero modes.
+        """Log product of the Hessian's positive eigenvalues.
 
         pele's own takes eigenvalues below 1e-4 for zero modes; here they are
         real.
@@ -205,7 +205,7 @@ class PeleSystem(BaseSystem):
         )
         if here.index != nnegative:
             raise _WrongIndex(f"the point has index {here.index}, not {nnegative}")
-        return float(np.log(np.abs(here.physical)).sum())
+        return float(np.log(here.physical[nnegative:]).sum())
 
     def get_double_ended_connect(self, min1, min2, database, **kwargs):
         """pele's `DoubleEndedConnect` with exact refinement; see `ExactDoubleEndedConnect`."""

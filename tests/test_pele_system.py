@@ -121,6 +121,16 @@ def test_frequencies_are_those_of_all_modes_but_the_zero_ones(any_system):
         any_system.get_log_product_normalmode_freq(x, nnegative=1)
 
 
+def test_frequencies_of_a_transition_state_are_without_the_direction_down():
+    """PATHSAMPLE's and pele's convention, on which the prefactors of rates rest."""
+    system = nnp.EggBox()
+    point = next(p for p in system.stationary_points() if p.index == 1)
+    values = np.linalg.eigvalsh(system.potential.getHessian(point.x))
+    expected = np.log(values[1:]).sum()
+    found = system.get_log_product_normalmode_freq(point.x, nnegative=1)
+    assert values[0] < 0 < values[1] and found == pytest.approx(expected)
+
+
 def test_distances_are_to_the_nearest_image(any_system):
     x1, x2 = start(any_system, 1), start(any_system, 2)
     distance, same, image = any_system.get_mindist()(x1, x2)

@@ -48,6 +48,7 @@ class LossSystem(LandscapeSystem):
     """
 
     potential: Any  # has n_samples besides
+    kinetic = False
 
     def _set_parts(
         self,

@@ -41,6 +41,8 @@ class StationaryPoint:
 class ExactSystem(LandscapeSystem):
     """A system that knows its landscape."""
 
+    kinetic = False
+
     def _complete(self, native, identity, starts, energy):
         self.potential = adapt(native)
         self.identity = identity

@@ -1,0 +1,277 @@
+"""A kinetic transition network: what is left of a landscape without its coordinates."""
+
+from dataclasses import dataclass, field
+from typing import Any, Self
+
+import networkx as nx
+import numpy as np
+from numpy.typing import NDArray
+from pele.storage import Database, Minimum, TransitionState
+
+from ..contract import LandscapeSystem
+from ..errors import InputError
+from ..pulse import tell
+from ..search.barriers import barriers_of, bottlenecks
+from ..search.forest import Forest
+from ..sessions import snapshot
+from ..storage import is_verified, may_count, notes, quench_hits
+
+__all__ = ["StationaryPoints", "TransitionNetwork"]
+
+_LARGEST = 10_000  # coordinates up to which eigenvalues of a Hessian are computed
+
+
+@dataclass(frozen=True)
+class StationaryPoints:
+    """Minima, or transition states, as thermodynamics sees them.
+
+    Attributes
+    ----------
+    energies : ndarray, shape (n,)
+    log_determinants : ndarray, shape (n,)
+        The sum of the logarithms of the Hessian's positive eigenvalues, NaN where it is
+        not known: PATHSAMPLE's second column, pele's ``fvib``.
+    orders : ndarray, shape (n,)
+        Of the point group: operations that leave the point as it is.
+    ids : ndarray of int, shape (n,)
+        By which a reader finds them again: those of pele's database, or lines of a
+        file from 1.
+    """
+
+    energies: NDArray[np.float64]
+    log_determinants: NDArray[np.float64]
+    orders: NDArray[np.float64]
+    ids: NDArray[np.int64]
+
+    @classmethod
+    def of(
+        cls, energies: Any, log_determinants: Any = None, orders: Any = None, ids: Any = None
+    ) -> Self:
+        """Points from any sequences; what is not given is not known, 1, and counted from 1."""
+        energies = np.array(energies, dtype=float).reshape(-1)
+        n = energies.size
+        parts = (
+            np.full(n, np.nan) if log_determinants is None else log_determinants,
+            np.ones(n) if orders is None else orders,
+        )
+        numbers = np.arange(1, n + 1) if ids is None else ids
+        points = cls(
+            energies,
+            *(np.array(part, dtype=float).reshape(-1) for part in parts),
+            np.array(numbers, dtype=np.int64).reshape(-1),
+        )
+        points._check()
+        return points
+
+    def __len__(self) -> int:
+        return self.energies.size
+
+    def _check(self) -> None:
+        for name in ("log_determinants", "orders", "ids"):
+            if len(getattr(self, name)) != len(self):
+                raise InputError(
+                    f"there are {len(self)} energies but {len(getattr(self, name))} {name}"
+                )
+        if not np.isfinite(self.energies).all():
+            raise InputError("the energies must be finite numbers")
+        if not (self.orders >= 1).all():
+            raise InputError("the orders of point groups must be at least 1")
+        if np.unique(self.ids).size != len(self):
+            raise InputError("the ids must be different")
+
+
+@dataclass(frozen=True)
+class TransitionNetwork:
+    """Minima and the transition states between them.
+
+    Make one of a landscape (`Landscape.network`), of any pele database
+    (`of_database`), of a plain graph (`of_graph`), or of files (`nnpotential.exchange`).
+
+    Attributes
+    ----------
+    minima, states : StationaryPoints
+    ends : ndarray of int, shape (n_states, 2)
+        The two minima of each transition state, as positions in `minima`; of a
+        degenerate rearrangement both are the same.
+    n_vibrations : int or None
+        Directions of non-zero curvature, the kappa of the harmonic superposition
+        approximation; None where it is not known.
+    kinetic : bool
+        Whether the energy has a kinetic half: atoms move, networks do not.
+    energy_label : str
+    hits : ndarray of int, shape (n_minima,), or None
+        How many independent quenches ended in each minimum.
+    audit : dict
+        The share by which barriers may still fall, see
+        `nnpotential.search.audit.barrier_audit`; empty where it is not known.
+
+    References
+    ----------
+    F. Noe and S. Fischer, Curr. Opin. Struct. Biol. 18, 154 (2008); D. J. Wales,
+    "Energy Landscapes", Cambridge University Press (2003).
+    """
+
+    minima: StationaryPoints
+    states: StationaryPoints
+    ends: NDArray[np.int64]
+    n_vibrations: int | None = None
+    kinetic: bool = True
+    energy_label: str = "energy"
+    hits: NDArray[np.int64] | None = None
+    audit: dict[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        ends = np.array(self.ends, dtype=np.int64).reshape(-1, 2)
+        if len(ends) != len(self.states):
+            raise InputError(
+                f"there are {len(self.states)} transition states but the minima of {len(ends)}"
+            )
+        if ends.size and not (ends.min() >= 0 and ends.max() < len(self.minima)):
+            raise InputError(
+                f"transition states name minima that are not among the {len(self.minima)}"
+            )
+        object.__setattr__(self, "ends", ends)
+
+    @classmethod
+    def of_graph(cls, graph: nx.Graph, **options: Any) -> Self:
+        """The network of a plain graph.
+
+        Parameters
+        ----------
+        graph : networkx.Graph or networkx.MultiGraph
+            Nodes and edges have ``energy``, and may have ``log_determinant`` and ``order``.
+        **options
+            ``n_vibrations``, ``kinetic``, ``energy_label``.
+
+        Raises
+        ------
+        InputError
+            If an energy is missing, or a number is wrong.
+        """
+        nodes, edges = list(graph), list(graph.edges(data=True))
+        place = {node: k for k, node in enumerate(nodes)}
+        return cls(
+            _points_of([graph.nodes[node] for node in nodes], "node"),
+            _points_of([data for *_, data in edges], "edge"),
+            np.array([[place[u], place[v]] for u, v, _ in edges], dtype=np.int64).reshape(-1, 2),
+            **options,
+        )
+
+    @classmethod
+    def of_database(
+        cls, database: Database, system: LandscapeSystem | None = None, **options: Any
+    ) -> Self:
+        """The network of a pele database.
+
+        Parameters
+        ----------
+        database : pele.storage.Database
+            Of one that was verified here, only what has passed; of another, all that
+            is not marked as invalid.
+        system : LandscapeSystem, optional
+            Gives determinants and orders; without one they are those that pele keeps
+            (``fvib``, ``pgorder``), where they were computed.
+        **options
+            ``n_vibrations``, ``kinetic``, ``energy_label``, ``audit``, in place of the system's.
+        """
+        session = database.session
+        with snapshot(database):
+            minima, states = (
+                session.query(kind).order_by(kind._id).all() for kind in (Minimum, TransitionState)
+            )
+        looked_at = any("verified" in notes(point) for point in minima)
+        counts = is_verified if looked_at else may_count
+        minima = list(filter(counts, minima))
+        place = {m.id(): k for k, m in enumerate(minima)}
+        states = [
+            ts
+            for ts in states
+            if counts(ts) and all(end.id() in place for end in (ts.minimum1, ts.minimum2))
+        ]
+        if system is not None:
+            options = _options_of(system) | options
+        parts = [
+            [_entry(system, point, negative, k) for k, point in enumerate(points, begin)]
+            for begin, negative, points in ((0, 0, minima), (len(minima), 1, states))
+        ]
+        hits = np.array([quench_hits(m) for m in minima], dtype=np.int64)
+        return cls(
+            *(StationaryPoints.of(*_columns(entries)) for entries in parts),
+            [[place[ts.minimum1.id()], place[ts.minimum2.id()]] for ts in states],
+            hits=hits if hits.any() else None,
+            **options,
+        )
+
+    def __len__(self) -> int:
+        return len(self.minima)
+
+    @property
+    def lowest(self) -> int:
+        """Position of the minimum of lowest energy, the first of equals."""
+        return int(np.argmin(self.minima.energies))
+
+    def graph(self) -> nx.Graph:
+        """The lowest transition state of each pair, between positions of minima.
+
+        Returns
+        -------
+        networkx.Graph
+            Nodes 0, 1, ... with ``energy``; edges with ``energy`` and ``state``, the
+            position of the transition state.
+        """
+        graph = nx.Graph()
+        graph.add_nodes_from((k, {"energy": float(e)}) for k, e in enumerate(self.minima.energies))
+        for k in np.argsort(-self.states.energies, kind="stable"):
+            one, two = map(int, self.ends[k])
+            if one != two:
+                graph.add_edge(one, two, energy=float(self.states.energies[k]), state=int(k))
+        return graph
+
+    def barriers(self) -> NDArray[np.float64]:
+        """Barrier from each minimum to the lowest, shape (n_minima,).
+
+        The height of the highest transition state on the path for which that is
+        lowest, above the minimum: 0 for the lowest itself, NaN where none is known.
+        """
+        found = barriers_of(bottlenecks(Forest(self.graph()), range(len(self))))
+        barriers = np.full(len(self), np.nan)
+        for k, barrier in found.items():
+            barriers[k] = barrier
+        if len(self):
+            barriers[self.lowest] = 0.0
+        return barriers
+
+
+def _points_of(entries: list[dict[str, Any]], what: str) -> StationaryPoints:
+    for entry in entries:
+        if "energy" not in entry:
+            raise InputError(f"every {what} of the graph must have an energy")
+    return StationaryPoints.of(
+        [entry["energy"] for entry in entries],
+        [entry.get("log_determinant", np.nan) for entry in entries],
+        [entry.get("order", 1) for entry in entries],
+    )
+
+
+def _options_of(system: LandscapeSystem) -> dict[str, Any]:
+    return {
+        "n_vibrations": system.n_dof - system.get_nzero_modes(),
+        "kinetic": system.kinetic,
+        "energy_label": system.energy_label,
+    }
+
+
+def _entry(system, point, n_negative, done):
+    """Energy, log determinant, order and id of a stored point."""
+    if system is None:
+        known = np.nan if point.fvib is None else point.fvib
+        return point.energy, known, point.pgorder or 1, point.id()
+    tell("determinants of Hessians", done, unit="points")
+    known = np.nan
+    if system.n_dof <= _LARGEST:
+        known = system.get_log_product_normalmode_freq(point.coords, n_negative)
+    return point.energy, known, system.get_pgorder(point.coords), point.id()
+
+
+def _columns(entries):
+    return list(zip(*entries, strict=True)) or [()]
