@@ -408,6 +408,80 @@ def graph(
 
 
 @app.command()
+def path(
+    directory: Directory,
+    start: Annotated[
+        int | None,
+        typer.Argument(
+            help="Id of a minimum. [default: that with the highest barrier]", show_default=False
+        ),
+    ] = None,
+    end: Annotated[
+        int | None,
+        typer.Argument(help="Id of another. [default: the lowest]", show_default=False),
+    ] = None,
+    measures: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--measure",
+            metavar="WHAT",
+            help=f"A panel below the loss: of networks {', '.join(MEASURES)}. May be given several "
+            "times. [default: four of them]",
+        ),
+    ] = None,
+):
+    """Follow the lowest path between two minima: loss, test loss, accuracy along it.
+
+    The path over the lowest transition states, down steepest descent from each: as PNG, SVG and
+    CSV in DIR. Ids are those of the database, as the other commands print them.
+    """
+    land = Landscape.open(directory)
+    with heard():
+        found = land.lowest_path(start, end, measures=measures)
+    table = Table("", "id", "length", land.system.energy_label)
+    stored = sorted(
+        (place, kind, number)
+        for kind, numbers, places in (
+            ("minimum", found.minima, found.places["minima"]),
+            ("transition state", found.states, found.places["states"]),
+        )
+        for place, number in zip(places, numbers, strict=True)
+    )
+    for place, kind, number in stored:
+        at = found.lengths[place], found.energies[place]
+        table.add_row(kind, str(number), *(f"{value:.6g}" for value in at))
+    show(table)
+    name = f"path-{found.minima[0]}-{found.minima[-1]}"
+    say(f"path: {directory / name}.png, .svg and .csv")
+
+
+@app.command()
+def section(
+    directory: Directory,
+    minima: Annotated[
+        list[int] | None,
+        typer.Argument(
+            metavar="[MINIMUM...]",
+            help="Ids of three minima, or of one. [default: the lowest]",
+            show_default=False,
+        ),
+    ] = None,
+):
+    """Draw the plane through three minima, or the loss along the softest modes of one.
+
+    A plane shows little of a landscape of a hundred dimensions: how much of the distance to the
+    other minima lies in it stands below the axis.
+    """
+    land = Landscape.open(directory)
+    with heard():
+        found = land.section(*(minima or ()))
+    if len(found.shares):
+        inside = float(np.median(np.asarray(found.shares).reshape(len(found.shares), -1).sum(1)))
+        say(f"the section holds {100 * inside:.1f} % of the squared distance to other minima")
+    say(f"drawn in {directory}")
+
+
+@app.command()
 def gui(directory: Directory):
     """Open pele's GUI on a landscape: browse its points, start runs. Needs the extra [gui].
 
