@@ -1,0 +1,178 @@
+"""Rates between sets of minima: harmonic transition state theory and graph transformation."""
+
+from dataclasses import dataclass
+
+import networkx as nx
+import numpy as np
+from pele.rates._ngt_cpp import NGT
+
+from ..checks import check_integer
+from ..errors import InputError
+from .thermodynamics import check_temperature, log_occupations
+
+__all__ = ["Rates", "log_rate_constants", "rates"]
+
+_FAINTEST = 1e-280  # of the fastest step: what is slower may be lost in double precision
+
+
+@dataclass(frozen=True)
+class Rates:
+    """Between two sets of minima, A and B.
+
+    Attributes
+    ----------
+    a_from_b, b_from_a : float
+        Rate constants into the first set from the second, ``sum_b p_b / (p_B t_b)``, where t_b
+        is the mean time from b to the first arrival in A. Per unit of time: that of the
+        square roots of eigenvalues of the Hessian, for Lennard-Jones atoms of mass 1
+        ``sqrt(m sigma^2 / epsilon)``; without determinants and masses it is arbitrary.
+    time_a_from_b, time_b_from_a : float
+        Mean first passage times, ``sum_b p_b t_b / p_B``.
+    """
+
+    a_from_b: float
+    b_from_a: float
+    time_a_from_b: float
+    time_b_from_a: float
+
+
+def log_rate_constants(network, temperature):
+    """Logarithms of the rate constants between neighbouring minima.
+
+    Harmonic transition state theory: across the transition state s from the minimum a ::
+
+        k = (o_a / o_s) sqrt(det H_a / det H_s) exp(-(E_s - E_a) / T) / 2 pi,
+
+    with o the orders of point groups and det H the product of the positive eigenvalues, and
+    the sum of these over all transition states between two minima. A degenerate rearrangement
+    leads nowhere and is left out. Where a determinant is not known, all are taken to be equal.
+
+    Parameters
+    ----------
+    network : TransitionNetwork
+    temperature : float
+
+    Returns
+    -------
+    dict of (int, int) to float
+        By positions of the minima, first that from which the step starts.
+
+    References
+    ----------
+    D. J. Wales, "Energy Landscapes", Cambridge University Press (2003), section 7.3.
+    """
+    temperature = check_temperature(temperature)
+    minima, states = network.minima, network.states
+    proper = network.ends[:, 0] != network.ends[:, 1]
+    found = {}
+    for ends in (network.ends, network.ends[:, ::-1]):
+        start = ends[:, 0]
+        logs = np.log(minima.orders[start] / states.orders / (2 * np.pi))
+        logs -= (states.energies - minima.energies[start]) / temperature
+        if _has_determinants(network):
+            logs += (minima.log_determinants[start] - states.log_determinants) / 2
+        for pair, log in zip(map(tuple, ends[proper].tolist()), logs[proper], strict=True):
+            found[pair] = np.logaddexp(found.get(pair, -np.inf), log)
+    return found
+
+
+def rates(network, a, b, temperature):
+    """Rate constants and mean first passage times between two sets of minima.
+
+    By graph transformation, exact for the network: all other minima are removed one by one,
+    and the steps across them given to those that are left.
+
+    Parameters
+    ----------
+    network : TransitionNetwork
+    a, b : sequence of int
+        Positions of minima; no minimum is in both.
+    temperature : float
+        Above 0, in units of the energy.
+
+    Returns
+    -------
+    Rates
+
+    Raises
+    ------
+    InputError
+        If a set is empty or holds what is no minimum, the two share one, no path joins them
+        all, or the rates are too small for double precision.
+
+    References
+    ----------
+    D. J. Wales, J. Chem. Phys. 130, 204111 (2009), eqs. 18 to 20; implemented by pele.
+    """
+    temperature = check_temperature(temperature)
+    a, b = _checked_sets(network, a, b)
+    logs = log_rate_constants(network, temperature)
+    fastest = max(logs.values())
+    steps = {pair: np.exp(log - fastest) for pair, log in logs.items()}
+    within = nx.node_connected_component(network.graph(), a[0])
+    steps = {pair: step for pair, step in steps.items() if pair[0] in within}
+    weights = _weights(network, temperature)
+    found = [*_from_to(steps, weights, b, a), *_from_to(steps, weights, a, b)]
+    if not all(np.isfinite(x) and x > _FAINTEST for x in found[::2]):
+        raise InputError(
+            f"the rates at the temperature {temperature:g} are too small for double precision, "
+            f"{_FAINTEST:g} of the fastest step: give a higher temperature"
+        )
+    k_ab, t_ab, k_ba, t_ba = found
+    scale = np.exp(fastest)
+    return Rates(*(float(x) for x in (k_ab * scale, k_ba * scale, t_ab / scale, t_ba / scale)))
+
+
+def _from_to(steps, weights, start, goal):
+    """Rate constant and mean first passage time from one set to another.
+
+    From each minimum of the first, with the rest of it among those that are removed.
+    """
+    each = []
+    for k in start:
+        calculation = NGT(steps, [k], goal, weights={i: 1.0 for i in (k, *goal)})
+        calculation.compute_rates()
+        each.append(calculation.get_rate_AB())
+    each, shares = np.array(each), np.exp([weights[k] for k in start])
+    shares /= shares.sum()
+    with np.errstate(divide="ignore"):
+        return float(shares @ each), float(shares @ (1 / each))
+
+
+def _weights(network, temperature):
+    """Logarithms of equilibrium weights that agree with the rate constants."""
+    logs = log_occupations(network, temperature)
+    if network.minima.determinants_known and not _has_determinants(network):
+        logs = logs + network.minima.log_determinants / 2
+    return logs
+
+
+def _has_determinants(network):
+    return network.minima.determinants_known and network.states.determinants_known
+
+
+def _checked_sets(network, *sets):
+    """Two sets of positions as lists, between which there are paths."""
+    checked = []
+    for name, members in zip("AB", sets, strict=True):
+        members = sorted({check_integer("the position of a minimum", k, 0) for k in members})
+        if not members:
+            raise InputError(f"the set {name} is empty: name at least one minimum")
+        if members[-1] >= len(network):
+            raise InputError(
+                f"the set {name} names the minimum at position {members[-1]}, but there are "
+                f"{len(network)}, counted from 0"
+            )
+        checked.append(members)
+    ids = network.minima.ids
+    if both := set(checked[0]) & set(checked[1]):
+        raise InputError(f"the minimum {ids[min(both)]} is in both sets, A and B")
+    graph = network.graph()
+    first = checked[0][0]
+    within = nx.node_connected_component(graph, first)
+    if apart := [k for members in checked for k in members if k not in within]:
+        raise InputError(
+            f"no known path joins the minima {ids[first]} and {ids[apart[0]]}: rates are between "
+            "sets of minima that are all connected"
+        )
+    return checked
