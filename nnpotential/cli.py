@@ -20,6 +20,7 @@ from threadpoolctl import threadpool_limits
 
 from . import __version__
 from .analysis.measures import measures as measures_of
+from .analysis.measures import with_labels
 from .database import database_fault
 from .errors import InputError
 from .files import printable
@@ -37,6 +38,7 @@ from .systems.registry import SYSTEMS, import_user_module
 from .verification.certificate import CERTIFICATES, CERTIFIED
 from .verification.certified import NOT_YET
 from .view.disconnectivity import check_colour
+from .view.heat_capacity import draw_heat_capacity
 from .view.terminal import (
     Reporter,
     audit_text,
@@ -461,6 +463,14 @@ def measures(
         ),
     ] = None,
     b: Annotated[str | None, typer.Option("--b", metavar="IDS", help="The other set.")] = None,
+    figure: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            help="Draw the heat capacity with its band, and the minima behind its peaks, as png, "
+            "svg or pdf.",
+        ),
+    ] = None,
     as_json: Annotated[
         bool,
         typer.Option(
@@ -482,10 +492,17 @@ def measures(
     """
     places, given = _places_and_temperatures(directories, temperatures or [], compare or [])
     sets = {name: _ids(name, text) for name, text in (("a", a), ("b", b)) if text is not None}
-    if sets and len(places) > 1:
-        raise InputError("rates are between minima of one landscape: leave out --compare")
+    if (sets or figure) and len(places) > 1:
+        raise InputError("rates and the figure are of one landscape: leave out --compare")
+    if figure and figure.suffix not in (".png", ".svg", ".pdf"):
+        raise InputError(f"the figure must be a png, svg or pdf file, not {figure}")
+    with_labels(given)  # what is wrong is said before the work
     with heard():
-        found = [measures_of(_network(place), given or None, **sets) for place in places]
+        networks = [_network(place) for place in places]
+        found = [measures_of(network, given or None, **sets) for network in networks]
+    if figure:
+        draw_heat_capacity(networks[0], figure)
+        say(f"heat capacity: {figure}")
     if as_json:
         show(json.dumps(found if len(found) > 1 else found[0], indent=2))
     else:

@@ -8,14 +8,20 @@ from .figures import distinct_energies, quantiles
 from .rates import rates
 from .thermodynamics import (
     as_low_as_the_lowest,
+    check_minima,
     check_temperature,
     default_temperatures,
     heat_capacity,
     heat_capacity_peaks,
     share_without_barrier,
-    temperature_range,
 )
-from .uncertainty import LEVEL, band, bands, missing_minima, with_missing_minima
+from .uncertainty import (
+    LEVEL,
+    bands,
+    heat_capacity_curve,
+    missing_minima,
+    with_missing_minima,
+)
 
 __all__ = ["measures", "with_labels"]
 
@@ -28,7 +34,6 @@ _BY_TEMPERATURE = {
     "mean_energy": thermodynamics.mean_energy,
 }
 _LEVELS = 30  # of superbasins
-_POINTS = 60  # of the curve of the heat capacity
 _NAMED = 10  # minima that gain or lose weight
 
 
@@ -62,8 +67,7 @@ def measures(network, temperatures=None, a=None, b=None):
         If there is no minimum, a temperature is not above 0, or rates are asked for between
         sets that cannot be.
     """
-    if not len(network):
-        raise InputError("there is no minimum, so there is nothing to measure")
+    check_minima(network)
     chosen = temperatures is None or not len(temperatures)
     peaks = heat_capacity_peaks(network)
     by_label = with_labels(default_temperatures(network, peaks) if chosen else temperatures)
@@ -97,7 +101,7 @@ def measures(network, temperatures=None, a=None, b=None):
             for name, measure in _BY_TEMPERATURE.items()
         },
         "heat_capacity_peaks": [_peak(network, peak) for peak in peaks],
-        "heat_capacity_curve": _curve(network, copies),
+        "heat_capacity_curve": heat_capacity_curve(network, copies),
         "missing_minima": missing_minima(network),
         "barrier_audit": network.audit or None,
         "bands": {
@@ -179,18 +183,6 @@ def _peak(network, peak):
     }
 
 
-def _curve(network, copies):
-    low, high = temperature_range(network)
-    temperatures = np.unique(np.geomspace(low, high, _POINTS))
-    values = [float(heat_capacity(network, t)) for t in temperatures]
-    curve = {"temperatures": temperatures.tolist(), "heat_capacity": values}
-    if copies is not None:
-        cases = [heat_capacity(network, t, copies) for t in temperatures]
-        ends = [band(value, case) for value, case in zip(values, cases, strict=True)]
-        curve["low"], curve["high"] = map(list, zip(*ends, strict=True))
-    return curve
-
-
 def _turned(by_label):
     """By measure, then by temperature."""
     names = dict.fromkeys(name for entry in by_label.values() for name in entry)
@@ -270,13 +262,13 @@ def _remarks(network, by_label):
             f"{int(below.sum())} transition states lie below a minimum that they join: check where "
             "they come from"
         )
-    if network.hits is None:
+    missing = missing_minima(network)
+    if missing is None:
         said.append(
             "no independent quenches are known, so that nothing can be said of minima that are "
             "missing"
         )
     else:
-        missing = missing_minima(network)
         said.append(
             f"{100 * missing['unseen_mass']:.2g} % of further quenches would end in minima that "
             f"none has found, at least {missing['n_unseen']:.0f}: the bands say what these could "

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import networkx as nx
 import numpy as np
 from pele.rates._ngt_cpp import NGT
+from scipy.special import softmax
 
 from ..checks import check_integer
 from ..errors import InputError
@@ -12,7 +13,7 @@ from .thermodynamics import check_temperature, log_occupations
 
 __all__ = ["Rates", "log_rate_constants", "rates"]
 
-_FAINTEST = 1e-280  # of the fastest step: what is slower may be lost in double precision
+_FAINTEST = 1e-280  # of rates: what is slower may be lost in double precision
 
 
 @dataclass(frozen=True)
@@ -112,14 +113,15 @@ def rates(network, a, b, temperature):
     within = nx.node_connected_component(network.graph(), a[0])
     steps = {pair: step for pair, step in steps.items() if pair[0] in within}
     weights = _weights(network, temperature)
-    found = [*_from_to(steps, weights, b, a), *_from_to(steps, weights, a, b)]
-    if not all(np.isfinite(x) and x > _FAINTEST for x in found[::2]):
-        raise InputError(
-            f"the rates at the temperature {temperature:g} are too small for double precision, "
-            f"{_FAINTEST:g} of the fastest step: give a higher temperature"
-        )
-    k_ab, t_ab, k_ba, t_ba = found
+    k_ab, t_ab, k_ba, t_ba = *_from_to(steps, weights, b, a), *_from_to(steps, weights, a, b)
+    # of what is left where others were lost in double precision nothing can be said
+    lost = not all(np.isfinite(k) and k > _FAINTEST for k in (k_ab, k_ba))
     scale = np.exp(fastest)
+    if lost or not all(_FAINTEST < k * scale < 1 / _FAINTEST for k in (k_ab, k_ba)):
+        raise InputError(
+            f"the rates at the temperature {temperature:g} are too small for double precision: "
+            "give a higher temperature"
+        )
     return Rates(*(float(x) for x in (k_ab * scale, k_ba * scale, t_ab / scale, t_ba / scale)))
 
 
@@ -133,8 +135,7 @@ def _from_to(steps, weights, start, goal):
         calculation = NGT(steps, [k], goal, weights={i: 1.0 for i in (k, *goal)})
         calculation.compute_rates()
         each.append(calculation.get_rate_AB())
-    each, shares = np.array(each), np.exp([weights[k] for k in start])
-    shares /= shares.sum()
+    each, shares = np.array(each), softmax([weights[k] for k in start])
     with np.errstate(divide="ignore"):
         return float(shares @ each), float(shares @ (1 / each))
 

@@ -18,6 +18,7 @@ from ..errors import InputError
 __all__ = [
     "HeatCapacityPeak",
     "as_low_as_the_lowest",
+    "check_minima",
     "check_temperature",
     "default_temperatures",
     "frustration",
@@ -49,6 +50,12 @@ def check_temperature(temperature):
     return check_number("temperature", temperature, "above 0 and finite", lambda t: 0 < t < np.inf)
 
 
+def check_minima(network):
+    """Raise InputError if there is no minimum."""
+    if not len(network):
+        raise InputError("there is no minimum, so there is nothing to measure")
+
+
 def log_occupations(network, temperature):
     """Logarithm of the probability of each minimum.
 
@@ -71,7 +78,8 @@ def log_occupations(network, temperature):
     F. H. Stillinger and T. A. Weber, Phys. Rev. A 25, 978 (1982); D. J. Wales, Mol. Phys. 78,
     151 (1993).
     """
-    return _log_shares(network, temperature, _all(network))
+    check_minima(network)
+    return _log_shares(network, temperature, np.ones(len(network), dtype=bool))
 
 
 def mean_energy(network, temperature, copies=None):
@@ -198,6 +206,7 @@ def share_without_barrier(network, temperature):
 
 def as_low_as_the_lowest(network):
     """Which minima have the lowest energy, within 1e-9 of the range of energies; boolean."""
+    check_minima(network)
     energies = network.minima.energies
     return energies - energies.min() <= _EQUAL * np.ptp(energies)
 
@@ -323,12 +332,6 @@ def default_temperatures(network, peaks=None):
     peaks = sorted(peaks, key=lambda peak: -peak.heat_capacity)[:2]
     scales = [*(peak.temperature for peak in peaks), network.minima.energies.std()]
     return sorted({float(f"{t:.4g}") for t in scales})
-
-
-def _all(network):
-    if not len(network):
-        raise InputError("there is no minimum, so there is nothing to measure")
-    return np.ones(len(network), dtype=bool)
 
 
 def _log_shares(network, temperature, among):

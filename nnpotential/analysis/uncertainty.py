@@ -2,14 +2,28 @@
 
 import numpy as np
 
-from ..errors import InputError
 from .figures import coverage
-from .thermodynamics import frustration, heat_capacity, shannon_entropy
+from .thermodynamics import (
+    check_minima,
+    frustration,
+    heat_capacity,
+    shannon_entropy,
+    temperature_range,
+)
 
-__all__ = ["LEVEL", "audit_band", "band", "bands", "missing_minima", "with_missing_minima"]
+__all__ = [
+    "LEVEL",
+    "audit_band",
+    "band",
+    "bands",
+    "heat_capacity_curve",
+    "missing_minima",
+    "with_missing_minima",
+]
 
 LEVEL = 0.95
 _RESAMPLES = 400
+_POINTS = 200  # of a curve
 _MOST = 1000  # times the known minima: more than that are not added
 _MEASURES = {
     "shannon_entropy": shannon_entropy,
@@ -115,6 +129,30 @@ def band(value, cases):
     return [float(min(low, value)), float(max(high, value))]
 
 
+def heat_capacity_curve(network, copies=None):
+    """The heat capacity between the temperatures where occupations change, and its band.
+
+    Parameters
+    ----------
+    network : TransitionNetwork
+    copies : ndarray, optional
+        From `with_missing_minima`; without them there is no band.
+
+    Returns
+    -------
+    dict of str to list of float
+        ``temperatures``, ``heat_capacity``, and of the band ``low`` and ``high``.
+    """
+    temperatures = np.unique(np.geomspace(*temperature_range(network), _POINTS))
+    values = [float(heat_capacity(network, t)) for t in temperatures]
+    curve = {"temperatures": temperatures.tolist(), "heat_capacity": values}
+    if copies is not None:
+        cases = [heat_capacity(network, t, copies) for t in temperatures]
+        ends = [band(value, case) for value, case in zip(values, cases, strict=True)]
+        curve["low"], curve["high"] = map(list, zip(*ends, strict=True))
+    return curve
+
+
 def audit_band(network, value):
     """The interval of something in proportion to barriers, by the barrier audit's interval.
 
@@ -149,8 +187,7 @@ def bands(network, temperature, copies=None):
         `with_missing_minima`; of the frustrations also ``barriers``, see `audit_band`, and
         ``both``. What is not known is not there.
     """
-    if not len(network):
-        raise InputError("there is no minimum, so there is nothing to measure")
+    check_minima(network)
     copies = with_missing_minima(network) if copies is None else copies
     found = {}
     for name, measure in _MEASURES.items():

@@ -91,7 +91,9 @@ def draw_disconnectivity_graph(system, database, paths, *, colour=None, levels=1
     if colour is not None:
         measure = check_colour(colour, system)
         values = {m: _value(measure, m) for m in drawn}
-    with _figure(len(drawn)) as figure:
+    # one column of a journal, or two where the branches need the room
+    width = 3.4 if len(drawn) < 60 else 7.0
+    with journal_figure("the disconnectivity graph", width, 4.5) as figure:
         axes = figure.add_subplot()
         scale = None if values is None else _colour_scale(values.values())
         if drawn.number_of_edges():
@@ -145,29 +147,34 @@ def _value(measure, minimum):
 
 
 @contextmanager
-def _figure(n_branches):
+def journal_figure(what, width, height):
     """A figure in a style of our own; whatever goes wrong with it is one line.
 
     Neither pyplot nor a style of the user's takes part: a drawing looks the same
     everywhere, and must not cost the result that it shows.
+
+    Parameters
+    ----------
+    what : str
+        For the message ("the disconnectivity graph").
+    width, height : float
+        In inches.
     """
     try:
-        matplotlib = _import_matplotlib()
+        matplotlib = _import_matplotlib(what)
         from matplotlib.figure import Figure
 
         default = {k: v for k, v in matplotlib.rcParamsDefault.items() if k != "backend"}
         with matplotlib.rc_context(default | _STYLE):
-            # one column of a journal, or two where the branches need the room
-            width = 3.4 if n_branches < 60 else 7.0
-            yield Figure(figsize=(width, 4.5), layout="constrained")
+            yield Figure(figsize=(width, height), layout="constrained")
     except InputError:
         raise
     except Exception as error:
         why = " ".join(str(error).split()) or type(error).__name__
-        raise InputError(f"the disconnectivity graph cannot be drawn: {why}") from error
+        raise InputError(f"{what} cannot be drawn: {why}") from error
 
 
-def _import_matplotlib():
+def _import_matplotlib(what):
     """Here, as a worker that draws nothing starts half a second sooner."""
     if "matplotlib" not in sys.modules:
         # a backend that is not there fails the import, though files need none
@@ -176,7 +183,7 @@ def _import_matplotlib():
             import matplotlib
         except Exception as error:
             raise InputError(
-                f"the disconnectivity graph cannot be drawn: matplotlib cannot be imported "
+                f"{what} cannot be drawn: matplotlib cannot be imported "
                 f"({' '.join(str(error).split())}); look into its file matplotlibrc and the "
                 "variable MPLCONFIGDIR"
             ) from error

@@ -197,9 +197,8 @@ def _at_temperatures(figures):
     if not figures["temperatures_chosen"]:
         labels = {f"at {label}": label for label in figures["shannon_entropy"]}
     else:
-        last = list(figures["shannon_entropy"])[-1]
-        own = _digits(figures["spread"], 4)
-        labels = {"at T = spread": own if own in figures["shannon_entropy"] else last}
+        near = min(figures["shannon_entropy"], key=lambda t: abs(float(t) - figures["spread"]))
+        labels = {"at T = spread": near}
     return {
         f"{text} {at}": _digits(figures[name][label])
         for name, text in _BY_TEMPERATURE.items()
