@@ -49,7 +49,7 @@ def draw_heat_capacity(network, path):
             for axes in (above, below):
                 axes.axvline(peak.temperature, color="0.6", linewidth=0.5, zorder=0)
         below.set(xscale="log", ylim=(-0.02, 1.02), ylabel="probability")
-        below.set_xlabel(f"temperature, in units of the {network.energy_label}")
+        below.set_xlabel(f"temperature, in units of the\n{network.energy_label}")
         below.legend(title="minimum", fontsize=6, title_fontsize=6)
         with atomic_write(Path(path), "wb") as file:
             figure.savefig(file, format=Path(path).suffix.lstrip("."), dpi=300)
