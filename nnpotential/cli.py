@@ -441,7 +441,8 @@ def summary(
 @app.command()
 def measures(
     directories: Annotated[
-        list[Path], typer.Argument(metavar="DIR", help="The landscape's directory.")
+        list[Path],
+        typer.Argument(metavar="DIR [OTHER]", help="The landscape's directory, others beside it."),
     ],
     temperatures: Annotated[
         list[str] | None,

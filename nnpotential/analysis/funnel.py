@@ -1,7 +1,7 @@
 """How far a landscape is a funnel: basins, superbasins, and barriers beside what they lead down."""
 
 import numpy as np
-from scipy.cluster.hierarchy import DisjointSet
+from networkx.utils import UnionFind
 
 __all__ = [
     "barrier_ratios",
@@ -119,12 +119,12 @@ def _merges(network):
         The level, and the lowest minimum of either superbasin, the lower of the two first.
     """
     energies = network.minima.energies
-    sets = DisjointSet(range(len(network)))
-    lowest = {k: k for k in sets}
+    sets = UnionFind(range(len(network)))
+    lowest = list(range(len(network)))  # of the superbasin of each root
     edges = network.spanning_tree().edges(data="energy")
     for one, two, top in sorted(edges, key=lambda edge: edge[2]):
-        roots = sets[one], sets[two]
-        lower, upper = sorted((lowest[root] for root in roots), key=lambda k: (energies[k], k))
-        sets.merge(one, two)
+        ends = (lowest[sets[one]], lowest[sets[two]])
+        lower, upper = sorted(ends, key=lambda k: (energies[k], k))
+        sets.union(one, two)
         lowest[sets[one]] = lower
         yield top, lower, upper

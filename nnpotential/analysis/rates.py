@@ -84,7 +84,7 @@ def rates(network, a, b, temperature):
     By graph transformation, exact for the network: minima are removed one by one, and the
     steps across them and the time that they take given to those that are left. As Grassmann,
     Taksar and Heyman have it nothing is ever subtracted, so that no digit is lost where a
-    system returns a billion times before it gets on (pele's implementation loses some).
+    system returns a billion times before it gets on.
 
     Parameters
     ----------

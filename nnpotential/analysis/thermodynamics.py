@@ -9,7 +9,6 @@ from dataclasses import dataclass
 
 import numpy as np
 from scipy.optimize import minimize_scalar
-from scipy.signal import find_peaks
 from scipy.special import entr, log_softmax
 
 from ..checks import check_number
@@ -276,6 +275,8 @@ def heat_capacity_peaks(network, between=None):
     ----------
     D. J. Wales, Phys. Rev. E 95, 030105(R) (2017).
     """
+    from scipy.signal import find_peaks  # here, as it takes half a second
+
     temperatures = _grid(network, between)
     curve = np.array([heat_capacity(network, t) for t in temperatures])
     found, _ = find_peaks(curve, prominence=_PROMINENCE)

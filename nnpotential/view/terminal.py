@@ -230,7 +230,11 @@ def _print_by_temperature(figures):
         )
     for peak in figures["heat_capacity_peaks"]:
         losing, gaining = (
-            ", ".join(f"{m['minimum']} ({100 * m['share']:.0f} %)" for m in peak[which][:3])
+            ", ".join(
+                f"{m['minimum']} ({100 * m['share']:.0f} %)"
+                for m in peak[which][:3]
+                if m["share"] > 0.005
+            )
             for which in ("losing", "gaining")
         )
         say(
