@@ -19,6 +19,8 @@ from sqlalchemy.exc import DatabaseError
 from threadpoolctl import threadpool_limits
 
 from . import __version__
+from .analysis.measures import measures as measures_of
+from .analysis.measures import with_labels
 from .database import database_fault
 from .errors import InputError
 from .files import printable
@@ -36,12 +38,14 @@ from .systems.registry import SYSTEMS, import_user_module
 from .verification.certificate import CERTIFICATES, CERTIFIED
 from .verification.certified import NOT_YET
 from .view.disconnectivity import check_colour
+from .view.heat_capacity import draw_heat_capacity
 from .view.terminal import (
     Reporter,
     audit_text,
     duration,
     heard,
     prepare_streams,
+    print_measures,
     print_summary,
     say,
     show,
@@ -506,6 +510,109 @@ def summary(
         show(json.dumps(figures, indent=2))
     else:
         print_summary(figures)
+
+
+@app.command()
+def measures(
+    directories: Annotated[
+        list[Path],
+        typer.Argument(metavar="DIR [OTHER]", help="The landscape's directory, others beside it."),
+    ],
+    temperatures: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--temperature",
+            metavar="T",
+            help="In units of the energy; several as '--temperature 0.1 0.15'. [default: where "
+            "the heat capacity has its peaks, and the spread of energies]",
+        ),
+    ] = None,
+    compare: Annotated[
+        list[Path] | None,
+        typer.Option("--compare", metavar="DIR", help="Other landscapes, side by side."),
+    ] = None,
+    a: Annotated[
+        str | None,
+        typer.Option(
+            "--a", metavar="IDS", help="Rates between these minima and those of --b, as 144 or 3,7."
+        ),
+    ] = None,
+    b: Annotated[str | None, typer.Option("--b", metavar="IDS", help="The other set.")] = None,
+    figure: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            help="Draw the heat capacity with its band, and the minima behind its peaks, as png, "
+            "svg or pdf.",
+        ),
+    ] = None,
+    as_json: Annotated[
+        bool,
+        typer.Option(
+            "--json",
+            help="Print all of it as JSON: curves, quantiles, which minima, bands, units. A list "
+            "with --compare.",
+        ),
+    ] = False,
+):
+    """Is it a funnel or a glass? The measures of the field, for a landscape or several.
+
+    Thermodynamics of the harmonic superposition: the probability of the lowest minimum, Shannon
+    entropy, heat capacity and its peaks. Frustration: how high the barriers on the way to the
+    lowest minimum are, over how far down it leads. Basins of monotonic sequences, superbasins,
+    barriers over the spread of energies; rates between sets of minima. With what missing minima
+    and barriers that may still fall could change. docs/measures.md has equations and sources.
+
+    Example: nnpotential measures runs/shallow --temperature 0.01 --compare runs/deep
+    """
+    places, given = _places_and_temperatures(directories, temperatures or [], compare or [])
+    sets = {name: _ids(name, text) for name, text in (("a", a), ("b", b)) if text is not None}
+    if (sets or figure) and len(places) > 1:
+        raise InputError("rates and the figure are of one landscape: leave out --compare")
+    if figure and figure.suffix not in (".png", ".svg", ".pdf"):
+        raise InputError(f"the figure must be a png, svg or pdf file, not {figure}")
+    with_labels(given)  # what is wrong is said before the work
+    with heard():
+        networks = [_network(place) for place in places]
+        found = [measures_of(network, given or None, **sets) for network in networks]
+    if figure:
+        draw_heat_capacity(networks[0], figure)
+        say(f"heat capacity: {figure}")
+    if as_json:
+        show(json.dumps(found if len(found) > 1 else found[0], indent=2))
+    else:
+        print_measures([str(place) for place in places], found)
+
+
+def _network(directory):
+    """The transition network in a directory."""
+    return Landscape.open(directory).network()
+
+
+def _places_and_temperatures(directories, temperatures, compare):
+    """Options take one value each: what follows as '0.1 0.15' or 'A B' is sorted out here."""
+    places, more = [], []
+    for given in directories:
+        is_more = temperatures and not given.exists() and _is_number(str(given))
+        (more if is_more else places).append(given)
+    if not places:
+        raise InputError("name the landscape's directory")
+    return [places[0], *compare, *places[1:]], [*temperatures, *map(str, more)]
+
+
+def _is_number(text):
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True
+
+
+def _ids(name, text):
+    try:
+        return [int(part) for part in text.split(",")]
+    except ValueError:
+        raise InputError(f"--{name} takes ids of minima such as 144 or 3,7; not {text!r}") from None
 
 
 @app.command()

@@ -26,6 +26,7 @@ from .analysis.figures import (
     remarks,
     summarise,
 )
+from .analysis.measures import measures as measures_of
 from .analysis.paths import PathProfile, path_profile
 from .analysis.sections import Plane, Profiles, plane, profiles
 from .analysis.transition_network import TransitionNetwork
@@ -434,6 +435,30 @@ class Landscape:
         barriers = barriers_to_lowest(self.graph())
         audit = audited_barriers(self.database, barriers)["barrier_audit"]
         return TransitionNetwork.of_database(self.database, self.system, audit=audit or {})
+
+    def measures(
+        self, temperatures: Sequence[float] | None = None, **sets: Sequence[int]
+    ) -> dict[str, Any]:
+        """The measures of the field: funnel, thermodynamics, frustration, rates.
+
+        Parameters
+        ----------
+        temperatures : sequence of float, optional
+            In units of the energy; by default those that the landscape itself suggests.
+        **sets
+            ``a`` and ``b``, ids of minima: rates between these.
+
+        Returns
+        -------
+        dict
+            See `nnpotential.analysis.measures.measures`.
+
+        Raises
+        ------
+        InputError
+            If no minimum is verified, or a temperature is not above 0.
+        """
+        return measures_of(self.network(), temperatures, **sets)
 
     def lowest_path(
         self,
