@@ -1,6 +1,6 @@
 """A kinetic transition network: what is left of a landscape without its coordinates."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields, replace
 from functools import cached_property
 from typing import Any, Self
 
@@ -64,6 +64,10 @@ class StationaryPoints:
 
     def __len__(self) -> int:
         return self.energies.size
+
+    def at(self, positions: Any) -> Self:
+        """Some of the points, by position."""
+        return replace(self, **{f.name: getattr(self, f.name)[positions] for f in fields(self)})
 
     @property
     def determinants_known(self) -> bool:
@@ -238,6 +242,47 @@ class TransitionNetwork:
         lowest, above the minimum: 0 for the lowest itself, NaN where none is known.
         """
         return self._barriers.copy()
+
+    def among(self, kept: Any) -> Self:
+        """The network of some minima alone, with the same barriers between them.
+
+        Of minima that quenches found this is a sample as large as their number; what
+        connections met on their way is no sample of anything.
+
+        Parameters
+        ----------
+        kept : sequence of int
+            Positions of minima.
+
+        Returns
+        -------
+        TransitionNetwork
+            Its transition states are the highest on the lowest paths, as few as join
+            the minima: a spanning forest.
+        """
+        kept = np.unique(np.asarray(kept, dtype=np.int64))
+        place = {int(k): new for new, k in enumerate(kept)}
+        holder: dict[Any, int] = {}  # of a set of minima, one of those that are kept
+        sets = nx.utils.UnionFind(range(len(self)))
+        holder.update((k, k) for k in place)
+        ends, chosen = [], []
+        for one, two, data in sorted(
+            self.spanning_tree().edges(data=True), key=lambda edge: edge[2]["energy"]
+        ):
+            roots = sets[one], sets[two]
+            held = [holder.get(root) for root in roots]
+            sets.union(*roots)
+            if None not in held:
+                ends.append([place[k] for k in held])
+                chosen.append(data["state"])
+            holder[sets[one]] = held[0] if held[0] is not None else held[1]
+        return replace(
+            self,
+            minima=self.minima.at(kept),
+            states=self.states.at(np.array(chosen, dtype=np.int64)),
+            ends=np.array(ends, dtype=np.int64).reshape(-1, 2),
+            hits=None if self.hits is None else self.hits[kept],
+        )
 
     def spanning_tree(self) -> nx.Graph:
         """The transition states that lowest paths cross: the minimum spanning forest of `graph`.

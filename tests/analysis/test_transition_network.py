@@ -1,5 +1,7 @@
 """Networks of stationary points, from graphs, databases and landscapes."""
 
+from itertools import pairwise
+
 import networkx as nx
 import numpy as np
 import pytest
@@ -30,6 +32,34 @@ def test_the_barrier_is_the_lowest_of_the_highest(chain):
     assert graph.edges[0, 1]["state"] == 1
     assert set(graph.edges) == {(0, 1), (1, 2)}
     assert len(network.states) == 4  # the degenerate one is kept
+
+
+def test_some_minima_alone_keep_the_barriers_between_them():
+    rng = np.random.default_rng(0)
+    graph = nx.gnm_random_graph(40, 60, seed=1)
+    for node in graph:
+        graph.nodes[node]["energy"] = rng.uniform(0, 1)
+    for edge in graph.edges:
+        graph.edges[edge]["energy"] = rng.uniform(1, 2)
+    network = TransitionNetwork.of_graph(graph)
+    kept = rng.choice(40, 12, replace=False)
+    part = network.among(kept)
+    assert part.minima.ids.tolist() == sorted(network.minima.ids[kept].tolist())
+
+    def heights(graph):
+        """Of the highest transition state on the lowest path, for all pairs of minima."""
+        tree = nx.minimum_spanning_tree(graph, weight="energy")
+        return {
+            (i, j): max(tree.edges[pair]["energy"] for pair in pairwise(path))
+            for i, paths in nx.all_pairs_shortest_path(tree)
+            for j, path in paths.items()
+            if i < j
+        }
+
+    whole, place = heights(network.graph()), dict(enumerate(np.unique(kept).tolist()))
+    of_part = {(place[i], place[j]): e for (i, j), e in heights(part.graph()).items()}
+    expected = {pair: e for pair, e in whole.items() if {*pair} <= {*kept.tolist()}}
+    assert of_part == expected and len(expected) > 30
 
 
 def test_what_a_graph_says_of_its_points_is_taken_over(chain):

@@ -1,0 +1,67 @@
+"""What is mapped: networks of one to three hidden layers, more and fewer data, and atoms."""
+
+from collections import namedtuple
+
+__all__ = ["ATOMS", "NETWORKS", "Part", "parts"]
+
+# The same number of coordinates, 84 to 94, in one, two and three hidden layers
+HIDDEN = [[10], [6, 6], [5, 5, 5]]
+REGULARIZATION = [1e-3, 1e-4, 1e-5]
+SEEDS = range(5)
+# Minima that quenches found are a sample whose size does not depend on the landscape;
+# so is the effort on the barriers, and the audit says what it leaves.
+SEARCH = {
+    "quenches": 40,
+    "basin_hopping_runs": 0,
+    "soft_modes": 0,
+    "untrap_attempts": 300,
+    "audit_sample": 10,
+}
+QUICK = SEARCH | {"quenches": 15, "untrap_attempts": 40, "audit_sample": 5}
+NETWORKS, ATOMS = "networks", "atoms"
+
+Part = namedtuple("Part", "folder definition")
+
+
+def parts(quick=False, seeds=SEEDS, n_train=(100, 1000), regularization=REGULARIZATION):
+    """The sweeps of the study, in the order in which they are worth having.
+
+    Parameters
+    ----------
+    quick : bool
+        Few quenches, one seed, one hidden layer and three, N = 100: some minutes.
+    seeds : sequence of int
+        Each fixes data and search.
+    n_train : sequence of int
+    regularization : sequence of float
+        At N times as many samples a penalty N times smaller is the same prior: the
+        diagonal of the grid.
+
+    Returns
+    -------
+    list of Part
+        The folder of a sweep, and what is added to it.
+    """
+    search = QUICK if quick else SEARCH
+    if quick:
+        grid = [(0, 100)]
+        hidden, regularization = [HIDDEN[0], HIDDEN[-1]], [1e-3]
+        atoms = [["lj13"]]
+    else:
+        grid = sorted(((seed, n) for seed in seeds for n in n_train), key=lambda g: (g[0], g[1]))
+        hidden, atoms = HIDDEN, [["lj13"], ["blj60"]]
+    networks = [
+        Part(
+            NETWORKS,
+            {
+                "seed": [seed],
+                "dataset": {"name": "ljat", "n_train": [n], "n_test": 1000},
+                "network": {"hidden": list(hidden)},
+                "potential": {"regularization": list(regularization)},
+                "search": search,
+            },
+        )
+        for seed, n in grid
+    ]
+    others = [Part(ATOMS, {"seed": [0], "system": {"name": n}, "search": search}) for n in atoms]
+    return [networks[0], *others, *networks[1:]]

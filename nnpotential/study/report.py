@@ -1,0 +1,162 @@
+"""The pictures, the table and the page of a study, from whatever of it is finished."""
+
+from collections import defaultdict
+
+from ..errors import InputError
+from ..files import atomic_write
+from ..sweep.records import Records
+from ..view.forest import draw_forest, draw_trends
+from .archetypes import ATOMS, NETWORKS
+from .rows import FIGURES, means, row_of
+
+__all__ = ["collect", "report"]
+
+_TRENDS = {
+    "n_different": ("different minima", False),
+    "spread": ("spread (nats per sample)", True),
+    "mean_barrier": ("mean barrier (nats per sample)", True),
+    "barrier_over_spread": ("barrier / spread", True),
+}
+_BY = ("n_train", "regularization", "hidden")
+
+
+def collect(folder):
+    """The figures of all finished landscapes of a study.
+
+    Parameters
+    ----------
+    folder : pathlib.Path
+
+    Returns
+    -------
+    networks, atoms : list of dict
+        As from `row_of`, with what tells them apart.
+    """
+    networks, atoms = [], []
+    for name, rows in ((NETWORKS, networks), (ATOMS, atoms)):
+        place = folder / name
+        if not place.is_dir():
+            continue
+        for entry in Records(place).entries():
+            if entry["state"] != "finished":
+                continue
+            settings, row = entry["settings"], row_of(place / entry["name"])
+            if name == ATOMS:
+                rows.append({"system": settings["system"]["name"], **row})
+            else:
+                rows.append(
+                    {
+                        "seed": settings["seed"],
+                        "n_train": settings["dataset"]["n_train"],
+                        "regularization": settings["potential"]["regularization"],
+                        "hidden": len(settings["network"]["hidden"]),
+                        "sizes": settings["network"]["hidden"],
+                        **row,
+                    }
+                )
+    return networks, atoms
+
+
+def report(folder, output):
+    """Write ``graphs``, ``trends`` and ``results.md`` of what is finished.
+
+    Parameters
+    ----------
+    folder : pathlib.Path
+        Of the study.
+    output : pathlib.Path
+        Where to; made.
+
+    Returns
+    -------
+    int
+        How many landscapes there are.
+    """
+    networks, atoms = collect(folder)
+    if not networks:
+        raise InputError(f"{folder} holds no finished landscape of a network yet")
+    output.mkdir(parents=True, exist_ok=True)
+    grouped = means(networks, _BY)
+    _draw_graphs(networks, atoms, output)
+    lines = defaultdict(dict)
+    for (n, regularization, hidden), found in grouped.items():
+        lines[f"N={n}, {regularization:g}"][hidden] = found
+    draw_trends(dict(lines), _TRENDS, _files(output, "trends"))
+    _write_results(grouped, networks, atoms, output / "results.md")
+    return len(networks) + len(atoms)
+
+
+def _files(output, name):
+    return [output / f"{name}.{suffix}" for suffix in ("png", "svg")]
+
+
+def _draw_graphs(networks, atoms, output):
+    """Depth across, data and penalty down, atoms beside; the first seed that is finished."""
+    first = {}
+    for row in sorted(networks, key=lambda row: row["seed"]):
+        first.setdefault(tuple(row[name] for name in _BY), row)
+    depths = sorted({key[2] for key in first})
+    groups = sorted({key[:2] for key in first}, key=lambda g: (g[0], -g[1]))
+    columns = [f"{d} hidden layer{'s' * (d > 1)}" for d in depths]
+    beside = [
+        (f"{row['system']}, {row['n_different']} minima", row)
+        for row in sorted(atoms, key=lambda row: row["system"])
+    ]
+    panels = []
+    for k, (n, penalty) in enumerate(groups):
+        row = []
+        for depth in depths:
+            found = first.get((n, penalty, depth))
+            title = f"N={n}, {penalty:g}: "
+            row.append(None if found is None else (f"{title}{found['n_different']} minima", found))
+        if beside:
+            row.append(beside[k] if k < len(beside) else None)
+        panels.append(row)
+    draw_forest(
+        panels,
+        _files(output, "graphs"),
+        columns + (["atoms"] if beside else []),
+        "energy above the lowest, in standard deviations of the minima's energies",
+    )
+
+
+def _write_results(grouped, networks, atoms, path):
+    header = ["N", "regularization", "hidden layers", "seeds", *FIGURES.values()]
+    header.append("barriers may fall by, %")
+    lines = [
+        "# Landscapes of networks by depth, data and penalty",
+        "",
+        "Mean over seeds and half the 95 % interval of the mean (Student), where there are "
+        "several. Energies are in nats per sample, of atoms in the depth of a pair. Barriers and "
+        "spread are those of the minima that independent quenches found; the last column is the "
+        "barrier audit (mean of its estimate, and the widest of its intervals).",
+        "",
+        "| " + " | ".join(header) + " |",
+        "|" + " ---: |" * len(header),
+    ]
+    for key, found in grouped.items():
+        same = [row for row in networks if tuple(row[name] for name in _BY) == key]
+        cells = [str(key[0]), f"{key[1]:g}", str(key[2]), str(len(same))]
+        cells += [_cell(*found[name][:2]) for name in FIGURES]
+        lines.append("| " + " | ".join([*cells, _audit(same)]) + " |")
+    for row in atoms:
+        cells = [row["system"], "", "", "1", *(_cell(row[name], None) for name in FIGURES)]
+        lines.append("| " + " | ".join([*cells, _audit([row])]) + " |")
+    with atomic_write(path) as file:
+        file.write("\n".join(lines) + "\n")
+
+
+def _cell(value, half):
+    if value is None:
+        return "-"
+    return f"{value:.3g}" if half is None else f"{value:.3g} ± {half:.2g}"
+
+
+def _audit(rows):
+    audits = [row["audit"] for row in rows if row["audit"]]
+    if not audits:
+        return "not audited"
+    fall = sum(audit["fall"] for audit in audits) / len(audits)
+    low = min(audit["interval"][0] for audit in audits)
+    high = max(audit["interval"][1] for audit in audits)
+    return f"{100 * fall:.1f} ({100 * low:.1f} to {100 * high:.1f})"

@@ -1,0 +1,134 @@
+"""The figures of each landscape of a study, and their means over seeds with intervals."""
+
+import json
+from collections import defaultdict
+
+import numpy as np
+from scipy import stats
+
+from ..analysis.figures import coverage, distinct_energies
+from ..analysis.funnel import downhill_barriers, monotonic_sequence_basins, spread
+from ..analysis.thermodynamics import frustration
+from ..files import atomic_write
+from ..landscape import Landscape
+
+__all__ = ["FIGURES", "means", "row_of", "sample_of"]
+
+_CACHE = "study.json"  # in the landscape's directory, with what it follows from
+
+# what is told of a landscape, with its unit
+FIGURES = {
+    "n_different": "different minima of the quenches",
+    "n_by_energy": "of these, one within an energy of 1e-4",
+    "coverage": "coverage (Good-Turing)",
+    "lowest": "lowest energy",
+    "spread": "spread of the energies (standard deviation)",
+    "mean_barrier": "mean barrier to the lowest",
+    "barrier_over_spread": "mean barrier / spread",
+    "downhill_over_spread": "median downhill barrier / spread",
+    "basins_share": "monotonic sequence basins / minima",
+    "frustration": "normalised frustration at T = spread",
+    "joined": "share of them joined to the lowest",
+}
+
+
+def sample_of(network):
+    """The network among the minima that independent quenches found: a sample."""
+    return network.among(np.flatnonzero(network.hits))
+
+
+def row_of(path):
+    """The figures of a landscape.
+
+    Parameters
+    ----------
+    path : pathlib.Path
+        Its directory.
+
+    Returns
+    -------
+    dict
+        Of `FIGURES`, with ``audit``, the barrier audit, and what a picture needs:
+        ``energies``, ``ends``, ``heights`` of its sample.
+    """
+    written = (path / "summary.json").stat().st_mtime_ns
+    try:
+        kept = json.loads((path / _CACHE).read_text(encoding="utf-8"))
+        if kept["of"] == written:
+            return kept["row"]
+    except (OSError, ValueError, KeyError):
+        kept = None  # made anew below
+    land = Landscape.open(path)
+    row = _row(land.network())
+    land.close()
+    with atomic_write(path / _CACHE, durable=False) as file:
+        json.dump({"of": written, "row": row}, file)
+    return row
+
+
+def _row(network):
+    sample = sample_of(network)
+    barriers = sample.barriers()
+    known = barriers[np.isfinite(barriers) & (np.arange(len(sample)) != sample.lowest)]
+    downhill = downhill_barriers(sample)
+    downhill = downhill[np.isfinite(downhill)]
+    width = spread(sample)
+    return {
+        "n_different": len(sample),
+        "n_by_energy": distinct_energies(sample.minima.energies),
+        "coverage": coverage(sample.hits.tolist())["good_turing"],
+        "lowest": float(network.minima.energies.min()),
+        "spread": width,
+        "mean_barrier": _mean(known),
+        "barrier_over_spread": _mean(known) / width if known.size and width else None,
+        "downhill_over_spread": float(np.median(downhill)) / width
+        if downhill.size and width
+        else None,
+        "basins_share": len(np.unique(monotonic_sequence_basins(network))) / len(network),
+        "frustration": float(frustration(sample, width, normalised=True)) if width else None,
+        "joined": float(np.isfinite(barriers).mean()),
+        "audit": network.audit,
+        "n_minima": len(network),
+        "energies": sample.minima.energies.tolist(),
+        "ends": sample.ends.tolist(),
+        "heights": sample.states.energies.tolist(),
+    }
+
+
+def _mean(values):
+    return float(values.mean()) if values.size else None
+
+
+def means(rows, by):
+    """Means over seeds, with 95 % intervals of the mean (Student).
+
+    Parameters
+    ----------
+    rows : list of dict
+    by : sequence of str
+        What rows of one group have in common.
+
+    Returns
+    -------
+    dict
+        By the values of `by`, in order: figure to (mean, half the interval or None where
+        there is one landscape only, number).
+    """
+    groups = defaultdict(list)
+    for row in rows:
+        groups[tuple(row[name] for name in by)].append(row)
+    return {
+        key: {name: _interval([row[name] for row in groups[key]]) for name in FIGURES}
+        for key in sorted(groups)
+    }
+
+
+def _interval(values):
+    values = np.array([v for v in values if v is not None], dtype=float)
+    values = values[np.isfinite(values)]
+    if not values.size:
+        return None, None, 0
+    half = None
+    if values.size > 1:
+        half = float(stats.sem(values) * stats.t.ppf(0.975, values.size - 1))
+    return float(values.mean()), half, int(values.size)

@@ -1,0 +1,48 @@
+"""Do deep networks with few data have landscapes of their own? A study of many landscapes.
+
+    python scripts/archetypes.py [--quick] [--output DIR] [--workers N] [--max-seconds S]
+
+maps networks of one, two and three hidden layers on few and more data, with three
+penalties and five data seeds, beside a Lennard-Jones cluster and a binary glass, and
+writes graphs on one scale, trends and a table into DIR/report. --quick takes some ten
+minutes, all of it a day of a core; Ctrl-C loses nothing, and the same command goes on.
+"""
+
+import argparse
+import sys
+import time
+from pathlib import Path
+
+import nnpotential as nnp
+from nnpotential.study.archetypes import parts
+from nnpotential.study.report import report
+from nnpotential.sweep.progress import SweepReporter
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--quick", action="store_true", help="a few small landscapes")
+    parser.add_argument("--output", type=Path, help="[default: runs/archetypes, or -quick]")
+    parser.add_argument("--workers", type=int, help="processes [default: one for each core]")
+    parser.add_argument("--max-seconds", type=float, help="stop after this time")
+    parser.add_argument("--only-report", action="store_true", help="of what is finished")
+    options = parser.parse_args()
+    output = options.output or Path("runs/archetypes" + "-quick" * options.quick)
+    end = time.monotonic() + (options.max_seconds or float("inf"))
+    for part in () if options.only_report else parts(options.quick):
+        left = end - time.monotonic()
+        if left <= 0:
+            break
+        limit = None if options.max_seconds is None else left
+        with SweepReporter() as reporter:
+            nnp.Sweep(output / part.folder, part.definition).run(
+                reporter, workers=options.workers, max_seconds=limit
+            )
+    print(f"{report(output, output / 'report')} landscapes: {output / 'report' / 'results.md'}")
+
+
+if __name__ == "__main__":
+    try:
+        main()
+    except nnp.InputError as error:
+        sys.exit(f"error: {error}")
