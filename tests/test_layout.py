@@ -14,7 +14,7 @@ ROOT = Path(nnpotential.__file__).parent
 FLOORS = (
     # what everybody may use, as it knows nothing of landscapes
     ("errors", "_kernel"),
-    ("checks", "drawing", "interrupts", "pulse", "quiet"),
+    ("checks", "drawing", "interrupts", "pulse", "quiet", "resampling"),
     ("balls", "files"),
     ("pele_system",),
     ("contract", "findings"),

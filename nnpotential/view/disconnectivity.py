@@ -1,10 +1,5 @@
 """The disconnectivity graph, drawn to be printed."""
 
-import os
-import sys
-from contextlib import contextmanager, suppress
-from pathlib import Path
-
 import networkx as nx
 import numpy as np
 from pele.utils.disconnectivity_graph import DisconnectivityGraph
@@ -18,18 +13,12 @@ from ..analysis.figures import (
 from ..checks import check_choice
 from ..contract import Measure
 from ..errors import InputError
-from ..files import atomic_write, printable
+from ..files import printable
 from ..quiet import quiet
+from .canvas import ONE_COLUMN, TWO_COLUMNS, canvas
 
 __all__ = ["check_colour", "disconnectivity_tree", "draw_disconnectivity_graph"]
 
-_STYLE = {
-    "font.family": "sans-serif",
-    "font.size": 8,
-    "axes.linewidth": 0.6,
-    "ytick.major.width": 0.6,
-    "svg.fonttype": "none",
-}
 _BAND = "#d55e00"  # vermilion of the palette of Okabe and Ito, told apart by any eye
 
 
@@ -91,7 +80,9 @@ def draw_disconnectivity_graph(system, database, paths, *, colour=None, levels=1
     if colour is not None:
         measure = check_colour(colour, system)
         values = {m: _value(measure, m) for m in drawn}
-    with _figure(len(drawn)) as figure:
+    # one column of a journal, or two where the branches need the room
+    width = ONE_COLUMN if len(drawn) < 60 else TWO_COLUMNS
+    with canvas("the disconnectivity graph", paths, width, 4.5) as figure:
         axes = figure.add_subplot()
         scale = None if values is None else _colour_scale(values.values())
         if drawn.number_of_edges():
@@ -108,9 +99,6 @@ def draw_disconnectivity_graph(system, database, paths, *, colour=None, levels=1
             axes.set_title(printable(title), fontsize=8)
         if scale is not None:
             figure.colorbar(scale, ax=axes, label=measure.axis, fraction=0.05, pad=0.02)
-        for path in map(Path, paths):
-            with atomic_write(path, "wb") as file:
-                figure.savefig(file, format=path.suffix.lstrip("."), dpi=300)
     return len(drawn), len(graph)
 
 
@@ -142,51 +130,6 @@ def _value(measure, minimum):
             f"{' '.join(str(value).split())[:80]} for minimum {minimum.id()}"
         )
     return float(value)
-
-
-@contextmanager
-def _figure(n_branches):
-    """A figure in a style of our own; whatever goes wrong with it is one line.
-
-    Neither pyplot nor a style of the user's takes part: a drawing looks the same
-    everywhere, and must not cost the result that it shows.
-    """
-    try:
-        matplotlib = _import_matplotlib()
-        from matplotlib.figure import Figure
-
-        default = {k: v for k, v in matplotlib.rcParamsDefault.items() if k != "backend"}
-        with matplotlib.rc_context(default | _STYLE):
-            # one column of a journal, or two where the branches need the room
-            width = 3.4 if n_branches < 60 else 7.0
-            yield Figure(figsize=(width, 4.5), layout="constrained")
-    except InputError:
-        raise
-    except Exception as error:
-        why = " ".join(str(error).split()) or type(error).__name__
-        raise InputError(f"the disconnectivity graph cannot be drawn: {why}") from error
-
-
-def _import_matplotlib():
-    """Here, as a worker that draws nothing starts half a second sooner."""
-    if "matplotlib" not in sys.modules:
-        # a backend that is not there fails the import, though files need none
-        backend = os.environ.pop("MPLBACKEND", None)
-        try:
-            import matplotlib
-        except Exception as error:
-            raise InputError(
-                f"the disconnectivity graph cannot be drawn: matplotlib cannot be imported "
-                f"({' '.join(str(error).split())}); look into its file matplotlibrc and the "
-                "variable MPLCONFIGDIR"
-            ) from error
-        finally:
-            if backend is not None:
-                os.environ["MPLBACKEND"] = backend
-        if backend:
-            with suppress(ValueError):
-                matplotlib.rcParams["backend"] = backend
-    return sys.modules["matplotlib"]
 
 
 def _colour_scale(values):
