@@ -493,6 +493,7 @@ class Landscape:
         on_progress: OnProgress | None = None,
         *,
         pairs: int = 200,
+        of_quenches: bool = False,
         workers: int = 1,
         executor: Executor | None = None,
         job_timeout: float = 3600.0,
@@ -506,6 +507,8 @@ class Landscape:
         ----------
         pairs : int
             Size of the random sample of connected pairs of minima.
+        of_quenches : bool
+            Only of minima that independent quenches found: for their barriers the search cares.
         on_progress, workers, executor, job_timeout, draw
             As for `reach`.
 
@@ -526,7 +529,8 @@ class Landscape:
         seed = self.settings["seed"]
         with self._working(), self._kept("estimates", {"seed": seed}) as kept:
             parts = self.system, self.database
-            sample = estimate_barriers(*parts, kept, crew, report, pairs=pairs, seed=seed)
+            how = {"pairs": pairs, "of_quenches": of_quenches, "seed": seed}
+            sample = estimate_barriers(*parts, kept, crew, report, **how)
             figures = kept.results = estimate_figures(*parts, kept.data, sample)
         if draw:
             self._draw("estimates", draw_estimates, figures, ESTIMATES)

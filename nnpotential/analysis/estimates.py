@@ -69,7 +69,7 @@ def _highest(potential, path, n):
     return max(energy, -float(found.fun))
 
 
-def estimate_barriers(system, database, kept, crew, report, *, pairs, seed):
+def estimate_barriers(system, database, kept, crew, report, *, pairs, of_quenches, seed):
     """Estimate the barriers of a random sample of connected pairs of minima.
 
     Parameters
@@ -82,6 +82,8 @@ def estimate_barriers(system, database, kept, crew, report, *, pairs, seed):
     report : callable
     pairs : int
         All, if there are not so many.
+    of_quenches : bool
+        Only of minima that independent quenches found: for their barriers the search cares.
     seed : int
 
     Returns
@@ -89,11 +91,13 @@ def estimate_barriers(system, database, kept, crew, report, *, pairs, seed):
     list of (int, int)
         The ids of the sample.
     """
-    sample = _sample(
-        TransitionNetwork.of_database(database), check_integer("pairs", pairs, 1), seed
-    )
+    network = TransitionNetwork.of_database(database)
+    sample = _sample(network, check_integer("pairs", pairs, 1), of_quenches, seed)
     if not sample:
-        raise InputError("no two minima are connected: connect them first ('explore', 'connect')")
+        which = "that quenches found " if of_quenches else ""
+        raise InputError(
+            f"no two minima {which}are connected: connect them first ('explore', 'connect')"
+        )
     done = kept.data
     todo = [pair for pair in sample if _key(pair) not in done]
 
@@ -115,10 +119,16 @@ def _key(pair):
     return "{}-{}".format(*pair)
 
 
-def _sample(network, n_pairs, seed):
+def _sample(network, n_pairs, of_quenches, seed):
     """Different pairs of connected minima: the first of a larger sample are the smaller one."""
     ids = network.minima.ids.tolist()
-    groups = [sorted(group) for group in nx.connected_components(network.graph())]
+    wanted = np.ones(len(network), bool)
+    if of_quenches:
+        wanted = np.zeros_like(wanted) if network.hits is None else network.hits > 0
+    groups = [
+        [k for k in sorted(group) if wanted[k]]
+        for group in nx.connected_components(network.graph())
+    ]
     n_of = np.array([len(group) * (len(group) - 1) // 2 for group in groups])
     draw, chosen = np.random.default_rng([seed, _SEED]), {}
     while len(chosen) < min(n_pairs, n_of.sum()):
@@ -142,14 +152,13 @@ def estimate_figures(system, database, data, sample):
     Returns
     -------
     dict
-        ``pairs``: of each the ids, whether quenches found ``both``, and the barriers above
-        the mean of the two minima, ``verified`` and by each of `ESTIMATES`. ``estimates``,
-        by name: ``ratio`` to the verified barrier, quantiles, each with its bootstrap
-        interval over pairs; and ``below``, the share of pairs where it is lower. What
-        ``band_path`` says there is a path, so the verified barrier is not converged:
-        ``not_converged`` has the share of pairs, of all and of those that quenches found,
-        for whose barriers the search cares, by how much they fall (``fall``, largest and
-        mean share), and ``ids``.
+        ``pairs``: of each the ids, and the barriers above the mean of the two minima,
+        ``verified`` and by each of `ESTIMATES`. ``estimates``, by name: ``ratio`` to the
+        verified barrier, quantiles, each with its bootstrap interval over pairs; and
+        ``below``, the share of pairs where it is lower. All but ``band`` are heights of whole
+        paths, so where the lowest of them is below the verified barrier that has not
+        converged: ``not_converged`` has the ``share`` of such pairs, their ``ids``, and by
+        how much barriers fall, ``fall``: the mean over all pairs, and the largest.
     """
     network = TransitionNetwork.of_database(database)
     place = {number: k for k, number in enumerate(network.minima.ids.tolist())}
@@ -157,7 +166,6 @@ def estimate_figures(system, database, data, sample):
     column = {k: i for i, k in enumerate(asked)}
     heights = lowest_passes(network.graph(), asked)
     energies = network.minima.energies
-    hits = np.zeros(len(network), int) if network.hits is None else network.hits
     rows, failed = [], 0
     for pair in sample:
         found = data[_key(pair)]
@@ -169,7 +177,6 @@ def estimate_figures(system, database, data, sample):
         rows.append(
             {
                 "ids": list(pair),
-                "both": bool(hits[one] and hits[other]),
                 "verified": float(heights[column[one], column[other]] - mean),
                 **{name: found[name] - float(mean) for name in ESTIMATES},
             }
@@ -178,34 +185,34 @@ def estimate_figures(system, database, data, sample):
         raise InputError("every estimate failed three times")
     verified = np.array([row["verified"] for row in rows])
     rounding = system.scales.energy_window
-    figures = {
+
+    def lower(values):
+        below = values < verified - rounding
+        return below, {"share": float(below.mean()), "interval": interval(np.mean, below * 1.0)}
+
+    by_name = {name: np.array([row[name] for row in rows]) for name in ESTIMATES}
+    path = np.min([values for name, values in by_name.items() if name != "band"], axis=0)
+    below, share = lower(path)
+    fall = np.where(below, 1 - path / verified, 0.0)
+    return {
         "n_pairs": len(rows),
         "n_failed": failed,
         "level": LEVEL,
         "energy_label": system.energy_label,
-        "estimates": {},
-    }
-    for name in ESTIMATES:
-        values = np.array([row[name] for row in rows])
-        below = values < verified - rounding
-        figures["estimates"][name] = {
-            "ratio": {f"{q:g}": _quantile(values / verified, q) for q in _QUANTILES},
-            "below": {"share": float(below.mean()), "interval": interval(np.mean, below * 1.0)},
-        }
-    both = np.array([row["both"] for row in rows])
-    fall = np.maximum(0.0, 1 - np.array([row["band_path"] for row in rows]) / verified)
-    fall = np.where(below, fall, 0.0)  # of the last, the path
-    figures["not_converged"] = {
-        "share": figures["estimates"]["band_path"]["below"],
-        "share_of_quenches": {
-            "n_pairs": int(both.sum()),
-            "share": float(below[both].mean()) if both.any() else None,
-            "interval": interval(np.mean, below[both] * 1.0),
+        "estimates": {
+            name: {
+                "ratio": {f"{q:g}": _quantile(values / verified, q) for q in _QUANTILES},
+                "below": lower(values)[1],
+            }
+            for name, values in by_name.items()
         },
-        "fall": {"mean": float(fall.mean()), "largest": float(fall.max())},
-        "ids": [row["ids"] for row, low in zip(rows, below, strict=True) if low],
+        "not_converged": {
+            **share,
+            "fall": {"mean": float(fall.mean()), "largest": float(fall.max())},
+            "ids": [row["ids"] for row, low in zip(rows, below, strict=True) if low],
+        },
+        "pairs": rows,
     }
-    return {**figures, "pairs": rows}
 
 
 def _quantile(values, q):

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from functools import partial
 
 import numpy as np
+from scipy.stats import rankdata
 
 from ..contract import Measure
 
@@ -46,12 +47,20 @@ def _accuracy(part, system, x):
 
 
 def _auc(part, system, x):
-    from sklearn.metrics import roc_auc_score  # a second that the rest can do without
+    """One class against the rest, the mean over classes: of one that is by chance in front.
 
+    By ranks (Mann and Whitney), with all classes at once: a tenth of the time that
+    scikit-learn's takes, which counts with a thousand minima.
+    """
     X, y = _samples(system.data, part)
     p = system.loss.probabilities(system.outputs(x, X))
-    score = p[:, 1] if p.shape[1] == 2 else p
-    return float(roc_auc_score(y, score, multi_class="ovr"))
+    labels = np.arange(p.shape[1])
+    if len(labels) == 2:
+        p, labels = p[:, 1:], labels[1:]
+    inside = y[:, None] == labels
+    n = inside.sum(axis=0)
+    above = (rankdata(p, axis=0) * inside).sum(axis=0) - n * (n + 1) / 2
+    return float((above / (n * (len(y) - n))).mean())
 
 
 def _samples(data, part):

@@ -1,9 +1,10 @@
-"""How networks are commonly trained: scikit-learn's solvers, and minibatches of our own loss."""
+"""How networks are commonly trained: scikit-learn's solvers, and others on our own loss."""
 
 import warnings
 from functools import partial
 
 import numpy as np
+from scipy.optimize import minimize
 
 from ..pulse import tell
 from .models import SKLEARN_ACTIVATIONS, from_sklearn
@@ -37,8 +38,9 @@ def trainers(system):
         `MLPRegressor` as it is by default, from its own start to its own stop, with `alpha`
         as from `sklearn_alpha`. They are missing where it has no such network: another
         activation, no biases, several targets (there its gradient is not that of its loss).
-        ``sgd-0.03-8`` and others, method, learning rate and batch: `UPDATES` steps on
-        exactly our loss, at a constant rate, from a Glorot-uniform start; each epoch
+        The others work on exactly our loss from Glorot-uniform starts. ``lbfgs`` is SciPy's
+        L-BFGS-B as it is by default, a quasi-Newton method. ``sgd-0.03-8`` and others,
+        method, learning rate and batch, are `UPDATES` steps at a constant rate; each epoch
         shuffles the samples, and its last batch may be smaller.
 
     References
@@ -47,9 +49,9 @@ def trainers(system):
     """
     net, loss = system.net, system.loss
     known = not net.hidden_sizes or net.activation in SKLEARN_ACTIVATIONS
-    found = {}
+    found = {"lbfgs": partial(_quasi_newton, system)}
     if net.bias and known and (loss.takes_labels or net.layer_sizes[-1] == 1):
-        found = {f"sklearn-{solver}": partial(_sklearn, system, solver) for solver in _SKLEARN}
+        found |= {f"sklearn-{solver}": partial(_sklearn, system, solver) for solver in _SKLEARN}
     for method, rate, batch in _MINIBATCH:
         batch = min(batch, system.potential.n_samples)
         name = f"{method}-{rate:g}-{batch}"
@@ -105,6 +107,17 @@ def _sklearn(system, solver, rng):
                 raise
             return np.full(net.n_parameters, np.nan)
     return from_sklearn(net, model)
+
+
+def _quasi_newton(system, rng):
+    def told(x):
+        tell("L-BFGS-B", 0)
+
+    start = system.net.random_parameters(rng)
+    found = minimize(
+        system.potential.getEnergyGradient, start, jac=True, method="L-BFGS-B", callback=told
+    )
+    return found.x
 
 
 def _minibatch(system, name, method, rate, batch, rng):
