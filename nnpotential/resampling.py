@@ -1,7 +1,9 @@
 """Bootstrap intervals of any figure of some samples."""
 
+import warnings
+
 import numpy as np
-from scipy.stats import bootstrap, rankdata
+from scipy.stats import DegenerateDataWarning, bootstrap, rankdata
 
 __all__ = ["LEVEL", "interval", "rank_correlation"]
 
@@ -28,18 +30,19 @@ def interval(statistic, *samples, paired=False):
     """
     if any(len(sample) < 2 for sample in samples):
         return None
-    # all arrays are one number a resample; scipy's own interval would warn of those that vary
-    # in nothing, where it is that number
-    found = bootstrap(
-        tuple(map(np.asarray, samples)),
-        statistic,
-        n_resamples=_RESAMPLES,
-        paired=paired,
-        vectorized=True,
-        method="percentile",
-        confidence_level=LEVEL,
-        random_state=np.random.default_rng(0),
-    )
+    with warnings.catch_warnings():
+        # of a statistic that is not defined everywhere: the interval says so
+        warnings.simplefilter("ignore", DegenerateDataWarning)
+        found = bootstrap(
+            tuple(map(np.asarray, samples)),
+            statistic,
+            n_resamples=_RESAMPLES,
+            paired=paired,
+            vectorized=True,
+            method="percentile",
+            confidence_level=LEVEL,
+            random_state=np.random.default_rng(0),
+        )
     ends = found.confidence_interval
     return [float(end) for end in ends] if np.isfinite(ends).all() else None
 

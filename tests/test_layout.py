@@ -61,6 +61,10 @@ ELSEWHERE = {
         f"sweep.{part}": "sweep/test_run.py"
         for part in ["cost", "engines", "point", "progress", "records", "sweep", "table", "work"]
     },
+    "view.canvas": "view/test_disconnectivity.py",
+    "view.estimates": "analysis/test_estimates.py",
+    "view.reach": "analysis/test_reach.py",
+    "view.tables": "analysis/test_reach.py",
     **{f"view.gui_{part}": "view/test_gui.py" for part in ("browsers", "runs", "window")},
     **{
         f"systems.torch_{part}": "systems/test_torch.py"

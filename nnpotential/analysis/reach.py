@@ -32,12 +32,15 @@ class _Train:
 
     @staticmethod
     def run(system, method, entropy):
-        x = np.asarray(system.trainers[method](np.random.default_rng(entropy)), dtype=float)
-        if x.shape != (system.n_dof,):
-            raise TypeError(f"the trainer {method!r} must give {system.n_dof} numbers")
-        if not np.isfinite(x).all():
-            return {"why": "training diverged"}, None
-        run = {"end": float(system.potential.getEnergy(x)), "measures": _measured(system, x)}
+        try:
+            x = np.asarray(system.trainers[method](np.random.default_rng(entropy)), dtype=float)
+            if x.shape != (system.n_dof,):
+                raise TypeError(f"the trainer {method!r} must give {system.n_dof} numbers")
+            if not np.isfinite(x).all():
+                return {"why": "training diverged"}, None
+            run = {"end": float(system.potential.getEnergy(x)), "measures": _measured(system, x)}
+        except InputError as error:  # as where the loss overflows
+            return {"why": f"training diverged: {error}"}, None
         found = system.get_minimizer()(x)
         if not found.success:
             return {**run, "why": str(found.message)}, None
@@ -180,10 +183,13 @@ def reach_figures(system, database, data, against=None):
         quantiles, means and intervals, ``measures`` of ends and of minima (means), ``minima``
         (ends by id), and ``barrier``: the mean over pairs of ends in different minima, see
         `pair_barriers`, with ``n_pairs`` and ``n_same``, pairs that share their minimum.
-        ``between``: the same of ends of two methods. ``differences``: of each method's mean
-        barrier, and of its mean loss, from that of ``against``, with intervals. Intervals are
-        bootstraps over runs; None where there are too few. The last of the methods are the
-        independent quenches of the search.
+        ``barrier_of_quenches``: the same of ends in minima that the search's independent
+        quenches found too: for their barriers the search cares, others are upper bounds that
+        may be far too high (`nnpotential.analysis.estimates`). ``between``: ``barrier`` of
+        ends of two methods. ``differences``: of each method's mean barriers, and of its mean
+        loss, from those of ``against``, with intervals. Intervals are bootstraps over runs;
+        None where there are too few. The last of the methods are the independent quenches of
+        the search.
     """
     network = TransitionNetwork.of_database(database)
     if not len(network):
@@ -192,7 +198,7 @@ def reach_figures(system, database, data, against=None):
     order = [m for m in getattr(system, "trainers", {}) if data["runs"].get(m)]
     ends = {m: _Ends(list(data["runs"][m].values()), data["new"], place, network) for m in order}
     if network.hits is not None:
-        ends[QUENCHES] = _Ends.of_quenches(network)
+        ends[QUENCHES] = _Ends.of_search(network)
     against = check_choice("method", against or next(iter(ends)), tuple(ends))
     reached = sorted({k for e in ends.values() for k in e.known.tolist()})
     energies = network.minima.energies
@@ -212,7 +218,9 @@ def reach_figures(system, database, data, against=None):
             for m, e in ends.items()
         },
         "differences": {
-            m: _difference(e, ends[against], barrier) for m, e in ends.items() if m != against
+            m: _difference(e, ends[against], network, barrier)
+            for m, e in ends.items()
+            if m != against
         },
     }
 
@@ -242,15 +250,19 @@ class _Ends:
         )
 
     @classmethod
-    def of_quenches(cls, network):
+    def of_search(cls, network):
         found = cls([], {}, {}, network)
-        found.labels = np.repeat(np.arange(len(network)), network.hits)
+        found.labels = np.repeat(np.arange(len(network)), _hits(network))
         found.energies = network.minima.energies[found.labels]
         return found
 
     @property
     def known(self):
         return self.labels[self.labels >= 0]
+
+    def of_quenches(self, network):
+        """Those of the known that independent quenches of the search found too."""
+        return self.known[_hits(network)[self.known] > 0]
 
 
 class _MeanBarrier:
@@ -302,6 +314,10 @@ class _MeanBarrier:
         return self.mean(one) - self.mean(other)
 
 
+def _hits(network):
+    return np.zeros(len(network), int) if network.hits is None else network.hits
+
+
 def _row(ends, network, barrier, measures):
     lowest, energies = network.lowest, np.sort(network.minima.energies)
     above = ends.energies - energies[0]
@@ -328,27 +344,29 @@ def _row(ends, network, barrier, measures):
             for name in names
         },
         "barrier": barrier.within(ends.known),
+        "barrier_of_quenches": barrier.within(ends.of_quenches(network)),
         "minima": {int(network.minima.ids[k]): n for k, n in sorted(known.items())},
     }
 
 
-def _difference(ends, other, barrier):
-    ours, theirs = (barrier.columns(e.known) for e in (ends, other))
-
+def _difference(ends, other, network, barrier):
     def change(one, another, axis=-1):
         return np.mean(one, axis=axis) - np.mean(another, axis=axis)
 
-    pair = ends.energies, other.energies
-    enough = all(map(len, pair))
+    def difference(statistic, *samples):
+        enough = all(map(len, samples))
+        return {
+            "mean": _number(statistic(*samples)) if enough else None,
+            "interval": interval(statistic, *samples),
+        }
+
+    pair = ends, other
+    known = (barrier.columns(e.known) for e in pair)
+    of_quenches = (barrier.columns(e.of_quenches(network)) for e in pair)
     return {
-        "barrier": {
-            "mean": _number(barrier.change(ours, theirs)),
-            "interval": interval(barrier.change, ours, theirs),
-        },
-        "loss": {
-            "mean": _number(change(*pair)) if enough else None,
-            "interval": interval(change, *pair),
-        },
+        "barrier": difference(barrier.change, *known),
+        "barrier_of_quenches": difference(barrier.change, *of_quenches),
+        "loss": difference(change, *(e.energies for e in pair)),
     }
 
 

@@ -90,7 +90,7 @@ def to_sklearn(net: MLP, x: Array, loss: str = "cross_entropy") -> Any:
     X = np.zeros((max(n_classes, 2), net.layer_sizes[0]))
     model: Any
     if record.takes_labels:
-        model = MLPClassifier(**options).partial_fit(X, np.arange(len(X)), range(n_classes))
+        model = MLPClassifier(**options).partial_fit(X, np.arange(len(X)), classes=range(n_classes))
     else:
         model = MLPRegressor(**options).partial_fit(X, np.zeros((len(X), n_out)).squeeze())
     layers = net.split(np.array(x, dtype=np.float64))

@@ -36,22 +36,27 @@ def print_reach(figures):
         table.add_row(*map(str, cells))
     show(table)
     against = figures["against"]
-    table = _table("barriers between ends", "pairs", "mean", f"less that of {against}")
-    table.add_column(f"to ends of {against}", justify="right")
+    less = f"less that of {against}"
+    table = _table("barriers between ends", "pairs", "mean", less, f"to ends of {against}")
+    for column in ("in minima of quenches", less):
+        table.add_column(column, justify="right")
     for method, row in figures["methods"].items():
-        change = figures["differences"].get(method, {}).get("barrier", {})
+        change = figures["differences"].get(method, {})
         cross = figures["between"][method].get(against, {})
         table.add_row(
             method,
             str(row["barrier"]["n_pairs"]),
             _with_interval(row["barrier"]),
-            _with_interval(change),
+            _with_interval(change.get("barrier", {})),
             _with_interval(cross),
+            _with_interval(row["barrier_of_quenches"]),
+            _with_interval(change.get("barrier_of_quenches", {})),
         )
     show(table)
     say(
         f"losses and barriers: {figures['energy_label']}; barriers of pairs of ends in different "
-        f"minima that are connected, above the mean of the two; intervals: "
+        f"minima that are connected, above the mean of the two, the last two columns of minima "
+        f"that independent quenches found too, for whose barriers the search cares; intervals: "
         f"{100 * figures['level']:g} %, bootstrap over runs; rank: stored minima that lie lower"
     )
     for method, row in figures["methods"].items():
