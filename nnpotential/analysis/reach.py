@@ -278,7 +278,7 @@ class _MeanBarrier:
 
     def _counts(self, columns):
         columns = np.asarray(columns)
-        rows = columns.reshape(-1, columns.shape[-1])
+        rows = columns.reshape(int(np.prod(columns.shape[:-1])), columns.shape[-1])
         counts = np.zeros((len(rows), len(self._column)))
         np.add.at(counts, (np.arange(len(rows))[:, None], rows), 1.0)
         return counts.reshape(*columns.shape[:-1], -1)

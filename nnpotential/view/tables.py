@@ -1,5 +1,7 @@
 """Results of the analysis as tables on a terminal."""
 
+from math import floor, log10
+
 from rich.table import Table
 
 from ..analysis.estimates import ESTIMATES
@@ -10,54 +12,56 @@ __all__ = ["print_estimates", "print_generalisation", "print_reach"]
 
 def print_reach(figures):
     """What `reach_figures` found: where the methods end, then the barriers between ends."""
-    measure = _measure_of(figures)
-    table = _table("method", "runs", "failed", "minima", "new", "at lowest, %")
-    for column in ("loss above lowest", "median rank, %", "before the quench"):
-        table.add_column(column, justify="right")
-    if measure:
-        table.add_column(f"{measure}, end / minimum", justify="right")
+    table = _table("method", "runs", "failed", "minima", "new", "at lowest, %", "median rank, %")
     for method, row in figures["methods"].items():
-        cells = [
-            method,
+        cells = (
             row["n_runs"],
             sum(row["failures"].values()),
             row["n_minima"],
             row["n_new"],
             _number(row["at_lowest"]["mean"], 100, "{:.1f}"),
-            _with_interval(row["above_lowest"]),
             _number(row["percentile"]["quantiles"].get("0.5"), 100, "{:.0f}"),
-            _number(row["end_above_lowest"]["quantiles"].get("0.5")),
+        )
+        table.add_row(method, *map(str, cells))
+    show(table)
+    methods = figures["methods"]
+    measure = _measure_of(figures)
+    columns = [f"{measure}, end", "minimum"] if measure else []
+    above = [row["above_lowest"] for row in methods.values()]
+    factor, unit = _scale(figure["mean"] for figure in above)
+    table = _table(f"loss above lowest{unit}", "end, median", "minimum, mean", *columns)
+    for method, row in methods.items():
+        cells = [
+            _number(row["end_above_lowest"]["quantiles"].get("0.5"), factor),
+            _with_interval(row["above_lowest"], factor),
         ]
         if measure:
             means = row["measures"].get(measure, {"ends": {}, "minima": {}})
-            cells.append(
-                " / ".join(_number(means[part].get("mean")) for part in ("ends", "minima"))
-            )
-        table.add_row(*map(str, cells))
+            cells += [_number(means[part].get("mean")) for part in ("ends", "minima")]
+        table.add_row(method, *cells)
     show(table)
     against = figures["against"]
-    less = f"less that of {against}"
-    table = _table("barriers between ends", "pairs", "mean", less, f"to ends of {against}")
-    for column in ("in minima of quenches", less):
-        table.add_column(column, justify="right")
-    for method, row in figures["methods"].items():
-        change = figures["differences"].get(method, {})
-        cross = figures["between"][method].get(against, {})
-        table.add_row(
-            method,
-            str(row["barrier"]["n_pairs"]),
-            _with_interval(row["barrier"]),
-            _with_interval(change.get("barrier", {})),
-            _with_interval(cross),
-            _with_interval(row["barrier_of_quenches"]),
-            _with_interval(change.get("barrier_of_quenches", {})),
-        )
+    factor, unit = _scale(row["barrier"]["mean"] for row in methods.values())
+    for title, name in (
+        ("barriers between ends", "barrier"),
+        ("in minima of quenches", "barrier_of_quenches"),
+    ):
+        table = _table(f"{title}{unit}", "pairs", "mean", f"less that of {against}")
+        for method, row in methods.items():
+            change = figures["differences"].get(method, {}).get(name, {})
+            cells = (_with_interval(figure, factor) for figure in (row[name], change))
+            table.add_row(method, str(row[name]["n_pairs"]), *cells)
+        show(table)
+    table = _table(f"barriers to ends of {against}{unit}", "pairs", "mean")
+    for method in (method for method in methods if method != against):
+        cross = figures["between"][method][against]
+        table.add_row(method, str(cross["n_pairs"]), _with_interval(cross, factor))
     show(table)
     say(
-        f"losses and barriers: {figures['energy_label']}; barriers of pairs of ends in different "
-        f"minima that are connected, above the mean of the two, the last two columns of minima "
-        f"that independent quenches found too, for whose barriers the search cares; intervals: "
-        f"{100 * figures['level']:g} %, bootstrap over runs; rank: stored minima that lie lower"
+        f"losses and barriers: {figures['energy_label']}; rank: stored minima that lie lower; "
+        "barriers: of pairs of ends in different minima that are connected, above the mean of the "
+        "two, and of minima that independent quenches found too, for whose barriers the search "
+        f"cares; intervals: {100 * figures['level']:g} %, bootstrap over runs"
     )
     for method, row in figures["methods"].items():
         for why, n in row["failures"].items():
@@ -150,6 +154,13 @@ def _table(first, *others):
     for name in others:
         table.add_column(name.replace("_", " "), justify="right")
     return table
+
+
+def _scale(values):
+    """A factor that makes numbers short, and what to say of it."""
+    largest = max((abs(v) for v in values if v), default=1.0)
+    exponent = 3 * floor(log10(largest) / 3)
+    return 10.0**-exponent, f", 1e{exponent}" if exponent else ""
 
 
 def _with_interval(figure, factor=1, form="{:.3g}"):

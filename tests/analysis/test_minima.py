@@ -61,7 +61,8 @@ def test_correlations_of_what_is_known():
     assert all(entry["correlation"] is None for entry in found["constant"].values())
 
 
-def test_on_the_command_line(run, mapped, tmp_path):
+def test_on_the_command_line(run, monkeypatch, mapped, tmp_path):
+    monkeypatch.setenv("COLUMNS", "200")
     code, out, err = run("minima", mapped.path, "--output", tmp_path / "a.csv")
     assert code == 0 and "rank correlation with" in out and "lowest alone" in out
     assert "are right in one of the" in err
