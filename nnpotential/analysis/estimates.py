@@ -57,6 +57,7 @@ def _highest(potential, path, n):
     best = -np.inf, 0, 0.0
     for k, (one, other) in enumerate(pairwise(path)):
         energies, _ = potential.energies_gradients(one + shares[:, None] * (other - one))
+        energies = np.where(np.isnan(energies), np.inf, energies)  # one atom within another
         tell("path", k, unit="segments")
         top = int(np.argmax(energies))
         best = max(best, (float(energies[top]), k, float(shares[top])))

@@ -51,7 +51,8 @@ def from_sklearn(net: MLP, model: Any) -> Array:
         for weights, bias in zip(model.coefs_, model.intercepts_, strict=True)
     ]
     if net.layer_sizes[-1] == 2 and len(layers[-1][1]) == 1:
-        layers[-1] = tuple(np.concatenate([-part, part]) / 2 for part in layers[-1])
+        weights, bias = layers[-1]
+        layers[-1] = np.concatenate([-weights, weights]) / 2, np.concatenate([-bias, bias]) / 2
     _check_shapes(net, [part.shape for layer in layers for part in layer])
     if net.hidden_sizes and model.activation != SKLEARN_ACTIVATIONS.get(net.activation):
         raise InputError(f"the model's activation is {model.activation!r}, not {net.activation!r}")
@@ -96,7 +97,8 @@ def to_sklearn(net: MLP, x: Array, loss: str = "cross_entropy") -> Any:
     layers = net.split(np.array(x, dtype=np.float64))
     layers = [(w, b if net.bias else np.zeros(len(w))) for w, b in layers]
     if n_out == 2 and record.takes_labels:
-        layers[-1] = tuple(part[1:] - part[:1] for part in layers[-1])
+        weights, bias = layers[-1]
+        layers[-1] = weights[1:] - weights[:1], bias[1:] - bias[:1]
     model.coefs_ = [np.ascontiguousarray(w.T) for w, _ in layers]
     model.intercepts_ = [b.copy() for _, b in layers]
     return model
