@@ -29,7 +29,7 @@ from .analysis.figures import (
 )
 from .analysis.kept import Kept
 from .analysis.minima import correlations, minima_table
-from .analysis.reach import check_methods, reach_figures, run_methods, store_new
+from .analysis.reach import check_against, check_methods, reach_figures, run_methods, store_new
 from .analysis.transition_network import TransitionNetwork
 from .checks import check_choice, check_integer, check_number, plain
 from .contract import LandscapeSystem, Measure, check_system
@@ -478,6 +478,7 @@ class Landscape:
             parts = self.system, self.database
             if not self.graph():
                 reach_figures(*parts, {"runs": {}, "new": {}})  # says so before any work
+            check_against(kept.data, methods, against)
             run_methods(*parts, kept, crew, report, methods=methods, runs=runs, seed=seed)
             if store:
                 store_new(*parts, kept.data)

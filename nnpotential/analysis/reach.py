@@ -18,7 +18,14 @@ from ..storage import is_verified, store_minimum
 from .passes import lowest_passes, pair_barriers
 from .transition_network import TransitionNetwork
 
-__all__ = ["QUENCHES", "check_methods", "reach_figures", "run_methods", "store_new"]
+__all__ = [
+    "QUENCHES",
+    "check_against",
+    "check_methods",
+    "reach_figures",
+    "run_methods",
+    "store_new",
+]
 
 QUENCHES = "search's quenches"  # what all methods stand beside
 _SEED = 0x7EAC4  # tells seeds of runs from those of the search
@@ -64,6 +71,12 @@ def check_methods(system, methods):
     if isinstance(methods, str):
         raise InputError(f"methods must be a list of names, not {methods!r}")
     return known if not methods else tuple(check_choice("method", m, known) for m in methods)
+
+
+def check_against(data, methods, against):
+    """Refuse a method to compare with that will not have run."""
+    if against is not None:
+        check_choice("method", against, (*methods, *data.get("runs", {}), QUENCHES))
 
 
 def run_methods(system, database, kept, crew, report, *, methods, runs, seed):
