@@ -78,7 +78,8 @@ def estimate_barriers(system, database, kept, crew, report, *, pairs, of_quenche
     system : LandscapeSystem
     database : pele.storage.Database
     kept : Kept
-        Filled: the highest energies by pair, ``"id-id"``.
+        Filled: by pair, ``"id-id"``, the highest energies, none of them if its job failed,
+        and those ``of`` the minima.
     crew : Crew
     report : callable
     pairs : int
@@ -100,7 +101,13 @@ def estimate_barriers(system, database, kept, crew, report, *, pairs, of_quenche
             f"no two minima {which}are connected: connect them first ('explore', 'connect')"
         )
     done = kept.data
-    todo = [pair for pair in sample if _key(pair) not in done]
+    energy = dict(zip(network.minima.ids.tolist(), network.minima.energies.tolist(), strict=True))
+
+    def of(pair):
+        return [energy[number] for number in pair]
+
+    # an id may have gone to another minimum since
+    todo = [pair for pair in sample if done.get(_key(pair), {}).get("of") != of(pair)]
 
     def coords(number):
         options = [undefer(Minimum.coords)]
@@ -109,7 +116,7 @@ def estimate_barriers(system, database, kept, crew, report, *, pairs, of_quenche
     jobs = [(_Estimate(), tuple(map(coords, pair))) for pair in todo]
 
     def merge(i, result):
-        done[_key(todo[i])] = result
+        done[_key(todo[i])] = {"of": of(todo[i]), **(result or {})}
         return "minima {} and {}".format(*todo[i])
 
     kept.do(crew, jobs, merge, "estimates", report)
@@ -170,7 +177,7 @@ def estimate_figures(system, database, data, sample):
     rows, failed = [], 0
     for pair in sample:
         found = data[_key(pair)]
-        if found is None:
+        if not found.keys() >= ESTIMATES.keys():
             failed += 1
             continue
         one, other = (place[number] for number in pair)

@@ -137,7 +137,7 @@ def _stored(system, database, energy, coords):
 def _name(system, database, data, energy, coords):
     minimum = _stored(system, database, energy, coords)
     if minimum is not None:
-        return {"minimum": minimum.id()}
+        return {"minimum": minimum.id(), "energy": minimum.energy}
     window = system.scales.energy_window
     for number, new in data["new"].items():
         near = abs(new["energy"] - energy) <= window
@@ -151,16 +151,18 @@ def _name(system, database, data, energy, coords):
 def _name_again(system, database, data):
     """What was new may be stored by now; a run whose minimum is gone has to be done again."""
     found = {
-        number: minimum.id()
+        number: minimum
         for number, new in data["new"].items()
         if (minimum := _stored(system, database, new["energy"], np.array(new["coords"])))
     }
-    there = {m.id() for m in database.session.query(Minimum) if is_verified(m)}
+    there = {m.id(): m.energy for m in database.session.query(Minimum) if is_verified(m)}
     for done in data["runs"].values():
         for number, run in list(done.items()):
             if run.get("new") in found:
-                run["minimum"] = found[run.pop("new")]
-            if "minimum" in run and run["minimum"] not in there:
+                minimum = found[run.pop("new")]
+                run |= {"minimum": minimum.id(), "energy": minimum.energy}
+            # its id may have gone to another since
+            if "minimum" in run and there.get(run["minimum"]) != run["energy"]:
                 del done[number]
     for number in found:
         del data["new"][number]
@@ -209,7 +211,7 @@ def reach_figures(system, database, data, against=None):
         raise InputError("there is no verified minimum to reach: run 'nnpotential explore' first")
     place = {int(number): k for k, number in enumerate(network.minima.ids)}
     order = [m for m in getattr(system, "trainers", {}) if data["runs"].get(m)]
-    ends = {m: _Ends(list(data["runs"][m].values()), data["new"], place, network) for m in order}
+    ends = {m: _Ends(_in_order(data["runs"][m]), data["new"], place, network) for m in order}
     if network.hits is not None:
         ends[QUENCHES] = _Ends.of_search(network)
     against = check_choice("method", against or next(iter(ends)), tuple(ends))
@@ -236,6 +238,11 @@ def reach_figures(system, database, data, against=None):
             if m != against
         },
     }
+
+
+def _in_order(runs):
+    """Whatever the order in which they were done."""
+    return [runs[number] for number in sorted(runs, key=int)]
 
 
 class _Ends:

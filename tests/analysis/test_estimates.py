@@ -9,6 +9,7 @@ from landscapes import NET, TINY, interrupt_at
 from pele.storage import TransitionState
 
 import nnpotential as nnp
+from nnpotential import InputError
 from nnpotential.analysis.estimates import ESTIMATES, _highest
 from nnpotential.storage import record_outcome
 
@@ -90,6 +91,29 @@ def test_the_same_for_any_workers_and_when_interrupted(mapped):
     assert json.loads(path.read_text())["results"] == found
     path.unlink()
     assert mapped.estimates(pairs=4, draw=False) == found
+
+
+def test_a_pair_whose_ids_went_to_others_is_looked_at_again(mapped):
+    found = mapped.estimates(pairs=3, draw=False)
+    path = mapped.path / "estimates.json"
+    whole = json.loads(path.read_text())
+    next(iter(whole["kept"].values()))["of"][0] += 0.01
+    path.write_text(json.dumps(whole))
+    todo = []
+    assert mapped.estimates(lambda *told: todo.append(told), pairs=3, draw=False) == found
+    assert {total for _, _, total, _ in todo} == {1}
+
+
+def test_pairs_that_fail_are_counted(mapped, monkeypatch):
+    class Broken:
+        def run(self):
+            raise RuntimeError("no band")
+
+    monkeypatch.setattr(type(mapped.system), "createNEB", lambda *args: Broken())
+    with pytest.raises(InputError, match="every estimate failed three times"):
+        mapped.estimates(pairs=1, draw=False)
+    monkeypatch.undo()
+    assert mapped.estimates(pairs=2, draw=False)["n_failed"] == 1
 
 
 def test_on_the_command_line(run, monkeypatch, mapped, tmp_path):

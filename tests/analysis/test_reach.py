@@ -139,6 +139,18 @@ def test_a_run_whose_minimum_is_gone_is_done_again(mapped):
     assert after["runs_to_new"] == before["runs_to_new"] + before["minima"][number]
 
 
+def test_an_id_that_went_to_another_minimum_is_no_minimum_reached(mapped):
+    before = mapped.reach(methods=["lbfgs"], runs=3, draw=False)
+    path = mapped.path / "reach.json"
+    whole = json.loads(path.read_text())
+    run = next(r for r in whole["kept"]["runs"]["lbfgs"].values() if "minimum" in r)
+    run["energy"] += 0.01  # as if it had been another
+    path.write_text(json.dumps(whole))
+    todo = []
+    again = mapped.reach(lambda *told: todo.append(told), methods=["lbfgs"], runs=3, draw=False)
+    assert {total for _, _, total, _ in todo} == {1} and again == before
+
+
 def test_minima_have_their_measures(mapped):
     found = mapped.reach(methods=["lbfgs"], runs=2, draw=False)["methods"]["lbfgs"]
     measures = mapped.system.measures
