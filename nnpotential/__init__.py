@@ -23,6 +23,10 @@ _HOMES = {
     "LinearAutoencoder": "systems.functions",
     "EggBox": "systems.functions",
     "Units": "networks.symmetry",
+    "from_sklearn": "networks.models",
+    "to_sklearn": "networks.models",
+    "from_torch": "networks.models",
+    "to_torch": "networks.models",
     "load_dataset": "networks.datasets",
     "Sweep": "sweep.sweep",
 }

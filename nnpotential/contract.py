@@ -329,6 +329,9 @@ class LandscapeSystem(PeleSystem, ABC):
         The sources of random starts: ``name: f(rng) -> x``.
     measures : dict
         ``name: Measure``.
+    trainers : dict
+        How the energy is commonly minimised by others, ``name: f(rng) -> x``, the point
+        where that ends; empty by default. See `nnpotential.analysis.reach`.
     energy_label : str
         With its unit, for axes and tables.
     kinetic : bool
@@ -342,12 +345,14 @@ class LandscapeSystem(PeleSystem, ABC):
     n_dof: int
     starts: Mapping[str, Callable[[np.random.Generator], Array]]
     measures: Mapping[str, Measure]
+    trainers: Mapping[str, Callable[[np.random.Generator], Array]]
     energy_label: str = "energy"
     kinetic: bool = True
 
     def __init__(self, seed: Any = 0) -> None:
         super().__init__(seed)
         self.measures = {}
+        self.trainers = {}
 
     def __str__(self) -> str:
         """What `describe` says, in one line."""

@@ -6,6 +6,8 @@ import tempfile
 from contextlib import contextmanager
 from pathlib import Path
 
+import numpy as np
+
 from .errors import InputError
 
 __all__ = ["absolute", "atomic_write", "place_check", "printable", "write_table"]
@@ -111,8 +113,9 @@ def write_table(path, columns):
     Parameters
     ----------
     path : path
-    columns : dict of str to sequence
+    columns : dict of str to ndarray or list
     """
+    columns = {name: np.array(column, dtype=object).tolist() for name, column in columns.items()}
     with atomic_write(path) as file:
         writer = csv.writer(file, lineterminator="\n")
         writer.writerow(columns)

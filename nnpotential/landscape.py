@@ -16,8 +16,10 @@ from typing import Any, Self, TypeAlias
 
 import networkx as nx
 import numpy as np
+from pele.storage import Minimum
 from sqlalchemy.exc import DatabaseError, OperationalError
 
+from .analysis.estimates import ESTIMATES, estimate_barriers, estimate_figures
 from .analysis.figures import (
     audited_barriers,
     barriers_to_lowest,
@@ -26,8 +28,11 @@ from .analysis.figures import (
     remarks,
     summarise,
 )
+from .analysis.kept import Kept
 from .analysis.measures import measures as measures_of
+from .analysis.minima import correlations, minima_table
 from .analysis.paths import PathProfile, path_profile
+from .analysis.reach import check_against, check_methods, reach_figures, run_methods, store_new
 from .analysis.sections import Plane, Profiles, plane, profiles
 from .analysis.transition_network import TransitionNetwork
 from .checks import check_choice, check_integer, check_number, plain
@@ -38,8 +43,9 @@ from .files import absolute, atomic_write, place_check, printable, write_table
 from .interrupts import uninterrupted
 from .lock import held
 from .networks.datasets import Dataset
+from .networks.ensembles import ensembles
 from .networks.mlp import MLP
-from .networks.system import NNSystem
+from .networks.system import LossSystem, NNSystem
 from .search.exploration import Exploration
 from .search.settings import AUDIT_SAMPLE, STAGES, SearchSettings
 from .search.workers import Crew
@@ -52,7 +58,9 @@ from .verification.kinds import CHECKS
 from .verification.stored import outcomes, recheck
 from .verification.stored import repair as repair_points
 from .view.disconnectivity import check_colour, draw_disconnectivity_graph
+from .view.estimates import draw_estimates
 from .view.paths import draw_path
+from .view.reach import draw_reach
 from .view.sections import draw_plane, draw_profiles
 
 __all__ = ["Landscape"]
@@ -422,6 +430,154 @@ class Landscape:
             certify_points(self.system, self.database, crew, report)
         return certificates(self.database)
 
+    def reach(
+        self,
+        on_progress: OnProgress | None = None,
+        *,
+        methods: Sequence[str] = (),
+        runs: int = 100,
+        against: str | None = None,
+        store: bool = False,
+        workers: int = 1,
+        executor: Executor | None = None,
+        job_timeout: float = 3600.0,
+        draw: bool = True,
+    ) -> dict[str, Any]:
+        """Which minima the common minimisers reach; see `nnpotential.analysis.reach`.
+
+        The result is the same for any number of workers. Runs are kept in ``reach.json``,
+        also when this is interrupted; the same call does those that are missing.
+
+        Parameters
+        ----------
+        methods : sequence of str
+            Of ``system.trainers``, by default all.
+        runs : int
+            Of each method; those that were done before count.
+        against : str, optional
+            From which method differences are taken, by default the first.
+        store : bool
+            Store the minima that are new; the next `explore` verifies them.
+        draw : bool
+            Draw ``reach.png`` and ``.svg``. If that fails it is a warning.
+        on_progress, workers, executor, job_timeout
+            As for `explore`.
+
+        Returns
+        -------
+        dict
+            See `nnpotential.analysis.reach.reach_figures`.
+
+        Raises
+        ------
+        InputError
+            If the system has no such methods, no minimum is known, or ``reach.json`` is
+            damaged; else as for `explore`.
+        """
+        methods = check_methods(self.system, methods)
+        runs = check_integer("runs", runs, 1)
+        _check_progress(on_progress)
+        report = on_progress or (lambda stage, done, total, text: None)
+        crew = Crew(self.system, workers, executor, job_timeout)
+        seed = self.settings["seed"]
+        with self._working(), self._kept("reach", {"seed": seed}) as kept:
+            parts = self.system, self.database
+            if not self.graph():
+                reach_figures(*parts, {"runs": {}, "new": {}})  # says so before any work
+            check_against(kept.data, methods, against)
+            run_methods(*parts, kept, crew, report, methods=methods, runs=runs, seed=seed)
+            if store:
+                store_new(*parts, kept.data)
+            figures = reach_figures(*parts, kept.data, against)
+            kept.results = figures
+        if draw:
+            energies = {m.id(): m.energy for m in self.graph()}
+            self._draw("reach", draw_reach, figures, energies)
+        return figures
+
+    def estimates(
+        self,
+        on_progress: OnProgress | None = None,
+        *,
+        pairs: int = 200,
+        of_quenches: bool = False,
+        workers: int = 1,
+        executor: Executor | None = None,
+        job_timeout: float = 3600.0,
+        draw: bool = True,
+    ) -> dict[str, Any]:
+        """Verified barriers beside straight lines and bands; see `nnpotential.analysis.estimates`.
+
+        Kept in ``estimates.json`` and drawn, ``estimates.png`` and ``.svg``, as by `reach`.
+
+        Parameters
+        ----------
+        pairs : int
+            Size of the random sample of connected pairs of minima.
+        of_quenches : bool
+            Only of minima that independent quenches found: for their barriers the search cares.
+        on_progress, workers, executor, job_timeout, draw
+            As for `reach`.
+
+        Returns
+        -------
+        dict
+            See `nnpotential.analysis.estimates.estimate_figures`.
+
+        Raises
+        ------
+        InputError
+            If no two minima are connected; else as for `explore`.
+        """
+        pairs = check_integer("pairs", pairs, 1)
+        _check_progress(on_progress)
+        report = on_progress or (lambda stage, done, total, text: None)
+        crew = Crew(self.system, workers, executor, job_timeout)
+        seed = self.settings["seed"]
+        with self._working(), self._kept("estimates", {"seed": seed}) as kept:
+            parts = self.system, self.database
+            how = {"pairs": pairs, "of_quenches": of_quenches, "seed": seed}
+            sample = estimate_barriers(*parts, kept, crew, report, **how)
+            figures = kept.results = estimate_figures(*parts, kept.data, sample)
+        if draw:
+            self._draw("estimates", draw_estimates, figures, ESTIMATES)
+        return figures
+
+    def generalisation(self, on_progress: OnProgress | None = None) -> dict[str, Any]:
+        """Curvature and loss of every minimum beside what its network does on data.
+
+        Parameters
+        ----------
+        on_progress : callable, optional
+            As for `explore`.
+
+        Returns
+        -------
+        dict
+            ``minima``: a table, see `nnpotential.analysis.minima.minima_table`;
+            ``correlations``, see `nnpotential.analysis.minima.correlations`; ``ensembles``,
+            see `nnpotential.networks.ensembles.ensembles`, None for systems without a test
+            set.
+
+        Raises
+        ------
+        InputError
+            If no minimum is known.
+        """
+        _check_progress(on_progress)
+        report = on_progress or (lambda stage, done, total, text: None)
+        table = minima_table(self.system, self.database, report)
+        together = None
+        if isinstance(self.system, LossSystem) and len(self.system.data.y_test):
+            find = self.database.session.get
+            points = [np.asarray(find(Minimum, i).coords) for i in table["id"].tolist()]
+            together = ensembles(self.system, points)
+        return {
+            "minima": table,
+            "correlations": correlations(self.system, table),
+            "ensembles": together,
+        }
+
     def graph(self) -> nx.Graph:
         """Minima joined by the lowest transition state of each pair; see `landscape_graph`."""
         return landscape_graph(self.database)
@@ -626,6 +782,17 @@ class Landscape:
                     f"{self.path} cannot be written: {error.strerror}; what was merged before is "
                     "kept"
                 ) from error
+
+    def _kept(self, name: str, about: dict[str, Any]) -> Kept:
+        return Kept(self.path / f"{name}.json", about)
+
+    def _draw(self, name: str, drawing: Callable[..., None], *figures: Any) -> None:
+        """Draw what a result shows; if that fails it is a warning, the result is there."""
+        paths = [self.path / f"{name}.{suffix}" for suffix in ("png", "svg")]
+        try:
+            drawing(*figures, paths)
+        except InputError as error:
+            warnings.warn(str(error), stacklevel=3)
 
     def _exploration(self, on_progress: OnProgress | None) -> Exploration:
         search = SearchSettings(**self.settings["search"])

@@ -99,6 +99,9 @@ def test_an_audit_that_is_stopped_leaves_the_one_before(run, mapped):
         (["audit"], "audit", "minima are kept, the same command continues"),
         (["connect"], "explore", "minima are kept, the same command continues"),
         (["verify"], "verify", "the same command begins anew"),
+        (["reach"], "reach", "finished runs are kept in reach.json, the same command continues"),
+        (["estimates"], "estimates", "finished pairs are kept in estimates.json, the same command"),
+        (["minima"], "generalisation", "nothing was written"),
     ],
 )
 def test_ctrl_c_says_what_is_kept(run, mapped, monkeypatch, command, method, said):

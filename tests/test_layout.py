@@ -14,7 +14,7 @@ ROOT = Path(nnpotential.__file__).parent
 FLOORS = (
     # what everybody may use, as it knows nothing of landscapes
     ("errors", "_kernel"),
-    ("checks", "drawing", "interrupts", "pulse", "quiet"),
+    ("checks", "drawing", "interrupts", "pulse", "quiet", "resampling"),
     ("balls", "files"),
     ("pele_system",),
     ("contract", "findings"),
@@ -61,9 +61,12 @@ ELSEWHERE = {
         f"sweep.{part}": "sweep/test_run.py"
         for part in ["cost", "engines", "point", "progress", "records", "sweep", "table", "work"]
     },
-    "view.figure": "view/test_disconnectivity.py",
     "view.paths": "analysis/test_paths.py",
     "view.sections": "analysis/test_sections.py",
+    "view.canvas": "view/test_disconnectivity.py",
+    "view.estimates": "analysis/test_estimates.py",
+    "view.reach": "analysis/test_reach.py",
+    "view.tables": "analysis/test_reach.py",
     **{f"view.gui_{part}": "view/test_gui.py" for part in ("browsers", "runs", "window")},
     **{
         f"systems.torch_{part}": "systems/test_torch.py"

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from functools import partial
 
 import numpy as np
+from scipy.stats import rankdata
 
 from ..contract import Measure
 
@@ -34,24 +35,54 @@ class _Figure:
         return ""
 
 
-def _generalisation(key):
-    return lambda system, x: generalisation(system, x)[key]
+def _loss(part, system, x):
+    X, y = _samples(system.data, part)
+    return float(system.loss.mean(system.outputs(x, X), y))
+
+
+def _accuracy(part, system, x):
+    X, y = _samples(system.data, part)
+    p = system.loss.probabilities(system.outputs(x, X))
+    return float((p.argmax(axis=1) == y).mean())
+
+
+def _auc(part, system, x):
+    """One class against the rest, the mean over classes: of one that is by chance in front.
+
+    By ranks (Mann and Whitney), with all classes at once: a tenth of the time that
+    scikit-learn's takes, which counts with a thousand minima.
+    """
+    X, y = _samples(system.data, part)
+    p = system.loss.probabilities(system.outputs(x, X))
+    labels = np.arange(p.shape[1])
+    if len(labels) == 2:
+        p, labels = p[:, 1:], labels[1:]
+    inside = y[:, None] == labels
+    n = inside.sum(axis=0)
+    above = (rankdata(p, axis=0) * inside).sum(axis=0) - n * (n + 1) / 2
+    return float((above / (n * (len(y) - n))).mean())
+
+
+def _samples(data, part):
+    return getattr(data, f"X_{part}"), getattr(data, f"y_{part}")
 
 
 # A new measure is an entry here.
 MEASURES = {
     "test-auc": _Figure(
-        "test AUC", _generalisation("test_auc"), needs=("test set", "classes", "every class")
+        "test AUC", partial(_auc, "test"), needs=("test set", "classes", "every class")
     ),
     "test-loss": _Figure(
-        "test loss", _generalisation("test_loss"), in_units_of_loss=True, needs=("test set",)
+        "test loss", partial(_loss, "test"), in_units_of_loss=True, needs=("test set",)
     ),
     "train-loss": _Figure(
-        "training loss without penalty", _generalisation("train_loss"), in_units_of_loss=True
+        "training loss without penalty", partial(_loss, "train"), in_units_of_loss=True
     ),
     "test-accuracy": _Figure(
-        "test accuracy", _generalisation("test_accuracy"), needs=("test set", "classes")
+        "test accuracy", partial(_accuracy, "test"), needs=("test set", "classes")
     ),
+    "train-accuracy": _Figure("training accuracy", partial(_accuracy, "train"), needs=("classes",)),
+    "train-auc": _Figure("training AUC", partial(_auc, "train"), needs=("classes",)),
     "weight-norm": _Figure("norm of the parameters", lambda system, x: float(np.linalg.norm(x))),
 }
 
@@ -100,25 +131,12 @@ def generalisation(system, coords):
         (one class against the rest, mean over classes). None where the test
         set does not define a figure.
     """
-    from sklearn.metrics import roc_auc_score  # a second that the rest can do without
-
-    data, loss = system.data, system.loss
+    wanted = ["train_loss", "test_loss"]
+    if system.loss.takes_labels:
+        wanted += ["test_accuracy", "test_auc"]
     figures = {}
-    for part, X, y in (
-        ("train", data.X_train, data.y_train),
-        ("test", data.X_test, data.y_test),
-    ):
-        figures[f"{part}_loss"] = None
-        if len(X):
-            f = system.outputs(coords, X)
-            figures[f"{part}_loss"] = float(loss.mean(f, y))
-    if loss.takes_labels:
-        figures["test_accuracy"] = figures["test_auc"] = None
-        if len(data.X_test):
-            p = loss.probabilities(f)
-            figures["test_accuracy"] = float((p.argmax(axis=1) == y).mean())
-            # without every class in the test set the AUC is not defined
-            if len(np.unique(y)) == data.n_outputs:
-                score = p[:, 1] if data.n_outputs == 2 else p
-                figures["test_auc"] = float(roc_auc_score(y, score, multi_class="ovr"))
+    for name in wanted:
+        figure = MEASURES[name.replace("_", "-")]
+        defined = not figure.lacking(system.loss, system.data)
+        figures[name] = figure.function(system, coords) if defined else None
     return figures

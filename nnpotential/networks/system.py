@@ -29,6 +29,7 @@ from .losses import LOSSES, Loss, default_loss, find_loss
 from .mlp import INITIALIZATIONS, MLP
 from .potential import LossSettings, NNPotential
 from .symmetry import Symmetry
+from .training import trainers
 
 __all__ = ["LossSystem", "NNSystem", "load_data"]
 
@@ -226,6 +227,7 @@ class NNSystem(LossSystem):
             energy=record.scale(data.y_train),
             starts={name: partial(_start, net, name) for name in INITIALIZATIONS},
         )
+        self.trainers = trainers(self)
 
     def outputs(self, x: Array, X: Array) -> Array:
         return self.net.outputs(x, X)

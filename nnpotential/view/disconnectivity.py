@@ -15,11 +15,11 @@ from ..contract import Measure
 from ..errors import InputError
 from ..files import printable
 from ..quiet import quiet
-from .figure import COLOURS, COLUMN, TWO_COLUMNS, figure, write
+from .canvas import COLOURS, ONE_COLUMN, TWO_COLUMNS, canvas
 
 __all__ = ["check_colour", "disconnectivity_tree", "draw_disconnectivity_graph"]
 
-_BAND = COLOURS["vermilion"]
+_BAND = COLOURS[1]
 
 
 def check_colour(colour, system, what="colour"):
@@ -81,9 +81,9 @@ def draw_disconnectivity_graph(system, database, paths, *, colour=None, levels=1
         measure = check_colour(colour, system)
         values = {m: _value(measure, m) for m in drawn}
     # one column of a journal, or two where the branches need the room
-    width = COLUMN if len(drawn) < 60 else TWO_COLUMNS
-    with figure("the disconnectivity graph", width, 4.5) as page:
-        axes = page.add_subplot()
+    width = ONE_COLUMN if len(drawn) < 60 else TWO_COLUMNS
+    with canvas("the disconnectivity graph", paths, width, 4.5) as figure:
+        axes = figure.add_subplot()
         scale = None if values is None else _colour_scale(values.values())
         if drawn.number_of_edges():
             _draw_tree(axes, drawn, values, scale, levels)
@@ -98,8 +98,7 @@ def draw_disconnectivity_graph(system, database, paths, *, colour=None, levels=1
         if title:
             axes.set_title(printable(title), fontsize=8)
         if scale is not None:
-            page.colorbar(scale, ax=axes, label=measure.axis, fraction=0.05, pad=0.02)
-        write(page, paths)
+            figure.colorbar(scale, ax=axes, label=measure.axis, fraction=0.05, pad=0.02)
     return len(drawn), len(graph)
 
 

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from .figure import COLOURS, TWO_COLUMNS, figure, write
+from .canvas import COLOURS, TWO_COLUMNS, canvas
 from .tree import tree
 
 __all__ = ["draw_forest", "draw_trends"]
@@ -28,7 +28,7 @@ def draw_forest(panels, paths, columns, label):
     from matplotlib.collections import LineCollection
 
     n_rows, n_columns = len(panels), len(columns)
-    with figure("the graphs", TWO_COLUMNS, 0.5 + 1.6 * n_rows) as page:
+    with canvas("the graphs", paths, TWO_COLUMNS, 0.5 + 1.6 * n_rows) as page:
         axes = page.subplots(n_rows, n_columns, squeeze=False, sharey=True)
         for k, row in enumerate(panels):
             for j, panel in enumerate(row):
@@ -47,7 +47,6 @@ def draw_forest(panels, paths, columns, label):
                 here.set_xlim(-0.5, places + 0.5)
         axes[0, 0].set_ylim(-0.2, _TOP)
         page.supylabel(label, fontsize=8)
-        write(page, paths)
 
 
 def _scaled(data):
@@ -75,8 +74,8 @@ def draw_trends(groups, figures, paths):
         Names to the label of an axis, and whether it is logarithmic.
     paths : sequence of path
     """
-    styles = list(zip(COLOURS.values(), "os^Dvp", strict=True))
-    with figure("the trends", TWO_COLUMNS, 2.6) as page:
+    styles = list(zip(COLOURS, "os^Dvp", strict=True))
+    with canvas("the trends", paths, TWO_COLUMNS, 2.6) as page:
         panels = page.subplots(1, len(figures), squeeze=False).ravel()
         for panel, (name, (label, logarithmic)) in zip(panels, figures.items(), strict=True):
             for (title, line), (colour, marker) in zip(groups.items(), styles, strict=False):
@@ -101,4 +100,3 @@ def draw_trends(groups, figures, paths):
         page.supxlabel("hidden layers", fontsize=8)
         handles, labels = panels[0].get_legend_handles_labels()
         page.legend(handles, labels, loc="outside upper center", ncols=3, frameon=False, fontsize=6)
-        write(page, paths)

@@ -4,11 +4,10 @@ import numpy as np
 
 from ..analysis.thermodynamics import heat_capacity_peaks, log_occupations
 from ..analysis.uncertainty import heat_capacity_curve, with_missing_minima
-from .figure import COLOURS, COLUMN, figure, write
+from .canvas import COLOURS, ONE_COLUMN, canvas
 
 __all__ = ["draw_heat_capacity"]
 
-_COLOURS = tuple(COLOURS.values())
 _NAMED = 2  # minima that lose, and that gain, most at a peak
 
 
@@ -29,16 +28,16 @@ def draw_heat_capacity(network, path):
     curve = heat_capacity_curve(network, with_missing_minima(network))
     temperatures = curve["temperatures"]
     peaks = heat_capacity_peaks(network)
-    with figure("the heat capacity", COLUMN, 3.8) as page:
+    with canvas("the heat capacity", [path], ONE_COLUMN, 3.8) as page:
         above, below = page.subplots(2, sharex=True)
         if "low" in curve:
             above.fill_between(temperatures, curve["low"], curve["high"], color="0.8", linewidth=0)
         above.plot(temperatures, curve["heat_capacity"], color="black")
         above.set_ylabel("$C_v/k$" if network.n_vibrations else r"$\mathrm{Var}(E)/T^2$")
         shares = np.exp([log_occupations(network, t) for t in temperatures])
-        for colour, k in zip(_COLOURS, _shown(peaks), strict=False):
+        for colour, k in zip(COLOURS, _shown(peaks), strict=False):
             below.plot(temperatures, shares[:, k], color=colour, label=str(network.minima.ids[k]))
-        rest = [k for k in range(len(network)) if k not in _shown(peaks)[: len(_COLOURS)]]
+        rest = [k for k in range(len(network)) if k not in _shown(peaks)[: len(COLOURS)]]
         if rest:
             below.plot(temperatures, shares[:, rest].sum(axis=1), "--", color="0.5", label="others")
         for peak in peaks:
@@ -47,7 +46,6 @@ def draw_heat_capacity(network, path):
         below.set(xscale="log", ylim=(-0.02, 1.02), ylabel="probability")
         below.set_xlabel(f"temperature, in units of the\n{network.energy_label}")
         below.legend(title="minimum", fontsize=6, title_fontsize=6)
-        write(page, [path])
 
 
 def _shown(peaks):

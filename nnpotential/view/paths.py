@@ -3,7 +3,7 @@
 from textwrap import wrap
 
 from ..files import printable
-from .figure import COLOURS, COLUMN, figure, write
+from .canvas import COLOURS, ONE_COLUMN, canvas
 
 __all__ = ["draw_path"]
 
@@ -21,7 +21,7 @@ def draw_path(system, profile, paths, measures=()):
     measures : sequence of str
         Names of those of its measures that get a panel each below the energy.
     """
-    with figure("the path", COLUMN, 2.2 + 1.1 * len(measures)) as page:
+    with canvas("the path", paths, ONE_COLUMN, 2.2 + 1.1 * len(measures)) as page:
         heights = [2.0] + [1.0] * len(measures)
         panels = page.subplots(
             1 + len(measures), sharex=True, squeeze=False, height_ratios=heights
@@ -30,14 +30,12 @@ def draw_path(system, profile, paths, measures=()):
         length, energy = profile.lengths, profile.energies
         top.plot(length, energy, color="black", linewidth=1)
         marks = {"linestyle": "none", "markersize": 4, "zorder": 3}
-        top.plot(
-            length[minima], energy[minima], "o", color=COLOURS["blue"], label="minima", **marks
-        )
+        top.plot(length[minima], energy[minima], "o", color=COLOURS[0], label="minima", **marks)
         top.plot(
             length[states],
             energy[states],
             "^",
-            color=COLOURS["vermilion"],
+            color=COLOURS[1],
             label="transition states",
             **marks,
         )
@@ -57,12 +55,11 @@ def draw_path(system, profile, paths, measures=()):
         top.ticklabel_format(axis="y", useOffset=False)
         top.legend(frameon=False, fontsize=6)
         for axes, name in zip(panels[1:], measures, strict=True):
-            axes.plot(length, profile.measures[name], color=COLOURS["green"], linewidth=1)
+            axes.plot(length, profile.measures[name], color=COLOURS[2], linewidth=1)
             axes.set_ylabel(_broken(system.measures[name].axis), fontsize=7)
             axes.ticklabel_format(axis="y", useOffset=False)
         panels[-1].set_xlabel("arc length in parameter space")
         page.align_ylabels()
-        write(page, paths)
 
 
 def _broken(label):

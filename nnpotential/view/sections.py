@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from .figure import COLOURS, COLUMN, figure, write
+from .canvas import COLOURS, ONE_COLUMN, canvas
 
 __all__ = ["draw_plane", "draw_profiles"]
 
@@ -20,7 +20,7 @@ def draw_plane(system, found, ids, paths):
         Of the three minima.
     paths : sequence of path
     """
-    with figure("the plane", COLUMN, 3.4) as page:
+    with canvas("the plane", paths, ONE_COLUMN, 3.4) as page:
         axes = page.add_subplot()
         base = found.energies.min()
         above = np.maximum(found.energies - base, 1e-6 * np.ptp(found.energies))
@@ -33,7 +33,7 @@ def draw_plane(system, found, ids, paths):
             found.across, found.up, above, levels[::2], colors="white", linewidths=0.3, alpha=0.6
         )
         for number, (x, y) in zip(ids, found.corners, strict=True):
-            axes.plot(x, y, "o", color=COLOURS["vermilion"], markersize=4, mec="white", mew=0.5)
+            axes.plot(x, y, "o", color=COLOURS[1], markersize=4, mec="white", mew=0.5)
             axes.annotate(
                 str(number),
                 (x, y),
@@ -48,7 +48,6 @@ def draw_plane(system, found, ids, paths):
         label = f"{system.energy_label},\nabove {base:.6g}"
         ticks = 10.0 ** np.arange(np.ceil(np.log10(levels[0])), np.log10(levels[-1]) + 1e-9)
         page.colorbar(drawn, ax=axes, label=label, ticks=ticks, fraction=0.05, pad=0.02)
-        write(page, paths)
 
 
 def _stated(shares):
@@ -64,12 +63,11 @@ def _stated(shares):
 
 def draw_profiles(system, found, number, paths):
     """Draw `Profiles` into files; `number` is the id of the minimum."""
-    with figure("the profiles", COLUMN, 3.0) as page:
+    with canvas("the profiles", paths, ONE_COLUMN, 3.0) as page:
         axes = page.add_subplot()
-        names = list(COLOURS)
         base = found.harmonic.min()
         for k, (line, curve) in enumerate(zip(found.energies, found.harmonic, strict=True)):
-            colour = COLOURS[names[k % len(names)]]
+            colour = COLOURS[k % len(COLOURS)]
             share = ""
             if len(found.shares):
                 share = f", {100 * np.median(found.shares[:, k]):.1f} %"
@@ -86,4 +84,3 @@ def draw_profiles(system, found, number, paths):
         )
         axes.set_ylabel(f"{system.energy_label},\nabove {base:.6g}")
         axes.legend(frameon=False, fontsize=6)
-        write(page, paths)

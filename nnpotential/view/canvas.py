@@ -1,4 +1,4 @@
-"""Figures to be printed: one style, files written whole, and errors of one line."""
+"""Figures in a style of our own, written whole or not at all."""
 
 import os
 import sys
@@ -8,44 +8,41 @@ from pathlib import Path
 from ..errors import InputError
 from ..files import atomic_write
 
-__all__ = ["COLOURS", "COLUMN", "TWO_COLUMNS", "figure", "write"]
+__all__ = ["COLOURS", "ONE_COLUMN", "TWO_COLUMNS", "canvas"]
 
-COLUMN, TWO_COLUMNS = 3.4, 7.0  # widths of a journal, in inches
-# the palette of Okabe and Ito, told apart by any eye
-COLOURS = {
-    "blue": "#0072b2",
-    "vermilion": "#d55e00",
-    "green": "#009e73",
-    "purple": "#cc79a7",
-    "orange": "#e69f00",
-    "sky": "#56b4e9",
-}
+ONE_COLUMN, TWO_COLUMNS = 3.4, 7.0  # inches, of a journal
+# blue, vermilion, bluish green, reddish purple, orange, sky blue: told apart by any eye
+# (M. Okabe and K. Ito, Color Universal Design, 2008)
+COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9")
 _STYLE = {
     "font.family": "sans-serif",
     "font.size": 8,
     "axes.linewidth": 0.6,
+    "xtick.major.width": 0.6,
     "ytick.major.width": 0.6,
     "svg.fonttype": "none",
 }
 
 
 @contextmanager
-def figure(what, width, height):
-    """A figure in a style of our own; whatever goes wrong with it is one line.
+def canvas(what, paths, width, height):
+    """A figure to draw on, written when the block ends well; what goes wrong is one line.
+
+    Neither pyplot nor a style of the user's takes part: a drawing looks the same
+    everywhere, and must not cost the result that it shows.
 
     Parameters
     ----------
     what : str
-        What it shows, for that line.
+        Is drawn, for the message.
+    paths : sequence of path
+        Files to write; the suffix says the format (``.png``, ``.svg``, ``.pdf``).
     width, height : float
-        In inches; see `COLUMN`.
+        In inches.
 
     Yields
     ------
     matplotlib.figure.Figure
-
-    Neither pyplot nor a style of the user's takes part: a drawing looks the same
-    everywhere, and must not cost the result that it shows.
     """
     try:
         matplotlib = _import_matplotlib(what)
@@ -53,7 +50,11 @@ def figure(what, width, height):
 
         default = {k: v for k, v in matplotlib.rcParamsDefault.items() if k != "backend"}
         with matplotlib.rc_context(default | _STYLE):
-            yield Figure(figsize=(width, height), layout="constrained")
+            figure = Figure(figsize=(width, height), layout="constrained")
+            yield figure
+            for path in map(Path, paths):
+                with atomic_write(path, "wb") as file:
+                    figure.savefig(file, format=path.suffix.lstrip("."), dpi=300)
     except InputError:
         raise
     except Exception as error:
@@ -81,10 +82,3 @@ def _import_matplotlib(what):
             with suppress(ValueError):
                 matplotlib.rcParams["backend"] = backend
     return sys.modules["matplotlib"]
-
-
-def write(page, paths):
-    """Write a figure into files; the suffix says the format (``.png``, ``.svg``, ``.pdf``)."""
-    for path in map(Path, paths):
-        with atomic_write(path, "wb") as file:
-            page.savefig(file, format=path.suffix.lstrip("."), dpi=300)

@@ -1,0 +1,98 @@
+"""One line a minimum: loss, barrier, curvature, and all that the system measures."""
+
+import numpy as np
+from pele.storage import Minimum
+from sqlalchemy.orm import undefer
+
+from ..errors import InputError
+from ..resampling import LEVEL, interval, rank_correlation
+from .transition_network import TransitionNetwork
+
+__all__ = ["CURVATURE", "correlations", "minima_table"]
+
+CURVATURE = ("trace", "log_determinant", "largest_eigenvalue")
+_LARGEST = 10_000  # coordinates up to which eigenvalues of a Hessian are computed
+
+
+def minima_table(system, database, report):
+    """Every verified minimum, from the lowest on.
+
+    Parameters
+    ----------
+    system : LandscapeSystem
+    database : pele.storage.Database
+    report : callable
+        ``report(stage, done, total, text)``.
+
+    Returns
+    -------
+    dict
+        Arrays of equal length: ``id``, ``loss`` (the energy, penalty included),
+        ``barrier`` to the lowest (NaN where none is known), ``hits`` (independent quenches
+        that ended there); of the Hessian without its zero modes ``trace``,
+        ``log_determinant``, ``largest_eigenvalue`` and ``smallest_eigenvalue`` (NaN where
+        it is too large); and each of the system's measures that is defined.
+    """
+    network = TransitionNetwork.of_database(database)
+    if not len(network):
+        raise InputError("there is no verified minimum to measure: run 'nnpotential explore' first")
+    order = np.argsort(network.minima.energies, kind="stable")
+    ids = network.minima.ids[order]
+    measures = {name: m for name, m in system.measures.items() if not m.lacking}
+    names = (*CURVATURE, "smallest_eigenvalue", *measures)
+    rows = np.empty((len(ids), len(names)))
+    for k, number in enumerate(ids.tolist()):
+        options = [undefer(Minimum.coords)]
+        x = np.asarray(database.session.get(Minimum, number, options=options).coords)
+        values = [float(measure.function(x)) for measure in measures.values()]
+        rows[k] = [*_curvature(system, x), *values]
+        report("minima", k + 1, len(ids), f"minimum {number}")
+    hits = np.zeros(len(network), int) if network.hits is None else network.hits
+    return {
+        "id": ids,
+        "loss": network.minima.energies[order],
+        "barrier": network.barriers()[order],
+        "hits": hits[order],
+        **dict(zip(names, rows.T, strict=True)),
+    }
+
+
+def _curvature(system, x):
+    if x.size > _LARGEST:
+        return [np.nan] * 4
+    # the known zero modes have eigenvalue 0 exactly
+    values = system.get_normalmodes(x)[0]
+    values = values[values != 0.0]
+    with np.errstate(invalid="ignore", divide="ignore"):
+        return [values.sum(), np.log(values).sum(), values.max(), values.min()]
+
+
+def correlations(system, table):
+    """Spearman's correlation of loss and curvature with each measure of the system.
+
+    Parameters
+    ----------
+    system : LandscapeSystem
+    table : dict
+        From `minima_table`.
+
+    Returns
+    -------
+    dict
+        By measure and by ``loss``, ``trace``, ``log_determinant``, ``largest_eigenvalue``:
+        ``correlation`` and ``interval``, a bootstrap over minima at the level ``LEVEL``;
+        None where one of the two is the same for all.
+    """
+    found = {}
+    for name in (name for name in system.measures if name in table):
+        found[name] = {}
+        for other in ("loss", *CURVATURE):
+            pair = table[other], table[name]
+            value = float(rank_correlation(*pair)) if len(pair[0]) > 1 else np.nan
+            known = np.isfinite(value) and all(np.isfinite(part).all() for part in pair)
+            found[name][other] = {
+                "correlation": value if known else None,
+                "interval": interval(rank_correlation, *pair, paired=True) if known else None,
+                "level": LEVEL,
+            }
+    return found

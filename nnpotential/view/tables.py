@@ -1,0 +1,175 @@
+"""Results of the analysis as tables on a terminal."""
+
+from math import floor, log10
+
+from rich.table import Table
+
+from ..analysis.estimates import ESTIMATES
+from .terminal import say, show
+
+__all__ = ["print_estimates", "print_generalisation", "print_reach"]
+
+
+def print_reach(figures):
+    """What `reach_figures` found: where the methods end, then the barriers between ends."""
+    table = _table("method", "runs", "failed", "minima", "new", "at lowest, %", "median rank, %")
+    for method, row in figures["methods"].items():
+        cells = (
+            row["n_runs"],
+            sum(row["failures"].values()),
+            row["n_minima"],
+            row["n_new"],
+            _number(row["at_lowest"]["mean"], 100, "{:.1f}"),
+            _number(row["percentile"]["quantiles"].get("0.5"), 100, "{:.0f}"),
+        )
+        table.add_row(method, *map(str, cells))
+    show(table)
+    methods = figures["methods"]
+    measure = _measure_of(figures)
+    columns = [f"{measure}, end", "minimum"] if measure else []
+    above = [row["above_lowest"] for row in methods.values()]
+    factor, unit = _scale(figure["mean"] for figure in above)
+    table = _table(f"loss above lowest{unit}", "end, median", "minimum, mean", *columns)
+    for method, row in methods.items():
+        cells = [
+            _number(row["end_above_lowest"]["quantiles"].get("0.5"), factor),
+            _with_interval(row["above_lowest"], factor),
+        ]
+        if measure:
+            means = row["measures"].get(measure, {"ends": {}, "minima": {}})
+            cells += [_number(means[part].get("mean")) for part in ("ends", "minima")]
+        table.add_row(method, *cells)
+    show(table)
+    against = figures["against"]
+    factor, unit = _scale(row["barrier"]["mean"] for row in methods.values())
+    for title, name in (
+        ("barriers between ends", "barrier"),
+        ("in minima of quenches", "barrier_of_quenches"),
+    ):
+        table = _table(f"{title}{unit}", "pairs", "mean", f"less that of {against}")
+        for method, row in methods.items():
+            change = figures["differences"].get(method, {}).get(name, {})
+            cells = (_with_interval(figure, factor) for figure in (row[name], change))
+            table.add_row(method, str(row[name]["n_pairs"]), *cells)
+        show(table)
+    table = _table(f"barriers to ends of {against}{unit}", "pairs", "mean")
+    for method in (method for method in methods if method != against):
+        cross = figures["between"][method][against]
+        table.add_row(method, str(cross["n_pairs"]), _with_interval(cross, factor))
+    show(table)
+    say(
+        f"losses and barriers: {figures['energy_label']}; rank: stored minima that lie lower; "
+        "barriers: of pairs of ends in different minima that are connected, above the mean of the "
+        "two, and of minima that independent quenches found too, for whose barriers the search "
+        f"cares; intervals: {100 * figures['level']:g} %, bootstrap over runs"
+    )
+    for method, row in figures["methods"].items():
+        for why, n in row["failures"].items():
+            say(f"note: {method}: {n} of {row['n_runs']} runs failed: {why}")
+    least = {
+        m: row["above_lowest"]["quantiles"].get("0", 0) for m, row in figures["methods"].items()
+    }
+    lower = [method for method, above in least.items() if above < 0]
+    if any(row["n_new"] for row in figures["methods"].values()):
+        also = f", {', '.join(lower)} one below all that are stored" if lower else ""
+        say(
+            f"note: new minima are in no barrier{also}; --store keeps them, and the next explore "
+            "connects them"
+        )
+
+
+def _measure_of(figures):
+    """One of the measures for a table that has room for no more."""
+    names = next(iter(figures["methods"].values()))["measures"]
+    wanted = ("test-accuracy", "test-loss", "train-accuracy", *names)
+    return next((name for name in wanted if name in names), None)
+
+
+def print_generalisation(found):
+    """What `Landscape.generalisation` found: correlations, then ensembles."""
+    if found["correlations"]:
+        table = _table("rank correlation with", *next(iter(found["correlations"].values())))
+        for name, row in found["correlations"].items():
+            cells = (
+                _with_interval({"mean": c["correlation"], "interval": c["interval"]}, 1, "{:.2f}")
+                for c in row.values()
+            )
+            table.add_row(name, *(cell.replace("_", " ") for cell in cells))
+        show(table)
+    together = found["ensembles"]
+    if together is None:
+        return
+    table = _table("average of the", "test loss", "falls by", "test accuracy", "rises by")
+    for row in together["averages"]:
+        accuracy = row["accuracy_gain"]
+        table.add_row(
+            f"{row['k']} lowest" if row["k"] > 1 else "lowest alone",
+            _number(row["loss"]),
+            _with_interval(row["loss_gain"]),
+            _number(row["accuracy"]),
+            "-" if accuracy is None else _with_interval(accuracy),
+        )
+    show(table)
+    if together["gained"] is not None:
+        most, n = max(together["gained"]), len(together["gained"])
+        say(
+            f"test samples that the lowest gets wrong and another right: up to {most} a minimum; "
+            f"{100 * together['union']:.1f} % are right in one of the {n} at least"
+        )
+
+
+def print_estimates(figures):
+    """What `estimate_figures` found."""
+    quantiles = {"0.1": "10 % below", "0.5": "median", "0.9": "90 % below"}
+    table = _table("estimate / verified barrier", *quantiles.values(), "lower than verified, %")
+    for name, row in figures["estimates"].items():
+        cells = (
+            _with_interval(
+                {"mean": row["ratio"][q]["value"], "interval": row["ratio"][q]["interval"]}
+            )
+            for q in quantiles
+        )
+        below = {"mean": row["below"]["share"], "interval": row["below"]["interval"]}
+        table.add_row(ESTIMATES[name], *cells, _with_interval(below, 100, "{:.1f}"))
+    show(table)
+    say(
+        f"{figures['n_pairs']} pairs; barriers above the mean of the two minima; intervals: "
+        f"{100 * figures['level']:g} %, bootstrap over pairs"
+    )
+    found = figures["not_converged"]
+    if found["ids"]:
+        share = _with_interval({**found, "mean": found["share"]}, 100, "{:.1f}")
+        say(
+            f"note: along a line or band between {len(found['ids'])} of the pairs, {share} %, the "
+            "loss stays below the verified barrier: these barriers have not converged; they fall "
+            f"by up to {100 * found['fall']['largest']:.0f} %, all by "
+            f"{100 * found['fall']['mean']:.1f} % in the mean"
+        )
+    if figures["n_failed"]:
+        say(f"note: {figures['n_failed']} pairs failed three times")
+
+
+def _table(first, *others):
+    table = Table(first)
+    for name in others:
+        table.add_column(name.replace("_", " "), justify="right")
+    return table
+
+
+def _scale(values):
+    """A factor that makes numbers short, and what to say of it."""
+    largest = max((abs(v) for v in values if v), default=1.0)
+    exponent = 3 * floor(log10(largest) / 3)
+    return 10.0**-exponent, f", 1e{exponent}" if exponent else ""
+
+
+def _with_interval(figure, factor=1, form="{:.3g}"):
+    text = _number(figure.get("mean"), factor, form)
+    ends = figure.get("interval")
+    if ends is None or text == "-":
+        return text
+    return f"{text} ({' to '.join(form.format(factor * end) for end in ends)})"
+
+
+def _number(value, factor=1, form="{:.3g}"):
+    return "-" if value is None else form.format(factor * value)
