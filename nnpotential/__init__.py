@@ -25,6 +25,9 @@ _HOMES = {
     "Units": "networks.symmetry",
     "load_dataset": "networks.datasets",
     "Sweep": "sweep.sweep",
+    "import_pathsample": "interchange",
+    "export_pathsample": "interchange",
+    "open_network": "interchange",
 }
 
 __all__ = list(_HOMES)
