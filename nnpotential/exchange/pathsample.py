@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from ..analysis.transition_network import StationaryPoints, TransitionNetwork
 from ..errors import InputError
 
-__all__ = ["DATABASE", "PathsampleDatabase", "fortran_number", "lines_of"]
+__all__ = ["DATABASE", "PathsampleDatabase", "fortran_number", "fortran_text", "lines_of"]
 
 DATABASE = ("min.data", "ts.data", "points.min", "points.ts")
 
@@ -144,6 +144,11 @@ def fortran_number(word: str) -> float | None:
     return value if isfinite(value) else None
 
 
+def fortran_text(value: float) -> str:
+    """A number that is read back as it is; the programs' own reader knows no small e."""
+    return repr(float(value)).replace("e", "E")
+
+
 def _read_table(name: str, path: Path, n_minima: int) -> tuple[StationaryPoints, Any]:
     """The points of ``min.data`` or ``ts.data``, and the minima that these name, from 0."""
     columns, others = _COLUMNS[name], _TOPSEARCH[name]
@@ -217,8 +222,8 @@ def _lines(name: str, points: StationaryPoints, ends: NDArray[np.int64]) -> Iter
     for energy, determinant, order, names, three in zip(
         points.energies, points.log_determinants, points.orders, ends, moments, strict=True
     ):
-        exact = [f"{float(value)!r:>25}" for value in (energy, determinant)]
-        whole = f"{order:.0f}" if float(order).is_integer() else repr(float(order))
+        exact = [f"{fortran_text(value):>25}" for value in (energy, determinant)]
+        whole = f"{order:.0f}" if float(order).is_integer() else fortran_text(order)
         minima = [f"{number:>9}" for number in names]
-        sizes = [f"{float(value)!r:>20}" for value in three]
+        sizes = [f"{fortran_text(value):>20}" for value in three]
         yield " ".join([*exact, f"{whole:>5}", *minima, *sizes]) + "\n"

@@ -15,7 +15,7 @@ from ..errors import InputError
 from ..networks.datasets import Dataset
 from ..networks.mlp import MLP
 from ..networks.system import NNSystem
-from .pathsample import PathsampleDatabase, fortran_number, lines_of
+from .pathsample import PathsampleDatabase, fortran_number, fortran_text, lines_of
 
 __all__ = [
     "INPUTS",
@@ -221,12 +221,10 @@ def write_loss(
     """
     n_in, *hidden, n_out = layer_sizes
     rows = (
-        "\t".join([str(int(label)), *map(repr, map(float, x))])
-        for label, x in zip(y, X, strict=True)
+        "\t".join([str(int(label)), *map(fortran_text, x)]) for label, x in zip(y, X, strict=True)
     )
     (folder / _DATA).write_text("\n".join(rows) + "\n", encoding="ascii")
-    # their own reader of numbers knows no small e
-    penalty = repr(float(regularization)).replace("e", "D")
+    penalty = fortran_text(regularization)
     numbers = f"{n_in} 1 {hidden[0]} {n_out} {len(y)} {penalty}"
     keyword, files = f"MLPVB3 {numbers}", _DATA
     if len(hidden) > 1:
@@ -264,7 +262,7 @@ def write_inputs(folder: Path, system: NNSystem, found: PathsampleDatabase) -> l
         settings.regularize_bias,
     )
     lines = np.argsort(found.network.minima.energies, kind="stable") + 1
-    coords = "".join(f"{float(value)!r}\n" for value in found.minima[lines[0] - 1])
+    coords = "".join(f"{fortran_text(value)}\n" for value in found.minima[lines[0] - 1])
     texts = {
         "data": _GMIN_TEXT.format(loss=loss),
         "coords": coords,
