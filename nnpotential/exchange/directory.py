@@ -19,6 +19,7 @@ from ..view.disconnectivity import draw_network
 __all__ = ["NetworkDirectory"]
 
 _ARRAYS = "network.npz"
+_DAMAGE = (OSError, EOFError, ValueError, KeyError, TypeError, zipfile.BadZipFile)
 _SCALARS = ("n_vibrations", "kinetic", "energy_label")
 
 
@@ -40,8 +41,8 @@ class NetworkDirectory:
         self.settings = read_settings(self.path, NETWORK)
         try:
             self._network = _read(self.path / _ARRAYS, self.settings[NETWORK])
-        except (OSError, ValueError, KeyError, TypeError, zipfile.BadZipFile) as error:
-            what = error.strerror if isinstance(error, OSError) else error
+        except _DAMAGE as error:
+            what = getattr(error, "strerror", None) or error
             raise InputError(f"{self.path / _ARRAYS} is missing or damaged: {what}") from None
 
     @classmethod
@@ -128,8 +129,8 @@ def _arrays(network: TransitionNetwork) -> dict[str, np.ndarray]:
 
 
 def _read(path: Any, section: dict[str, Any]) -> TransitionNetwork:
-    with np.load(path, allow_pickle=False) as file:
-        arrays = dict(file)
+    with open(path, "rb") as file, np.load(file, allow_pickle=False) as stored:
+        arrays = dict(stored)
     parts = []
     for kind in ("minima", "states"):
         names = [name for name in arrays if name.startswith(f"{kind}_")]

@@ -43,7 +43,7 @@ def collect(
             if not set(points.ids.tolist()) <= set(stored):
                 raise InputError("another process changed the landscape meanwhile: begin again")
             coords = [np.asarray(stored[number], dtype=float) for number in points.ids.tolist()]
-            parts.append(np.reshape(coords, (len(points), system.n_dof))[:, order])
+            parts.append(np.reshape(coords, (len(points), system.n_dof)).take(order, axis=1))
     if isinstance(system.identity, ClusterSymmetry):
         network = network.with_moments(*(list(map(_moments, part)) for part in parts))
     return PathsampleDatabase(network, *parts)
@@ -76,8 +76,8 @@ def store_points(
     """
     order, network = np.argsort(their_order(system)), found.network
     points = [
-        ("minimum", found.minima[:, order], network.minima.energies),
-        ("transition state", found.states[:, order], network.states.energies),
+        ("minimum", found.minima.take(order, axis=1), network.minima.energies),
+        ("transition state", found.states.take(order, axis=1), network.states.energies),
     ]
     energies = [_checked_energies(system, *part) for part in points]
     hold(database)

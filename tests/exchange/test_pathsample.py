@@ -98,7 +98,9 @@ def test_numbers_as_fortran_writes_them(word, value):
     assert fortran_number(fortran_text(value)) == value
 
 
-@pytest.mark.parametrize("word", ["nan", "Infinity", "****", "1_0", "1e400", "0x1p3", "1.0.0", "e5"])
+@pytest.mark.parametrize(
+    "word", ["nan", "Infinity", "****", "1_0", "1e400", "0x1p3", "1.0.0", "e5"]
+)
 def test_other_words_are_no_numbers(word):
     assert fortran_number(word) is None
 
@@ -174,12 +176,12 @@ def test_points_that_are_not_finite(files):
 def test_a_folder_in_place_of_a_file(files):
     files["ts.data"].unlink()
     files["ts.data"].mkdir()
-    with pytest.raises(InputError, match="ts.data cannot be read: Is a directory"):
+    with pytest.raises(InputError, match=r"ts\.data cannot be read: Is a directory"):
         PathsampleDatabase.read(files)
 
 
 def test_an_unknown_determinant_is_not_made_up(tmp_path):
     points = StationaryPoints.of([0.0, 1.0], [1.0, np.nan], ids=[4, 9])
     network = TransitionNetwork(points, StationaryPoints.of([]), [])
-    with pytest.raises(InputError, match="of 1 of 2 points it is not known .* number 9"):
+    with pytest.raises(InputError, match=r"of 1 of 2 points it is not known .* number 9"):
         PathsampleDatabase(network).write(tmp_path)
