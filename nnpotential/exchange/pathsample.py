@@ -77,6 +77,8 @@ class PathsampleDatabase:
                 "transition states are missing: give points.ts too"
             )
         minima, _ = _read_table("min.data", files["min.data"], 0)
+        if not len(minima):
+            raise InputError(f"{files['min.data']} holds no minimum")
         states, ends = StationaryPoints.of([], moments=[]), np.empty((0, 2), dtype=np.int64)
         if "ts.data" in files:
             states, ends = _read_table("ts.data", files["ts.data"], len(minima))
@@ -180,7 +182,7 @@ def _read_table(name: str, path: Path, n_minima: int) -> tuple[StationaryPoints,
         ends.append([int(word) - 1 for word in words[3:-3]])
     energies, determinants, orders, *moments = np.array(rows, dtype=float).reshape(-1, 6).T
     points = StationaryPoints.of(energies, determinants, orders, moments=np.transpose(moments))
-    return points, np.array(ends, dtype=np.int64).reshape(len(rows), -1)
+    return points, np.array(ends, dtype=np.int64).reshape(len(rows), len(columns) - 6)
 
 
 def _named(columns: tuple[str, ...]) -> str:

@@ -89,6 +89,21 @@ def test_minima_alone(files):
     assert found.states.shape == (0, 2)
 
 
+def test_no_transition_states_yet(files):
+    """As PATHSAMPLE's database is before its first connection."""
+    for name in ("ts.data", "points.ts"):
+        files[name].write_bytes(b"")
+    found = PathsampleDatabase.read(files)
+    assert (len(found.network.states), found.states.shape) == (0, (0, 2))
+    assert found.network.ends.shape == (0, 2)
+
+
+def test_no_minimum(files):
+    files["min.data"].write_text("\n")
+    with pytest.raises(InputError, match=r"min\.data holds no minimum"):
+        PathsampleDatabase.read(files)
+
+
 @pytest.mark.parametrize(
     ("word", "value"),
     [("1.0D-9", 1e-9), ("-.5", -0.5), ("3.", 3.0), ("0.1-100", 1e-101), ("2E+3", 2000.0)],
