@@ -141,7 +141,11 @@ def import_pathsample(
     exists = (absolute(path) / SETTINGS).is_file()
     if is_network(absolute(path)):
         raise InputError(f"{path} holds a network without coordinates already: choose a new place")
-    told = {"n_vibrations": n_vibrations, "energy_label": energy_label, "kinetic": kinetic}
+    told: dict[str, Any] = {
+        "n_vibrations": n_vibrations,
+        "energy_label": energy_label,
+        "kinetic": kinetic,
+    }
     told = {name: value for name, value in told.items() if value is not None}
     if told and (exists or inputs):
         raise InputError(
@@ -188,9 +192,10 @@ def export_pathsample(path: StrPath, output: StrPath | None = None) -> Exported:
     InputError
         If there is nothing to write, or the place is taken.
     """
-    place, notes = open_directory(path), []
-    output = place.path / "pathsample" if output is None else absolute(output)
-    with new_directory(output) as folder:
+    place = open_directory(path)
+    notes: list[str] = []
+    target: Path = place.path / "pathsample" if output is None else absolute(output)
+    with new_directory(target) as folder:
         if isinstance(place, Landscape):
             if not len(place.graph()):
                 raise InputError(f"{path} has no verified minimum to export: run 'explore' first")
@@ -199,7 +204,9 @@ def export_pathsample(path: StrPath, output: StrPath | None = None) -> Exported:
             if isinstance(place.system, NNSystem):
                 lacking = why_no_inputs(place.system)
                 if lacking is None:
-                    names += write_inputs(folder, place.system, found)
+                    names += write_inputs(
+                        folder, place.system, found.network.minima.energies, found.minima
+                    )
                 else:
                     notes.append(
                         f"no inputs of the programs, and parameters in our own order: {lacking}"
@@ -207,7 +214,7 @@ def export_pathsample(path: StrPath, output: StrPath | None = None) -> Exported:
         else:
             found = PathsampleDatabase(place.network())
             names = found.write(folder)
-    return Exported(output, names, found.network, notes)
+    return Exported(target, names, found.network, notes)
 
 
 def _files(sources: Sequence[StrPath]) -> tuple[dict[str, Path], bool]:
@@ -237,7 +244,8 @@ def _files(sources: Sequence[StrPath]) -> tuple[dict[str, Path], bool]:
 
 def _into(path: StrPath, files: Mapping[str, Path], inputs: bool) -> Imported:
     """Points into a landscape that exists."""
-    land, notes = Landscape.open(path), []
+    land = Landscape.open(path)
+    notes: list[str] = []
     if inputs:
         system, notes = read_network(files)
         _check_same_network(path, land.system, system)

@@ -120,8 +120,8 @@ class NetworkDirectory:
         return draw_network(self._network, paths, levels=levels, title=title)
 
 
-def _arrays(network: TransitionNetwork) -> dict[str, np.ndarray]:
-    arrays = {"ends": network.ends, "hits": network.hits}
+def _arrays(network: TransitionNetwork) -> dict[str, Any]:
+    arrays: dict[str, Any] = {"ends": network.ends, "hits": network.hits}
     for kind in ("minima", "states"):
         points = vars(getattr(network, kind))
         arrays |= {f"{kind}_{name}": values for name, values in points.items()}
@@ -131,11 +131,12 @@ def _arrays(network: TransitionNetwork) -> dict[str, np.ndarray]:
 def _read(path: Any, section: dict[str, Any]) -> TransitionNetwork:
     with open(path, "rb") as file, np.load(file, allow_pickle=False) as stored:
         arrays = dict(stored)
-    parts = []
-    for kind in ("minima", "states"):
-        names = [name for name in arrays if name.startswith(f"{kind}_")]
-        parts.append(StationaryPoints.of(**{n.removeprefix(f"{kind}_"): arrays[n] for n in names}))
+    minima, states = (_points(arrays, f"{kind}_") for kind in ("minima", "states"))
     known = {name: section[name] for name in _SCALARS if name in section}
-    return TransitionNetwork(
-        *parts, arrays["ends"], hits=arrays.get("hits"), audit=section.get("audit", {}), **known
-    )
+    known |= {"hits": arrays.get("hits"), "audit": section.get("audit", {})}
+    return TransitionNetwork(minima, states, arrays["ends"], **known)
+
+
+def _points(arrays: dict[str, Any], prefix: str) -> StationaryPoints:
+    names = [name for name in arrays if name.startswith(prefix)]
+    return StationaryPoints.of(**{name.removeprefix(prefix): arrays[name] for name in names})

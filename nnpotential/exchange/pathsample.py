@@ -166,7 +166,7 @@ def _read_table(name: str, path: Path, n_minima: int) -> tuple[StationaryPoints,
             raise InputError(
                 f"{where}: {len(words)} columns in place of {len(columns)} ({_named(columns)})"
             )
-        numbers = list(map(fortran_number, words))
+        numbers: list[Any] = list(map(fortran_number, words))
         for column, word, value in zip(columns, words, numbers, strict=True):
             if value is None:
                 what = column.removeprefix("three ")

@@ -36,7 +36,8 @@ def collect(
     InputError
         If a point is no longer there.
     """
-    parts, order = [], their_order(system)
+    parts: list[NDArray[np.float64]] = []
+    order = their_order(system)
     with snapshot(database):
         for kind, points in ((Minimum, network.minima), (TransitionState, network.states)):
             stored = {number: x for number, x in database.session.query(kind._id, kind.coords)}
@@ -75,6 +76,8 @@ def store_points(
         If a point has another energy here, as points of another system have.
     """
     order, network = np.argsort(their_order(system)), found.network
+    if found.minima is None or found.states is None:
+        raise InputError("points without coordinates cannot go into a landscape")
     points = [
         ("minimum", found.minima.take(order, axis=1), network.minima.energies),
         ("transition state", found.states.take(order, axis=1), network.states.energies),
@@ -89,9 +92,9 @@ def store_points(
         n_minima += is_new
     for k, (energy, x) in enumerate(zip(energies[1], points[1][1], strict=True)):
         tell("points stored", k, unit="transition states")
-        ends = [minima[end] for end in network.ends[k]]
+        one, other = (minima[end] for end in network.ends[k])
         _, is_new = store_transition_state(
-            database, system.identity, energy, x, *ends, eigenval=None, eigenvec=None
+            database, system.identity, energy, x, one, other, eigenval=None, eigenvec=None
         )
         n_states += is_new
     return n_minima, n_states

@@ -15,7 +15,7 @@ from ..errors import InputError
 from ..networks.datasets import Dataset
 from ..networks.mlp import MLP
 from ..networks.system import NNSystem
-from .pathsample import PathsampleDatabase, fortran_number, fortran_text, lines_of
+from .pathsample import fortran_number, fortran_text, lines_of
 
 __all__ = [
     "INPUTS",
@@ -234,7 +234,9 @@ def write_loss(
     return keyword + ("" if regularize_bias else "\nNOREGBIAS"), files
 
 
-def write_inputs(folder: Path, system: NNSystem, found: PathsampleDatabase) -> list[str]:
+def write_inputs(
+    folder: Path, system: NNSystem, energies: NDArray[np.float64], minima: Any
+) -> list[str]:
     """Write the inputs of the three programs for a network.
 
     GMIN and OPTIM begin at the lowest minimum, PATHSAMPLE's sets A and B are the two lowest.
@@ -244,8 +246,8 @@ def write_inputs(folder: Path, system: NNSystem, found: PathsampleDatabase) -> l
     folder : path
     system : NNSystem
         For which `why_no_inputs` has nothing to say.
-    found : PathsampleDatabase
-        With coordinates.
+    energies, minima : ndarray, shape (n,) and (n, n_dof)
+        In the order of ``min.data``, coordinates in theirs.
 
     Returns
     -------
@@ -261,8 +263,8 @@ def write_inputs(folder: Path, system: NNSystem, found: PathsampleDatabase) -> l
         settings.regularization,
         settings.regularize_bias,
     )
-    lines = np.argsort(found.network.minima.energies, kind="stable") + 1
-    coords = "".join(f"{fortran_text(value)}\n" for value in found.minima[lines[0] - 1])
+    lines = np.argsort(energies, kind="stable") + 1
+    coords = "".join(f"{fortran_text(value)}\n" for value in minima[lines[0] - 1])
     texts = {
         "data": _GMIN_TEXT.format(loss=loss),
         "coords": coords,
@@ -342,9 +344,10 @@ def read_network(files: Mapping[str, Path], seed: int = 0) -> tuple[NNSystem, li
                 "MLPNORM cannot divide by its mean absolute value"
             )
         X, details["mlpnorm"] = X / sizes, True
-    data = Dataset(X, y, (), (), name=_DATA, details=details)
+    nothing = np.empty(0)
+    data = Dataset(X, y, nothing, nothing, name=_DATA, details=details)
     system = NNSystem(
-        MLP([loss.n_in, *_hidden(files, loss), loss.n_out]),
+        MLP((loss.n_in, *_hidden(files, loss), loss.n_out)),
         data,
         regularization=loss.regularization,
         regularize_bias=regularize_bias,
@@ -390,13 +393,14 @@ def _read_keywords(path: Path) -> tuple[_Loss, tuple[bool, bool]]:
 
 
 def _read_loss(where: str, keyword: str, words: list[str]) -> _Loss:
-    numbers = [int(w) if re.fullmatch("[0-9]+", w) else None for w in words[:5]]
+    sizes = [int(w) for w in words[:5] if re.fullmatch("0*[1-9][0-9]*", w)]
     penalty = fortran_number(words[5]) if len(words) == 6 else None
-    if penalty is None or penalty < 0 or None in numbers or not all(numbers):
+    if penalty is None or penalty < 0 or len(sizes) < 5:
         raise InputError(
             f"{where}: {keyword} is followed by {_NUMBERS}, not by {' '.join(words) or 'nothing'}"
         )
-    return _Loss(keyword, *numbers, penalty)
+    n_in, first, n_hidden, n_out, n_data = sizes
+    return _Loss(keyword, n_in, first, n_hidden, n_out, n_data, penalty)
 
 
 def _hidden(files: Mapping[str, Path], loss: _Loss) -> list[int]:
@@ -420,7 +424,9 @@ def _hidden(files: Mapping[str, Path], loss: _Loss) -> list[int]:
 
 def _read_data(path: Path, loss: _Loss) -> tuple[NDArray, NDArray, list[str]]:
     """Inputs and labels of the samples that the keyword asks for."""
-    labels, rows, left_out = [], [], 0
+    labels: list[int] = []
+    rows: list[Any] = []
+    left_out = 0
     for number, words in lines_of(path):
         if len(rows) == loss.n_data:
             left_out += 1

@@ -2,13 +2,11 @@
 
 from itertools import pairwise
 
-import networkx as nx
 import numpy as np
 import pytest
 
 import nnpotential as nnp
 from nnpotential import InputError
-from nnpotential.exchange.pathsample import PathsampleDatabase
 from nnpotential.exchange.programs import (
     INPUTS,
     optim_input,
@@ -207,9 +205,7 @@ def test_inputs_come_back(tmp_path, ljat, hidden, regularization, regularize_bia
     assert why_no_inputs(system) is None
     order = their_order(system)
     x = np.array([net.random_parameters(np.random.default_rng(k)) for k in range(3)]) * 1e-5
-    energies = [2.0, 1.0, 3.0]
-    points = nnp.TransitionNetwork.of_graph(graph_of(energies))
-    names = write_inputs(tmp_path, system, PathsampleDatabase(points, x[:, order]))
+    names = write_inputs(tmp_path, system, np.array([2.0, 1.0, 3.0]), x[:, order])
     assert ("DLhiddendata" in names) == (len(hidden) > 1)
     assert (tmp_path / "min.A").read_text().split() == ["1", "2"]
     assert (tmp_path / "min.B").read_text().split() == ["1", "1"]
@@ -226,12 +222,6 @@ def test_inputs_come_back(tmp_path, ljat, hidden, regularization, regularize_bia
     numbers = [word for text in texts for word in text.split() if word[0] in "-0123456789"]
     assert any("E" in word for word in numbers)
     assert not any("e" in word for word in numbers)
-
-
-def graph_of(energies):
-    graph = nx.Graph()
-    graph.add_nodes_from((k, {"energy": energy}) for k, energy in enumerate(energies))
-    return graph
 
 
 @pytest.mark.parametrize(
