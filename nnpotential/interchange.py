@@ -33,6 +33,7 @@ PROGRAMS = ("pathsample",)
 
 StrPath: TypeAlias = str | PathLike[str]
 _DATA_SET = "MLPdata"
+_SAME = 1e-9  # inputs may have been written with fewer digits
 _KNOWN = (*DATABASE, *INPUTS)
 
 
@@ -291,9 +292,7 @@ def _check_same_network(path: StrPath, here: Any, there: NNSystem) -> None:
                 raise InputError(
                     f"{path} has {section}.{name} = {known!r}, the programs' inputs {value!r}"
                 )
-    same = all(
-        np.array_equal(getattr(here.data, name), getattr(there.data, name))
-        for name in ("X_train", "y_train")
-    )
-    if not same:
+    X, y = here.data.X_train, here.data.y_train
+    same = np.array_equal(y, there.data.y_train) and X.shape == there.data.X_train.shape
+    if not same or not np.allclose(X, there.data.X_train, rtol=_SAME, atol=_SAME):
         raise InputError(f"{path} has another data set than MLPdata")

@@ -160,6 +160,13 @@ def test_inputs_of_another_network_than_the_landscape(
     assert contents(mapped) == before
 
 
+def test_a_data_set_written_with_fewer_digits_is_the_same(tmp_path, mapped, exported):
+    folder = copy_tree(exported, tmp_path / "there")
+    rows = [[f"{value:.12g}" for value in row] for row in numbers(exported / "MLPdata")]
+    (folder / "MLPdata").write_text("\n".join(map(" ".join, rows)))
+    assert import_pathsample(mapped.path, [folder]).new == (0, 0)
+
+
 def test_inputs_into_a_cluster(tmp_path, exported):
     land = Landscape.create(tmp_path / "a", nnp.LennardJonesCluster(3), **TINY)
     with pytest.raises(InputError, match="is no landscape of a network"):
