@@ -28,6 +28,7 @@ import nnpotential as nnp
 from nnpotential.analysis.figures import barriers_to_lowest, lowest_minimum
 from nnpotential.search.audit import barrier_audit
 from nnpotential.search.barriers import barriers_of, bottlenecks
+from nnpotential.search.forest import Forest
 from nnpotential.search.journal import Journal
 from nnpotential.storage import quench_hits, store_minimum, store_transition_state
 
@@ -41,7 +42,7 @@ def network(hidden, regularization=1e-3):
 
 
 LESS = {"soft_modes": 0}
-FEW, LONG = LESS | {"quenches": 40}, {"untrap_attempts": 1500}
+FEW, LONG = LESS | {"quenches": 40}, {"untrap_attempts": 20_000}
 
 # a system, how the early searches are cut down, and what the long one does
 CASES = {
@@ -112,7 +113,7 @@ def truth(graph, same, before, lowest):
     """The barriers of some minima where all is known, to the minimum that was lowest."""
     graph = graph.copy()
     graph.nodes[same[lowest]]["energy"] = -np.inf
-    after = barriers_of(bottlenecks(graph, {same[i] for i in before}))
+    after = barriers_of(bottlenecks(Forest(graph), {same[i] for i in before}))
     return [after[same[i]] for i in before]
 
 

@@ -1,5 +1,6 @@
 """Places, and files that are either whole or not there."""
 
+import csv
 import os
 import shutil
 import tempfile
@@ -8,7 +9,14 @@ from pathlib import Path
 
 from .errors import InputError
 
-__all__ = ["absolute", "atomic_write", "new_directory", "place_check", "printable"]
+__all__ = [
+    "absolute",
+    "atomic_write",
+    "new_directory",
+    "place_check",
+    "printable",
+    "write_table",
+]
 
 
 def absolute(path):
@@ -142,6 +150,20 @@ def new_directory(path):
         if isinstance(error, OSError):
             raise InputError(f"{path} cannot be made: {error.strerror}") from None
         raise
+
+
+def write_table(path, columns):
+    """Write columns of equal length as a CSV file, numbers to their last digit.
+
+    Parameters
+    ----------
+    path : path
+    columns : dict of str to sequence
+    """
+    with atomic_write(path) as file:
+        writer = csv.writer(file, lineterminator="\n")
+        writer.writerow(columns)
+        writer.writerows(zip(*columns.values(), strict=True))
 
 
 def printable(name):

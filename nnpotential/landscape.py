@@ -20,9 +20,13 @@ from .analysis.figures import (
     audited_barriers,
     barriers_to_lowest,
     landscape_graph,
+    lowest_minimum,
     remarks,
     summarise,
 )
+from .analysis.measures import measures as measures_of
+from .analysis.paths import PathProfile, path_profile
+from .analysis.sections import Plane, Profiles, plane, profiles
 from .analysis.transition_network import TransitionNetwork
 from .checks import check_choice, check_integer, check_number, plain
 from .contract import LandscapeSystem, Measure, check_system
@@ -30,7 +34,7 @@ from .database import database_fault, open_database
 from .errors import InputError
 from .exchange.pathsample import PathsampleDatabase
 from .exchange.points import collect, store_points
-from .files import absolute, atomic_write, new_directory, place_check, printable
+from .files import absolute, atomic_write, new_directory, place_check, printable, write_table
 from .interrupts import uninterrupted
 from .lock import held
 from .networks.datasets import Dataset
@@ -47,7 +51,9 @@ from .verification.certified import certify as certify_points
 from .verification.kinds import CHECKS
 from .verification.stored import outcomes, recheck
 from .verification.stored import repair as repair_points
-from .view.disconnectivity import draw_disconnectivity_graph
+from .view.disconnectivity import check_colour, draw_disconnectivity_graph
+from .view.paths import draw_path
+from .view.sections import draw_plane, draw_profiles
 
 __all__ = ["Landscape"]
 
@@ -461,6 +467,113 @@ class Landscape:
                 self.database.session.commit()
         return new
 
+    def measures(
+        self, temperatures: Sequence[float] | None = None, **sets: Sequence[int]
+    ) -> dict[str, Any]:
+        """The measures of the field: funnel, thermodynamics, frustration, rates.
+
+        Parameters
+        ----------
+        temperatures : sequence of float, optional
+            In units of the energy; by default those that the landscape itself suggests.
+        **sets
+            ``a`` and ``b``, ids of minima: rates between these.
+
+        Returns
+        -------
+        dict
+            See `nnpotential.analysis.measures.measures`.
+
+        Raises
+        ------
+        InputError
+            If no minimum is verified, or a temperature is not above 0.
+        """
+        return measures_of(self.network(), temperatures, **sets)
+
+    def lowest_path(
+        self,
+        start: int | None = None,
+        end: int | None = None,
+        *,
+        draw: bool = True,
+        measures: Sequence[str] | None = None,
+    ) -> PathProfile:
+        """The lowest path between two minima: loss and measures along steepest descent.
+
+        Parameters
+        ----------
+        start, end : int, optional
+            Ids of minima, as in the database; by default the minimum with the highest
+            barrier, and the lowest one.
+        draw : bool
+            Write ``path-START-END.csv``, ``.png`` and ``.svg``.
+        measures : sequence of str, optional
+            Names of the system's measures that the figure shows; by default at most the
+            first four that the data define.
+
+        Returns
+        -------
+        PathProfile
+
+        Raises
+        ------
+        InputError
+            If there is no such minimum, the two are not connected, or a measure is wrong.
+        """
+        self._check_place()
+        graph = self.graph()
+        one, other = _ends(graph, start, end)
+        shown = list(measures or ())
+        for name in shown:
+            check_colour(name, self.system, "measure")
+        profile = path_profile(self.system, graph, one, other)
+        if draw:
+            name = self.path / f"path-{one.id()}-{other.id()}"
+            write_table(name.with_suffix(".csv"), profile.as_columns())
+            files = [name.with_suffix(suffix) for suffix in (".png", ".svg")]
+            draw_path(self.system, profile, files, shown or list(profile.measures)[:4])
+        return profile
+
+    def section(self, *minima: int) -> Plane | Profiles:
+        """Draw the plane through three minima, or lines along the softest modes of one.
+
+        Writes ``plane-A-B-C.png`` and ``.svg``, or ``profiles-A.png`` and ``.svg``.
+
+        Parameters
+        ----------
+        *minima : int
+            Ids of three, or of one, by default the lowest.
+
+        Returns
+        -------
+        Plane or Profiles
+
+        Raises
+        ------
+        InputError
+            If there is no such minimum, or their number is another.
+        """
+        self._check_place()
+        if len(minima) not in (0, 1, 3):
+            raise InputError(f"a section goes through one minimum or three, not {len(minima)}")
+        graph = self.graph()
+        if not graph:
+            raise InputError("there is no verified minimum: run 'nnpotential explore' first")
+        chosen = [_minimum(graph, number) for number in minima] or [lowest_minimum(graph)]
+        ids, corners = [m.id() for m in chosen], [m.coords for m in chosen]
+        others = [m.coords for m in graph if m not in chosen]
+        kind = "plane" if len(chosen) == 3 else "profiles"
+        name = f"{kind}-{'-'.join(map(str, ids))}"
+        files = [self.path / f"{name}.{suffix}" for suffix in ("png", "svg")]
+        if len(chosen) == 3:
+            found: Plane | Profiles = plane(self.system, corners, others)
+            draw_plane(self.system, found, ids, files)
+        else:
+            found = profiles(self.system, corners[0], others)
+            draw_profiles(self.system, found, ids[0], files)
+        return found
+
     def draw(
         self,
         *,
@@ -557,6 +670,30 @@ class Landscape:
             settings = {**self.settings, "search": merged}
             write_settings(self.path, settings)
             self.settings = settings
+
+
+def _ends(graph: nx.Graph, start: Any, end: Any) -> list[Any]:
+    """The minima of a path, by id, by default the furthest below a barrier and the lowest."""
+    if len(graph) < 2:
+        raise InputError("a path needs two verified minima: run 'nnpotential explore' first")
+    barriers = barriers_to_lowest(graph)
+    furthest = max(barriers, key=lambda m: (barriers[m], -m.id()), default=None)
+    found = [
+        usual if given is None else _minimum(graph, given)
+        for given, usual in ((start, furthest), (end, lowest_minimum(graph)))
+    ]
+    if None in found:
+        raise InputError("no path is known between any two minima: connect them first")
+    return found
+
+
+def _minimum(graph: nx.Graph, number: Any) -> Any:
+    """The minimum of an id."""
+    number = check_integer("the minimum", number, 1)
+    for minimum in graph:
+        if minimum.id() == number:
+            return minimum
+    raise InputError(f"there is no verified minimum {number}: ids are those of the database")
 
 
 def _check_place_is_free(path: Path) -> None:

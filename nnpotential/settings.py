@@ -49,8 +49,8 @@ def read_settings(path, kind=LANDSCAPE):
     settings = _read(path)
     if kind == LANDSCAPE and NETWORK in settings:
         raise InputError(
-            f"{path} is a network of stationary points without coordinates: 'graph', 'summary' and "
-            "'export' take it, what evaluates an energy does not"
+            f"{path} is a network of stationary points without coordinates: 'graph', 'summary', "
+            "'measures' and 'export' take it, what evaluates an energy does not"
         )
     for section in _SECTIONS[kind]:
         if section not in settings:

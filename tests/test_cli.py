@@ -544,3 +544,70 @@ def test_a_plain_terminal(landscape):
     assert done.stdout.isascii()
     assert "\x1b" not in done.stdout
     assert {len(line) for line in done.stdout.splitlines()} == {40}
+
+
+def test_measures_of_a_landscape(run, explored):
+    code, out, err = run("measures", explored.path, "--temperature", "0.001", "0.010", "--json")
+    assert code == 0, err
+    found = json.loads(out)
+    assert found["temperatures"] == [0.001, 0.01]
+    assert list(found["shannon_entropy"]) == ["0.001", "0.010"]
+    expected = explored.measures([0.001])
+    assert found["frustration"]["0.001"] == expected["frustration"]["0.001"]
+    code, out, err = run("measures", explored.path)
+    assert code == 0, err
+    for text in ("monotonic sequence basins", "Shannon entropy", "C_v / k", "frustration"):
+        assert text in out
+    assert f"{found['n_minima']}" in out
+    assert "no kinetic half" in err and "--temperature gives others" in err
+
+
+def test_measures_side_by_side(run, explored, small):
+    ways = (
+        ("--compare", small.path, "--compare", explored.path),
+        ("--compare", small.path, explored.path),
+    )
+    outputs = []
+    for way in ways:
+        code, out, err = run("measures", explored.path, "--temperature", 0.01, *way, "--json")
+        assert code == 0, err
+        outputs.append(json.loads(out))
+    assert outputs[0] == outputs[1]
+    first, second, third = outputs[0]
+    assert first == third
+    assert second["n_minima"] == small.summary()["n_minima"]
+    code, out, err = run("measures", explored.path, "--compare", small.path)
+    assert code == 0, err
+    assert "T = spread" in " ".join(out.replace("│", " ").split())
+
+
+def test_measures_with_rates(run, explored):
+    network = explored.network()
+    graph = network.graph()
+    one, two = next(iter(graph.edges))
+    a, b = network.minima.ids[[one, two]]
+    given = ("--temperature", 0.01, "--a", a, "--b", b)
+    code, out, err = run("measures", explored.path, *given, "--json")
+    assert code == 0, err
+    rates = json.loads(out)["rates"]["0.01"]
+    assert rates["time_a_from_b"] * rates["a_from_b"] == pytest.approx(1)
+    code, out, err = run("measures", explored.path, *given)
+    assert "k(A<-B)" in out and "MFPT(B<-A)" in out
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("--temperature", "0"), "temperature must be above 0"),
+        (("--temperature", "warm"), "temperature must be a number above 0, not 'warm'"),
+        (("--a", "1"), "give both"),
+        (("--a", "first", "--b", "2"), "--a takes ids of minima such as 144 or 3,7"),
+        (("--compare", "nowhere"), "nowhere"),
+        (("--compare", "elsewhere", "--a", "1", "--b", "2"), "leave out --compare"),
+        (("--figure", "a.txt"), "must be a png, svg or pdf file"),
+    ],
+)
+def test_measures_refuses_in_one_line(run, explored, arguments, message):
+    code, _, err = run("measures", explored.path, *arguments)
+    assert code == 2
+    assert message in err and len(err.strip().splitlines()) == 1

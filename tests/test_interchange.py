@@ -281,6 +281,8 @@ def test_the_command_line_without_coordinates(run, tmp_path, bare):
     assert json.loads(out)["n_components"] == 2
     code, _, err = run("graph", place)
     assert (code, "2 of 3 minima drawn" in err) == (0, True)
+    code, out, _ = run("measures", place, "--temperature", "0.5", "--json")
+    assert (code, json.loads(out)["n_minima"]) == (0, 3)
     for command in ("verify", "connect", "audit", "certify", "gui"):
         code, _, err = run(command, place)
         assert code == 2

@@ -62,6 +62,9 @@ ELSEWHERE = {
         f"sweep.{part}": "sweep/test_run.py"
         for part in ["cost", "engines", "point", "progress", "records", "sweep", "table", "work"]
     },
+    "view.figure": "view/test_disconnectivity.py",
+    "view.paths": "analysis/test_paths.py",
+    "view.sections": "analysis/test_sections.py",
     **{f"view.gui_{part}": "view/test_gui.py" for part in ("browsers", "runs", "window")},
     **{
         f"systems.torch_{part}": "systems/test_torch.py"

@@ -21,6 +21,7 @@ __all__ = [
     "coverage",
     "distinct_energies",
     "landscape_graph",
+    "quantiles",
     "remarks",
     "summarise",
     "summarise_network",
@@ -219,8 +220,8 @@ def _summarise(database):
         "largest_component": max(components, default=0),
         "share_connected": (len(barriers) + 1) / len(graph) if graph else None,
         "lowest_loss": min((m.energy for m in minima), default=None),
-        "losses": _quantiles([m.energy for m in minima]),
-        "barriers": _quantiles(list(barriers.values())),
+        "losses": quantiles([m.energy for m in minima]),
+        "barriers": quantiles(list(barriers.values())),
         **audited_barriers(database, barriers),
         "barrier_attempts": len(lowered),
         "coverage": {"n_quenches": n_quenches, "n_minima": len(hits), **coverage(hits)},
@@ -276,8 +277,8 @@ def summarise_network(network):
         "share_connected": (barriers.size + 1) / len(network),
         "n_unconnected": len(network) - barriers.size - 1,
         "lowest_loss": float(energies.min()),
-        "losses": _quantiles(energies.tolist()),
-        "barriers": _quantiles(barriers.tolist()),
+        "losses": quantiles(energies.tolist()),
+        "barriers": quantiles(barriers.tolist()),
         "energy_label": network.energy_label,
     }
 
@@ -344,8 +345,9 @@ def remarks(system, figures):
     return [sentence for sentence in said if sentence]
 
 
-def _quantiles(values):
-    if not values:
+def quantiles(values):
+    """Least, quarter, median, three quarters and greatest of a list, by name; empty of none."""
+    if not len(values):
         return {}
     found = np.quantile(values, _QUANTILES)
     return {f"{q:g}": float(v) for q, v in zip(_QUANTILES, found, strict=True)}

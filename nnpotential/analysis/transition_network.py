@@ -1,6 +1,7 @@
 """A kinetic transition network: what is left of a landscape without its coordinates."""
 
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from typing import Any, Self
 
 import networkx as nx
@@ -11,8 +12,6 @@ from pele.storage import Database, Minimum, TransitionState
 from ..contract import LandscapeSystem
 from ..errors import InputError
 from ..pulse import tell
-from ..search.barriers import barriers_of, bottlenecks
-from ..search.forest import Forest
 from ..sessions import snapshot
 from ..storage import is_verified, may_count, notes, quench_hits
 
@@ -74,6 +73,11 @@ class StationaryPoints:
 
     def __len__(self) -> int:
         return self.energies.size
+
+    @property
+    def determinants_known(self) -> bool:
+        """Whether the determinant of every point is known."""
+        return not np.isnan(self.log_determinants).any()
 
     def _check(self) -> None:
         for name in ("log_determinants", "orders", "ids"):
@@ -252,13 +256,35 @@ class TransitionNetwork:
         The height of the highest transition state on the path for which that is
         lowest, above the minimum: 0 for the lowest itself, NaN where none is known.
         """
-        found = barriers_of(bottlenecks(Forest(self.graph()), range(len(self))))
-        barriers = np.full(len(self), np.nan)
-        for k, barrier in found.items():
-            barriers[k] = barrier
+        return self._barriers.copy()
+
+    def spanning_tree(self) -> nx.Graph:
+        """The transition states that lowest paths cross: the minimum spanning forest of `graph`.
+
+        Returns
+        -------
+        networkx.Graph
+            Frozen; nodes and edges as in `graph`.
+
+        References
+        ----------
+        J. C. Gower and G. J. S. Ross, Appl. Stat. 18, 54 (1969).
+        """
+        return self._tree
+
+    @cached_property
+    def _tree(self) -> nx.Graph:
+        return nx.freeze(nx.minimum_spanning_tree(self.graph(), weight="energy"))
+
+    @cached_property
+    def _barriers(self) -> NDArray[np.float64]:
+        heights = np.full(len(self), np.nan)
         if len(self):
-            barriers[self.lowest] = 0.0
-        return barriers
+            heights[self.lowest] = -np.inf
+            for near, far in nx.bfs_edges(self._tree, self.lowest):
+                heights[far] = max(heights[near], self._tree.edges[near, far]["energy"])
+            heights[self.lowest] = self.minima.energies[self.lowest]
+        return heights - self.minima.energies
 
 
 def _points_of(entries: list[dict[str, Any]], what: str) -> StationaryPoints:

@@ -64,9 +64,10 @@ class Attempts:
 def missing_connection(forest, attempts, distance, limit, needed=None):
     """The next pair of minima in different components.
 
-    The component with the fewest tries comes first, and tries the nearest pair
-    of one of its lowest minima and one outside. A pair that failed is tried in
-    every other way before another partner.
+    The component that holds most of what is needed waits for the others, which
+    may all try it at once. Of these the one with the fewest tries comes first,
+    and tries the nearest pair of one of its lowest minima and one outside. A
+    pair that failed is tried in every other way before another partner.
 
     Parameters
     ----------
@@ -76,8 +77,8 @@ def missing_connection(forest, attempts, distance, limit, needed=None):
         ``(id, id) -> float``.
     limit : int
         Partners that a component tries.
-    needed : collection of int, optional
-        Only components that hold one of these; by default all.
+    needed : set of int, optional
+        Only components that hold one of these or the lowest minimum; by default all.
 
     Returns
     -------
@@ -87,12 +88,14 @@ def missing_connection(forest, attempts, distance, limit, needed=None):
     components = forest.components()
     if len(components) < 2:
         return None
-    energy, lowest = forest.energy, forest.lowest()
+    energy = forest.energy
+    if needed is not None:
+        needed = {*needed, forest.lowest()}
+        components = [c for c in components if not c.isdisjoint(needed)]
+    home = _home(forest, components, needed)
     busy, taken, waiting = attempts.busy, set(), []
     for component in components:
-        if lowest in component:
-            continue  # many may try it at once
-        if needed is not None and component.isdisjoint(needed):
+        if component is home:
             continue
         if not busy.isdisjoint(component):
             taken |= component
@@ -114,6 +117,18 @@ def missing_connection(forest, attempts, distance, limit, needed=None):
         if pair is not None:
             return *pair, STRATEGIES[0]
     return None
+
+
+def _home(forest, components, needed):
+    """The component that others are to be joined to: of the largest the first with a low minimum.
+
+    A new lowest minimum may turn up far from all others. If they had to go to it, a
+    large component would soon have had its tries.
+    """
+    sizes = [len(c) if needed is None else len(c & needed) for c in components]
+    largest = [c for c, size in zip(components, sizes, strict=True) if size == max(sizes)]
+    energy = forest.energy
+    return min(largest, key=lambda c: min((energy[i], i) for i in c))
 
 
 def _nearest(forest, inside, refused, distance):

@@ -1,10 +1,6 @@
 """The disconnectivity graph, drawn to be printed."""
 
-import os
-import sys
-from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from pathlib import Path
 
 import networkx as nx
 import numpy as np
@@ -19,22 +15,16 @@ from ..analysis.figures import (
 from ..checks import check_choice
 from ..contract import Measure
 from ..errors import InputError
-from ..files import atomic_write, printable
+from ..files import printable
 from ..quiet import quiet
+from .figure import COLOURS, COLUMN, TWO_COLUMNS, figure, write
 
 __all__ = ["check_colour", "disconnectivity_tree", "draw_disconnectivity_graph", "draw_network"]
 
-_STYLE = {
-    "font.family": "sans-serif",
-    "font.size": 8,
-    "axes.linewidth": 0.6,
-    "ytick.major.width": 0.6,
-    "svg.fonttype": "none",
-}
-_BAND = "#d55e00"  # vermilion of the palette of Okabe and Ito, told apart by any eye
+_BAND = COLOURS["vermilion"]
 
 
-def check_colour(colour, system):
+def check_colour(colour, system, what="colour"):
     """The measure that a colour stands for: one of a system's by name, or one of one's own.
 
     Raises
@@ -44,7 +34,7 @@ def check_colour(colour, system):
     """
     if isinstance(colour, Measure):
         return colour
-    check_choice("colour", colour, tuple(system.measures))
+    check_choice(what, colour, tuple(system.measures))
     lacking = system.measures[colour].lacking
     if lacking:
         raise InputError(f"{colour} {lacking}")
@@ -136,8 +126,10 @@ class _State(_Point):
 def _draw(graph, lowest, paths, *, label, levels, title, measure=None, audited=None):
     drawn = graph.subgraph(nx.node_connected_component(graph, lowest)).copy()
     values = None if measure is None else {m: _value(measure, m) for m in drawn}
-    with _figure(len(drawn)) as figure:
-        axes = figure.add_subplot()
+    # one column of a journal, or two where the branches need the room
+    width = COLUMN if len(drawn) < 60 else TWO_COLUMNS
+    with figure("the disconnectivity graph", width, 4.5) as page:
+        axes = page.add_subplot()
         scale = None if values is None else _colour_scale(values.values())
         if drawn.number_of_edges():
             _draw_tree(axes, drawn, values, scale, levels)
@@ -152,10 +144,8 @@ def _draw(graph, lowest, paths, *, label, levels, title, measure=None, audited=N
         if title:
             axes.set_title(printable(title), fontsize=8)
         if scale is not None:
-            figure.colorbar(scale, ax=axes, label=measure.axis, fraction=0.05, pad=0.02)
-        for path in map(Path, paths):
-            with atomic_write(path, "wb") as file:
-                figure.savefig(file, format=path.suffix.lstrip("."), dpi=300)
+            page.colorbar(scale, ax=axes, label=measure.axis, fraction=0.05, pad=0.02)
+        write(page, paths)
     return len(drawn), len(graph)
 
 
@@ -187,51 +177,6 @@ def _value(measure, minimum):
             f"{' '.join(str(value).split())[:80]} for minimum {minimum.id()}"
         )
     return float(value)
-
-
-@contextmanager
-def _figure(n_branches):
-    """A figure in a style of our own; whatever goes wrong with it is one line.
-
-    Neither pyplot nor a style of the user's takes part: a drawing looks the same
-    everywhere, and must not cost the result that it shows.
-    """
-    try:
-        matplotlib = _import_matplotlib()
-        from matplotlib.figure import Figure
-
-        default = {k: v for k, v in matplotlib.rcParamsDefault.items() if k != "backend"}
-        with matplotlib.rc_context(default | _STYLE):
-            # one column of a journal, or two where the branches need the room
-            width = 3.4 if n_branches < 60 else 7.0
-            yield Figure(figsize=(width, 4.5), layout="constrained")
-    except InputError:
-        raise
-    except Exception as error:
-        why = " ".join(str(error).split()) or type(error).__name__
-        raise InputError(f"the disconnectivity graph cannot be drawn: {why}") from error
-
-
-def _import_matplotlib():
-    """Here, as a worker that draws nothing starts half a second sooner."""
-    if "matplotlib" not in sys.modules:
-        # a backend that is not there fails the import, though files need none
-        backend = os.environ.pop("MPLBACKEND", None)
-        try:
-            import matplotlib
-        except Exception as error:
-            raise InputError(
-                f"the disconnectivity graph cannot be drawn: matplotlib cannot be imported "
-                f"({' '.join(str(error).split())}); look into its file matplotlibrc and the "
-                "variable MPLCONFIGDIR"
-            ) from error
-        finally:
-            if backend is not None:
-                os.environ["MPLBACKEND"] = backend
-        if backend:
-            with suppress(ValueError):
-                matplotlib.rcParams["backend"] = backend
-    return sys.modules["matplotlib"]
 
 
 def _colour_scale(values):

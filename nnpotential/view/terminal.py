@@ -26,6 +26,7 @@ __all__ = [
     "duration",
     "heard",
     "prepare_streams",
+    "print_measures",
     "print_network_summary",
     "print_summary",
     "say",
@@ -163,6 +164,119 @@ def print_network_summary(figures):
     }.items():
         table.add_row(label, str(value))
     show(table)
+
+
+_BY_TEMPERATURE = {
+    "occupation_lowest": "p of the lowest",
+    "shannon_entropy": "Shannon entropy",
+    "heat_capacity": "C_v / k",
+    "frustration": "frustration",
+    "frustration_normalised": "  normalised",
+}
+
+
+def print_measures(names, found):
+    """Measures of landscapes, a column each; those by temperature of one a column a temperature.
+
+    Parameters
+    ----------
+    names : list of str
+    found : list of dict
+        From `nnpotential.analysis.measures.measures`.
+    """
+    table = Table("", show_header=len(found) > 1)
+    for name in names:
+        table.add_column(name, justify="right", overflow="fold")
+    rows = [_measures_without_temperature(figures) for figures in found]
+    if len(found) > 1:
+        rows = [row | _at_temperatures(figures) for row, figures in zip(rows, found, strict=True)]
+    for label in dict.fromkeys(label for row in rows for label in row):
+        table.add_row(label, *(row.get(label, "-") for row in rows))
+    show(table)
+    if len(found) == 1:
+        _print_by_temperature(found[0])
+    for name, figures in zip(names, found, strict=True):
+        for remark in figures["remarks"]:
+            say(f"note: {remark}" if len(found) == 1 else f"{name}: {remark}")
+
+
+def _measures_without_temperature(figures):
+    downhill, ratios = figures["downhill_barriers_over_spread"], figures["barrier_ratios"]
+    peaks = [_digits(peak["temperature"]) for peak in figures["heat_capacity_peaks"]]
+    return {
+        "minima": str(figures["n_minima"]),
+        "minima, one within an energy of 1e-4": str(figures["n_minima_by_energy"]),
+        "transition states": str(figures["n_transition_states"]),
+        f"lowest {figures['units']['energy']}": _digits(figures["lowest_energy"], 9),
+        "spread of the minima": _digits(figures["spread"]),
+        "monotonic sequence basins": str(figures["monotonic_sequence_basins"]),
+        "superbasins, at most": str(max(figures["superbasins"]["numbers"])),
+        "barrier / height, to the lowest, median": _digits(ratios.get("0.5")),
+        "downhill barrier / spread, median": _digits(downhill.get("0.5")),
+        "peaks of C_v at": ", ".join(peaks) or "-",
+    }
+
+
+def _at_temperatures(figures):
+    """Of a landscape among others: where temperatures are its own, at the one that all have."""
+    if not figures["temperatures_chosen"]:
+        labels = {f"at {label}": label for label in figures["shannon_entropy"]}
+    else:
+        near = min(figures["shannon_entropy"], key=lambda t: abs(float(t) - figures["spread"]))
+        labels = {"at T = spread": near}
+    return {
+        f"{text} {at}": _digits(figures[name][label])
+        for name, text in _BY_TEMPERATURE.items()
+        for at, label in labels.items()
+    }
+
+
+def _print_by_temperature(figures):
+    labels = list(figures["shannon_entropy"])
+    table = Table("temperature")
+    for label in labels:
+        table.add_column(label, justify="right")
+    for name, text in _BY_TEMPERATURE.items():
+        table.add_row(text, *(_digits(figures[name][label]) for label in labels))
+        intervals = [_interval(figures["bands"].get(name, {}).get(label)) for label in labels]
+        if any(intervals):
+            table.add_row("    between", *(ends or "-" for ends in intervals))
+    for name in ("a_from_b", "b_from_a"):
+        if "rates" in figures:
+            text = "<-".join(part.upper() for part in name.split("_from_"))
+            for key, label in ((name, f"k({text})"), (f"time_{name}", f"MFPT({text})")):
+                values = (_digits(figures["rates"][t][key], 10) for t in labels)
+                table.add_row(label, *values)
+    show(table)
+    if figures["temperatures_chosen"]:
+        say(
+            "temperatures: the highest peaks of the heat capacity, and the standard deviation of "
+            "the minima's energies; --temperature gives others"
+        )
+    for peak in figures["heat_capacity_peaks"]:
+        losing, gaining = (
+            ", ".join(
+                f"{m['minimum']} ({100 * m['share']:.0f} %)"
+                for m in peak[which][:3]
+                if m["share"] > 0.005
+            )
+            for which in ("losing", "gaining")
+        )
+        say(
+            f"peak of the heat capacity at {_digits(peak['temperature'])}: weight moves from "
+            f"minimum {losing} to {gaining}"
+        )
+
+
+def _digits(value, n=5):
+    return "-" if value is None else f"{value:.{n}g}"
+
+
+def _interval(bands):
+    """The widest that is known."""
+    bands = bands or {}
+    ends = bands.get("both") or bands.get("missing_minima") or bands.get("barriers")
+    return ends and " to ".join(_digits(end, 4) for end in ends)
 
 
 def audit_text(figures):

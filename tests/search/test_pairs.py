@@ -101,6 +101,19 @@ def test_only_groups_with_what_is_needed():
     assert missing_connection(Forest(graph), attempts, on_a_line, 6, {1}) is None
 
 
+def test_a_lowest_minimum_far_from_all_others_goes_to_them():
+    """By-products of connections may be lower than what quenches found, and alone."""
+    graph = graph_of([1.0, 1.1, 1.2, 1.3, 1.4, 1.5, 0.0])
+    graph.add_edges_from((0, i, {"energy": 2.0}) for i in range(1, 5))
+    attempts, quenched = Attempts(), {0, 1, 2, 3, 4}
+    for outside in range(4):  # the group has had its tries
+        attempt(attempts, (outside, 5), found=1)
+    forest = Forest(graph)
+    assert missing_connection(forest, attempts, on_a_line, 3, quenched) == (6, 5, "standard")
+    attempt(attempts, (6, 5), found=1)
+    assert missing_connection(forest, attempts, on_a_line, 3, quenched) == (6, 4, "standard")
+
+
 def test_partners_are_counted_once():
     attempts = Attempts()
     assert attempts.n_partners(1) == 0

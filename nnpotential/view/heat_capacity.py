@@ -1,0 +1,58 @@
+"""The heat capacity with its band, and the minima between which the weight moves."""
+
+import numpy as np
+
+from ..analysis.thermodynamics import heat_capacity_peaks, log_occupations
+from ..analysis.uncertainty import heat_capacity_curve, with_missing_minima
+from .figure import COLOURS, COLUMN, figure, write
+
+__all__ = ["draw_heat_capacity"]
+
+_COLOURS = tuple(COLOURS.values())
+_NAMED = 2  # minima that lose, and that gain, most at a peak
+
+
+def draw_heat_capacity(network, path):
+    """Draw the heat capacity by temperature, and below it the occupations that make its peaks.
+
+    Parameters
+    ----------
+    network : TransitionNetwork
+    path : path
+        The suffix says the format (``.png``, ``.svg``, ``.pdf``).
+
+    Raises
+    ------
+    InputError
+        If there is no minimum, or the drawing fails.
+    """
+    curve = heat_capacity_curve(network, with_missing_minima(network))
+    temperatures = curve["temperatures"]
+    peaks = heat_capacity_peaks(network)
+    with figure("the heat capacity", COLUMN, 3.8) as page:
+        above, below = page.subplots(2, sharex=True)
+        if "low" in curve:
+            above.fill_between(temperatures, curve["low"], curve["high"], color="0.8", linewidth=0)
+        above.plot(temperatures, curve["heat_capacity"], color="black")
+        above.set_ylabel("$C_v/k$" if network.n_vibrations else r"$\mathrm{Var}(E)/T^2$")
+        shares = np.exp([log_occupations(network, t) for t in temperatures])
+        for colour, k in zip(_COLOURS, _shown(peaks), strict=False):
+            below.plot(temperatures, shares[:, k], color=colour, label=str(network.minima.ids[k]))
+        rest = [k for k in range(len(network)) if k not in _shown(peaks)[: len(_COLOURS)]]
+        if rest:
+            below.plot(temperatures, shares[:, rest].sum(axis=1), "--", color="0.5", label="others")
+        for peak in peaks:
+            for axes in (above, below):
+                axes.axvline(peak.temperature, color="0.6", linewidth=0.5, zorder=0)
+        below.set(xscale="log", ylim=(-0.02, 1.02), ylabel="probability")
+        below.set_xlabel(f"temperature, in units of the\n{network.energy_label}")
+        below.legend(title="minimum", fontsize=6, title_fontsize=6)
+        write(page, [path])
+
+
+def _shown(peaks):
+    """Positions of the minima that lose and gain most, the highest peaks first, each once."""
+    named = []
+    for peak in sorted(peaks, key=lambda peak: -peak.heat_capacity):
+        named += [k for ranked in (peak.losing, peak.gaining) for k, _ in ranked[:_NAMED]]
+    return list(dict.fromkeys(named))
