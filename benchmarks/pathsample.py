@@ -13,10 +13,17 @@ import tempfile
 import time
 from contextlib import suppress
 from importlib.util import find_spec
-from itertools import count, pairwise
+from itertools import count
 from pathlib import Path
 
 import numpy as np
+
+from nnpotential.exchange.programs import (
+    optim_input,
+    parameter_order,
+    pathsample_input,
+    write_loss,
+)
 
 # What the programs count as one minimum, the band (images, iterations, rms force), and whether
 # minima are handed over as the images nearest to the lowest
@@ -30,81 +37,11 @@ _TO_JOIN = 0.75  # of the time, at most
 LOWERING = "UNTRAP 0.0001 1.0"
 _POLL = 0.05  # seconds between two looks at what a program has found
 
-_OPTIM = """\
-{loss}
-STEPMIN 100
-NEWCONNECT 100 1 10.0 20.0 50 5.0 0.025
-MAXERISE 1.0D-6 1.0D-3
-REOPTIMISEENDPOINTS
-NEWNEB {band}
-DIJKSTRA EXP
-MAXBFGS 0.1 0.1
-EDIFFTOL {window}
-GEOMDIFFTOL 1.0D2
-DUMPALLPATHS
-MAXSTEP 0.01
-MAXMAX 0.2
-TRAD 1.0
-NEBK 50.0
-BFGSTS 5000 1 10 0.002
-NOIT
-UPDATES 10 10
-BFGSMIN 1.0D-9
-CONVERGE 1.0 1.0D-9
-PUSHOFF 0.2
-STEPS 1000
-BFGSSTEPS 50000
-VARIABLES
-"""
-_PATHSAMPLE = """\
-{loss}
-ALLTS
-EVCUT 1.0D-7
-COPYFILES {files}
-EDIFFTOL {window}
-GEOMDIFFTOL 1.0D2
-EXEC {optim}
-TEMPERATURE 0.1
-CYCLES 5000
-PAIRLIST 1
-SLEEPTIME 0.0 0.0
-{mode}
-SEED {seed}
-"""
-
 
 def programs():
     """The folder of the binaries, None where pylfl is not installed."""
     spec = find_spec("pylfl")
     return spec and Path(spec.submodule_search_locations[0]) / "bin" / "linux"
-
-
-def order(sizes):
-    """Which of our parameters stands where among theirs: ``theirs = ours[order]``."""
-    at, layers = 0, []
-    for n_in, n_out in pairwise(sizes):
-        weights = np.arange(at, at + n_in * n_out).reshape(n_out, n_in)
-        at += weights.size
-        layers.append((weights, np.arange(at, at + n_out)))
-        at += n_out
-    if len(layers) == 2:
-        parts = [weights.ravel() for weights, _ in layers] + [bias for _, bias in layers]
-    else:
-        parts = [part for weights, bias in layers for part in (bias, weights.T.ravel())]
-    return np.concatenate(parts)
-
-
-def write_loss(folder, task):
-    """The files of the loss; its keyword, and the names of the files."""
-    n_in, *hidden, n_out = task["sizes"]
-    rows = zip(task["y"], task["X"], strict=True)
-    lines = ("\t".join([str(int(y)), *map(repr, map(float, x))]) for y, x in rows)
-    (folder / "MLPdata").write_text("\n".join(lines) + "\n")
-    numbers = f"{n_in} 1 {hidden[0]} {n_out} {len(task['y'])} {task['regularization']:g}"
-    if len(hidden) == 1:
-        return f"MLPVB3 {numbers}", "MLPdata"
-    (folder / "DLhiddendata").write_text("\n".join(map(str, [len(hidden), *hidden])) + "\n")
-    return f"DL {numbers}", "MLPdata DLhiddendata"
 
 
 def aligned(system, minima):
@@ -130,7 +67,7 @@ def write_minima(folder, system, task, near):
             determinant = np.linalg.slogdet(hessian)[1]
             energy += rounding * float(x @ x)
             file.write(f"{energy:25.15f} {determinant:25.15f} 1 1.0 1.0 1.0\n")
-    minima[:, order(sizes)].tofile(folder / "points.min")
+    minima[:, parameter_order(sizes)].tofile(folder / "points.min")
     for name in ("ts.data", "points.ts"):
         (folder / name).touch()
     for name, number in (("min.A", 1), ("min.B", 2)):
@@ -149,7 +86,7 @@ def read_triples(folder, sizes):
 
 
 def _read_points(path, sizes):
-    places = order(sizes)
+    places = parameter_order(sizes)
     numbers = np.fromfile(path)
     whole = numbers[: numbers.size // places.size * places.size]
     return whole.reshape(-1, places.size)[:, np.argsort(places)]
@@ -179,21 +116,29 @@ class _Search:
     by now.
     """
 
-    def __init__(self, folder, system, task, near, **settings):
+    def __init__(self, folder, system, task, near, band, window):
         self.folder, self.seconds, self.spent = folder, [], 0.0
         for name in ("OPTIM", "PATHSAMPLE"):
             shutil.copy(programs() / name, folder / name)
             (folder / name).chmod(0o755)
-        loss, files = write_loss(folder, task)
+        penalty = float(task["regularization"])
+        self._loss, self._files = write_loss(folder, task["sizes"], task["X"], task["y"], penalty)
         write_minima(folder, system, task, near)
-        self._settings = {"loss": loss, "files": files, "optim": folder / "OPTIM", **settings}
-        (folder / "odata.connect").write_text(_OPTIM.format(**self._settings))
+        self._window = window
+        (folder / "odata.connect").write_text(optim_input(self._loss, band, window))
 
     def run(self, mode, seed, until):
         """Let PATHSAMPLE work until it ends by itself or so much is spent."""
         if self.spent >= until:
             return
-        pathdata = _PATHSAMPLE.format(mode=mode, seed=seed, **self._settings)
+        pathdata = pathsample_input(
+            self._loss,
+            self._files,
+            window=self._window,
+            optim=str(self.folder / "OPTIM"),
+            mode=f"CYCLES 5000\n{mode}",
+            seed=seed,
+        )
         (self.folder / "pathdata").write_text(pathdata)
         before, waited = self.spent, _waited_for()
         with open(self.folder / "out", "a") as out:

@@ -29,6 +29,9 @@ _HOMES = {
     "to_torch": "networks.models",
     "load_dataset": "networks.datasets",
     "Sweep": "sweep.sweep",
+    "import_pathsample": "interchange",
+    "export_pathsample": "interchange",
+    "open_network": "interchange",
 }
 
 __all__ = list(_HOMES)

@@ -21,9 +21,19 @@ from threadpoolctl import threadpool_limits
 from . import __version__
 from .analysis.measures import measures as measures_of
 from .analysis.measures import with_labels
+from .checks import check_choice
 from .database import database_fault
 from .errors import InputError
+from .exchange.pathsample import DATABASE
+from .exchange.programs import INPUTS
 from .files import printable, write_table
+from .interchange import (
+    PROGRAMS,
+    export_pathsample,
+    import_pathsample,
+    open_directory,
+    open_network,
+)
 from .landscape import Landscape
 from .networks.activations import SMOOTH
 from .networks.datasets import DATASETS, load_dataset
@@ -47,6 +57,7 @@ from .view.terminal import (
     heard,
     prepare_streams,
     print_measures,
+    print_network_summary,
     print_summary,
     say,
     show,
@@ -539,7 +550,7 @@ def graph(
     title: Annotated[str | None, typer.Option(help="Title above the graph.")] = None,
 ):
     """Draw the disconnectivity graph, as PNG and SVG in DIR."""
-    land = Landscape.open(directory)
+    land = open_directory(directory)
     drawn, total = land.draw(colour=colour, levels=levels, title=title)
     say(f"{drawn} of {total} minima drawn: {directory / 'disconnectivity.png'} and .svg")
 
@@ -637,12 +648,150 @@ def summary(
         bool, typer.Option("--json", help="Print the whole summary as JSON.")
     ] = False,
 ):
-    """Show the figures of a landscape."""
-    figures = Landscape.open(directory).summary()
+    """Show the figures of a landscape, or of a network without coordinates."""
+    place = open_directory(directory)
+    figures = place.summary()
     if as_json:
         show(json.dumps(figures, indent=2))
-    else:
+    elif isinstance(place, Landscape):
         print_summary(figures)
+    else:
+        print_network_summary(figures)
+
+
+@app.command("import")
+def import_(
+    directory: Annotated[
+        Path,
+        typer.Argument(
+            metavar="DIR", help="A landscape that exists, or a new place.", show_default=False
+        ),
+    ],
+    files: Annotated[
+        list[Path],
+        typer.Argument(
+            metavar="FILES...",
+            help=f"Under their usual names, or a folder of them: {', '.join(DATABASE)}; of a "
+            f"network's inputs {', '.join(INPUTS)}.",
+            show_default=False,
+        ),
+    ],
+    program: Annotated[
+        str,
+        typer.Option(
+            "--from",
+            metavar="PROGRAM",
+            help=f"{', '.join(PROGRAMS)}: also GMIN and OPTIM.",
+            show_default=False,
+        ),
+    ],
+    vibrations: Annotated[
+        int | None,
+        typer.Option(
+            min=1,
+            help="Of points without coordinates: directions of non-zero curvature, 3n - 6 for a "
+            "cluster of n atoms. [default: not known]",
+        ),
+    ] = None,
+    label: Annotated[
+        str | None,
+        typer.Option(help="Of points without coordinates: the energy axis. [default: energy]"),
+    ] = None,
+    kinetic: Annotated[
+        bool | None,
+        typer.Option(
+            "--kinetic/--no-kinetic",
+            help="Of points without coordinates: whether the energy has a kinetic half, as of "
+            "atoms. [default: yes]",
+        ),
+    ] = None,
+    seed: Annotated[
+        int | None, typer.Option(help="Of the landscape made of a network's inputs. [default: 0]")
+    ] = None,
+):
+    """Bring in what PATHSAMPLE, OPTIM or GMIN found, or the network that they work on.
+
+    Three ways: min.data and ts.data alone become a directory without coordinates, which graph,
+    summary, measures and export take. MLPdata and a data or odata with a line MLPVB3 or DL
+    (DLhiddendata with it) become the landscape of that network. With points.min and points.ts the
+    points go into a landscape, new or there; the next explore polishes, verifies and merges them.
+    All is done, or nothing. docs/exchange.md has formats and orders.
+
+    \b
+    Examples: nnpotential import runs/lj38 --from pathsample min.data ts.data --vibrations 108
+              nnpotential import runs/mine --from pathsample my-gmin-folder
+    """
+    check_choice("program", program, PROGRAMS)
+    with heard():
+        done = import_pathsample(
+            directory,
+            files,
+            seed=seed,
+            n_vibrations=vibrations,
+            energy_label=label,
+            kinetic=kinetic,
+        )
+    for note in done.notes:
+        say(f"note: {note}")
+    if isinstance(done.place, Landscape):
+        say(f"landscape: {directory} ({done.place.system})")
+    if done.found is not None:
+        table = Table("", "minima", "transition states")
+        read = len(done.found.network), len(done.found.network.states)
+        table.add_row("read", *map(str, read))
+        if done.new is not None:
+            table.add_row("new, from outside", *map(str, done.new))
+        show(table)
+    if not isinstance(done.place, Landscape):
+        say(f"network without coordinates: {directory}; 'nnpotential graph {directory}' draws it")
+    elif done.new is not None and any(done.new):
+        say(
+            f"new points count once they are polished, verified and merged: 'nnpotential explore "
+            f"--output {directory}' does it and searches on, 'verify {directory} --repair' only it"
+        )
+    else:
+        say(f"'nnpotential explore --output {directory}' searches it")
+
+
+@app.command()
+def export(
+    directory: Annotated[
+        Path,
+        typer.Argument(metavar="DIR", help="A landscape, or what import made.", show_default=False),
+    ],
+    program: Annotated[
+        str,
+        typer.Option("--to", metavar="PROGRAM", help=f"{', '.join(PROGRAMS)}.", show_default=False),
+    ],
+    output: Annotated[
+        Path | None,
+        typer.Option(
+            "--output",
+            "-o",
+            metavar="FOLDER",
+            help="A new or empty one. [default: DIR/pathsample]",
+        ),
+    ] = None,
+):
+    """Write all verified points as PATHSAMPLE's database, exact to the last digit.
+
+    min.data, ts.data, points.min and points.ts, which disconnectionDPS reads too. Of a network with
+    tanh and cross-entropy also MLPdata, DLhiddendata, data and coords (GMIN), odata and
+    odata.connect (OPTIM), pathdata, min.A and min.B (PATHSAMPLE), with the parameters in their
+    order. docs/exchange.md has formats and orders.
+
+    Example: nnpotential export runs/first --to pathsample --output there
+    """
+    check_choice("program", program, PROGRAMS)
+    with heard():
+        done = export_pathsample(directory, output)
+    for note in done.notes:
+        say(f"note: {note}")
+    table = Table("minima", "transition states", "files")
+    numbers = len(done.network), len(done.network.states)
+    table.add_row(*map(str, numbers), ", ".join(done.names))
+    show(table)
+    say(f"written: {done.folder}")
 
 
 @app.command()
@@ -706,7 +855,7 @@ def measures(
         raise InputError(f"the figure must be a png, svg or pdf file, not {figure}")
     with_labels(given)  # what is wrong is said before the work
     with heard():
-        networks = [_network(place) for place in places]
+        networks = [open_network(place) for place in places]
         found = [measures_of(network, given or None, **sets) for network in networks]
     if figure:
         draw_heat_capacity(networks[0], figure)
@@ -715,11 +864,6 @@ def measures(
         show(json.dumps(found if len(found) > 1 else found[0], indent=2))
     else:
         print_measures([str(place) for place in places], found)
-
-
-def _network(directory):
-    """The transition network in a directory."""
-    return Landscape.open(directory).network()
 
 
 def _places_and_temperatures(directories, temperatures, compare):

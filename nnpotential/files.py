@@ -2,6 +2,7 @@
 
 import csv
 import os
+import shutil
 import tempfile
 from contextlib import contextmanager
 from pathlib import Path
@@ -10,7 +11,14 @@ import numpy as np
 
 from .errors import InputError
 
-__all__ = ["absolute", "atomic_write", "place_check", "printable", "write_table"]
+__all__ = [
+    "absolute",
+    "atomic_write",
+    "new_directory",
+    "place_check",
+    "printable",
+    "write_table",
+]
 
 
 def absolute(path):
@@ -104,6 +112,45 @@ def atomic_write(path, mode="w", durable=True):
             Path(temporary).unlink(missing_ok=True)
         if isinstance(error, OSError):
             raise InputError(f"{path} cannot be written: {error.strerror or error}") from error
+        raise
+
+
+@contextmanager
+def new_directory(path):
+    """A new directory that is there whole at the end of the block, or not at all.
+
+    Parameters
+    ----------
+    path : str or path
+        Must not exist, or be an empty directory.
+
+    Yields
+    ------
+    pathlib.Path
+        The directory to fill, beside its place.
+
+    Raises
+    ------
+    InputError
+        If the place is taken or cannot be written.
+    """
+    path = absolute(path)
+    if path.is_file() or (path.is_dir() and any(path.iterdir())):
+        what = "a file" if path.is_file() else "a directory with other things in it"
+        raise InputError(f"{path} is {what}: choose a new or empty directory")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        unfinished = Path(tempfile.mkdtemp(dir=path.parent, prefix=f".{path.name}."))
+    except OSError as error:
+        raise InputError(f"{path} cannot be made: {error.strerror}") from None
+    try:
+        unfinished.chmod(0o755)
+        yield unfinished
+        os.rename(unfinished, path)
+    except BaseException as error:
+        shutil.rmtree(unfinished, ignore_errors=True)
+        if isinstance(error, OSError):
+            raise InputError(f"{path} cannot be made: {error.strerror}") from None
         raise
 
 

@@ -3,8 +3,6 @@
 import json
 import os
 import platform
-import shutil
-import tempfile
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Executor
@@ -39,7 +37,9 @@ from .checks import check_choice, check_integer, check_number, plain
 from .contract import LandscapeSystem, Measure, check_system
 from .database import database_fault, open_database
 from .errors import InputError
-from .files import absolute, atomic_write, place_check, printable, write_table
+from .exchange.pathsample import PathsampleDatabase
+from .exchange.points import collect, store_points
+from .files import absolute, atomic_write, new_directory, place_check, printable, write_table
 from .interrupts import uninterrupted
 from .lock import held
 from .networks.datasets import Dataset
@@ -592,6 +592,37 @@ class Landscape:
         audit = audited_barriers(self.database, barriers)["barrier_audit"]
         return TransitionNetwork.of_database(self.database, self.system, audit=audit or {})
 
+    def points(self) -> PathsampleDatabase:
+        """The verified points with their coordinates, as other programs have them."""
+        return collect(self.system, self.database, self.network())
+
+    def add_points(self, found: PathsampleDatabase) -> tuple[int, int]:
+        """Store points from another program, all or none.
+
+        They count nowhere until the next `explore`, or `verify` with ``repair``, has
+        polished, verified and merged them.
+
+        Parameters
+        ----------
+        found : PathsampleDatabase
+            With coordinates.
+
+        Returns
+        -------
+        n_minima, n_transition_states : int
+            How many are new: those that are stored already stay as they are.
+
+        Raises
+        ------
+        InputError
+            If a point is none of this system; else as for `explore`.
+        """
+        with self._working():
+            new = store_points(self.system, self.database, found)
+            with uninterrupted():
+                self.database.session.commit()
+        return new
+
     def measures(
         self, temperatures: Sequence[float] | None = None, **sets: Sequence[int]
     ) -> dict[str, Any]:
@@ -837,43 +868,29 @@ def _check_place_is_free(path: Path) -> None:
         raise InputError(f"{path} cannot be used: pele cannot open a path with '?' in it")
     if path.is_dir() and (path / SETTINGS).exists():
         raise InputError(f"{path} holds a landscape already: open it, or choose another place")
-    if path.is_file() or (path.is_dir() and any(path.iterdir())):
-        what = "a file" if path.is_file() else "a directory with other things in it"
-        raise InputError(f"{path} is {what}: choose a new or empty directory")
 
 
 def _make(path: Path, system: LandscapeSystem, kind: Any, settings: dict[str, Any]) -> None:
     """Write a new landscape beside its place and move it there whole."""
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        unfinished = Path(tempfile.mkdtemp(dir=path.parent, prefix=f".{path.name}."))
-    except OSError as error:
-        raise InputError(f"{path} cannot be made: {error.strerror}") from None
-    try:
-        unfinished.chmod(0o755)
-        system.save(unfinished)
-        database = system.create_database(str(unfinished / _DATABASE))
-        database.session.close()
-        database.connection.close()
-        database.engine.dispose()
-        write_settings(unfinished, settings)
-        try:
-            again = kind.load(unfinished, read_settings(unfinished))
-            SearchSettings(**settings["search"]).of(again)
-        except (KeyError, TypeError, ValueError) as error:
-            raise InputError(
-                f"{kind.__name__}.load does not make the system from what describe gives "
-                f"({type(error).__name__}: {error})"
-            ) from error
-        os.rename(unfinished, path)
-    except BaseException as error:
-        shutil.rmtree(unfinished, ignore_errors=True)
-        if isinstance(error, OSError):
-            raise InputError(f"{path} cannot be made: {error.strerror}") from None
-        if isinstance(error, DatabaseError):
-            why = database_fault(error.orig)
-            raise InputError(f"{path} cannot be made: {_DATABASE} {why}") from error
-        raise
+        with new_directory(path) as unfinished:
+            system.save(unfinished)
+            database = system.create_database(str(unfinished / _DATABASE))
+            database.session.close()
+            database.connection.close()
+            database.engine.dispose()
+            write_settings(unfinished, settings)
+            try:
+                again = kind.load(unfinished, read_settings(unfinished))
+                SearchSettings(**settings["search"]).of(again)
+            except (KeyError, TypeError, ValueError) as error:
+                raise InputError(
+                    f"{kind.__name__}.load does not make the system from what describe gives "
+                    f"({type(error).__name__}: {error})"
+                ) from error
+    except DatabaseError as error:
+        why = database_fault(error.orig)
+        raise InputError(f"{path} cannot be made: {_DATABASE} {why}") from error
 
 
 def _system_of(

@@ -7,9 +7,21 @@ import tomli_w
 from .errors import InputError
 from .files import atomic_write
 
-__all__ = ["SETTINGS", "check_same_settings", "read_settings", "write_settings"]
+__all__ = [
+    "LANDSCAPE",
+    "NETWORK",
+    "SETTINGS",
+    "check_same_settings",
+    "is_network",
+    "read_settings",
+    "write_settings",
+]
 
 SETTINGS = "settings.toml"
+
+# what a directory holds; of a network without coordinates also its section
+LANDSCAPE, NETWORK = "landscape", "transition_network"
+_SECTIONS = {LANDSCAPE: ("seed", "search", "versions"), NETWORK: (NETWORK, "versions")}
 
 
 def write_settings(path, settings):
@@ -18,29 +30,46 @@ def write_settings(path, settings):
         tomli_w.dump(settings, file)
 
 
-def read_settings(path):
-    """The settings of the landscape in a directory.
+def is_network(path):
+    """Whether a directory holds a network without coordinates."""
+    try:
+        return NETWORK in _read(path)
+    except InputError:
+        return False
+
+
+def read_settings(path, kind=LANDSCAPE):
+    """The settings of the landscape in a directory, or of what else it is to hold.
 
     Raises
     ------
     InputError
         If there is none, or they are damaged.
     """
+    settings = _read(path)
+    if kind == LANDSCAPE and NETWORK in settings:
+        raise InputError(
+            f"{path} is a network of stationary points without coordinates: 'graph', 'summary', "
+            "'measures' and 'export' take it, what evaluates an energy does not"
+        )
+    for section in _SECTIONS[kind]:
+        if section not in settings:
+            raise InputError(f"{path / SETTINGS} lacks {section!r}")
+    return settings
+
+
+def _read(path):
     if not path.exists():
         raise InputError(f"there is no landscape at {path}")
     if not path.is_dir():
         raise InputError(f"{path} is a file; a landscape is a directory")
     try:
         with open(path / SETTINGS, "rb") as file:
-            settings = tomllib.load(file)
+            return tomllib.load(file)
     except FileNotFoundError:
         raise InputError(f"{path} is no landscape: it has no {SETTINGS}") from None
     except (OSError, tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise InputError(f"{path / SETTINGS} cannot be read: {error}") from None
-    for section in ("seed", "search", "versions"):
-        if section not in settings:
-            raise InputError(f"{path / SETTINGS} lacks {section!r}")
-    return settings
 
 
 def check_same_settings(path, found, asked):

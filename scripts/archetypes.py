@@ -24,19 +24,18 @@ def main():
     parser.add_argument("--quick", action="store_true", help="a few small landscapes")
     parser.add_argument("--output", type=Path, help="[default: runs/archetypes, or -quick]")
     parser.add_argument("--workers", type=int, help="processes [default: one for each core]")
-    parser.add_argument("--max-seconds", type=float, help="stop after this time")
+    parser.add_argument("--max-seconds", type=float, default=1e9, help="stop after this time")
     parser.add_argument("--only-report", action="store_true", help="of what is finished")
     options = parser.parse_args()
     output = options.output or Path("runs/archetypes" + "-quick" * options.quick)
-    end = time.monotonic() + (options.max_seconds or float("inf"))
+    end = time.monotonic() + options.max_seconds
     for part in () if options.only_report else parts(options.quick):
         left = end - time.monotonic()
         if left <= 0:
             break
-        limit = None if options.max_seconds is None else left
         with SweepReporter() as reporter:
             nnp.Sweep(output / part.folder, part.definition).run(
-                reporter, workers=options.workers, max_seconds=limit
+                reporter, workers=options.workers, max_seconds=left
             )
     print(f"{report(output, output / 'report')} landscapes: {output / 'report' / 'results.md'}")
 

@@ -6,7 +6,7 @@ import os
 import pytest
 
 from nnpotential import InputError
-from nnpotential.files import atomic_write, printable
+from nnpotential.files import atomic_write, new_directory, printable
 
 
 def test_the_file_appears_when_it_is_whole(tmp_path):
@@ -61,3 +61,40 @@ def test_places_that_cannot_be_written(tmp_path, place):
 )
 def test_names_can_be_printed(name, printed):
     assert printable(os.fsdecode(name)) == printed
+
+
+def test_the_directory_appears_when_it_is_whole(tmp_path):
+    (tmp_path / "a").mkdir()  # an empty one is no obstacle
+    with new_directory(tmp_path / "a") as folder:
+        (folder / "file").write_text("new")
+        assert list((tmp_path / "a").iterdir()) == []
+    assert [p.name for p in (tmp_path / "a").iterdir()] == ["file"]
+    assert [p.name for p in tmp_path.iterdir()] == ["a"]
+
+
+@pytest.mark.parametrize("error", [KeyboardInterrupt, RuntimeError])
+def test_an_error_leaves_no_directory(tmp_path, error):
+    with pytest.raises(error), new_directory(tmp_path / "a") as folder:
+        (folder / "file").write_text("new")
+        raise error
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("taken", ["file", "folder"])
+def test_a_directory_takes_no_place_that_is_taken(tmp_path, taken):
+    (tmp_path / "folder").mkdir()
+    for path in (tmp_path / "file", tmp_path / "folder" / "file"):
+        path.write_text("mine")
+    with (
+        pytest.raises(InputError, match=f"{taken} is a .*: choose a new or empty directory"),
+        new_directory(tmp_path / taken),
+    ):
+        pytest.fail("it was begun")
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["file", "folder"]
+
+
+def test_a_directory_where_nothing_can_be_made(tmp_path):
+    (tmp_path / "file").write_text("mine")
+    message = "file/a cannot be made: "
+    with pytest.raises(InputError, match=message), new_directory(tmp_path / "file" / "a"):
+        pytest.fail("it was begun")

@@ -24,6 +24,7 @@ __all__ = [
     "quantiles",
     "remarks",
     "summarise",
+    "summarise_network",
 ]
 
 _UNKNOWN = "unknown"  # why a minimum is degenerate
@@ -247,6 +248,38 @@ def _summarise(database):
         "certified": certified,
         "proved": proved,
         "seconds": {stage: round(s, 3) for stage, s in journal.tally["seconds"].items()},
+    }
+
+
+def summarise_network(network):
+    """The figures of a network without coordinates, under the names of `summarise`.
+
+    Parameters
+    ----------
+    network : TransitionNetwork
+        With at least one minimum.
+
+    Returns
+    -------
+    dict
+    """
+    components = [len(c) for c in nx.connected_components(network.graph())]
+    barriers = np.delete(network.barriers(), network.lowest)
+    barriers = barriers[~np.isnan(barriers)]
+    n_degenerate = int((network.ends[:, 0] == network.ends[:, 1]).sum())
+    energies = network.minima.energies
+    return {
+        "n_minima": len(network),
+        "n_transition_states": len(network.states) - n_degenerate,
+        "n_degenerate_rearrangements": n_degenerate,
+        "n_components": len(components),
+        "largest_component": max(components),
+        "share_connected": (barriers.size + 1) / len(network),
+        "n_unconnected": len(network) - barriers.size - 1,
+        "lowest_loss": float(energies.min()),
+        "losses": quantiles(energies.tolist()),
+        "barriers": quantiles(barriers.tolist()),
+        "energy_label": network.energy_label,
     }
 
 

@@ -35,16 +35,24 @@ class StationaryPoints:
     ids : ndarray of int, shape (n,)
         By which a reader finds them again: those of pele's database, or lines of a
         file from 1.
+    moments : ndarray, shape (n, 3), or None
+        Principal moments of inertia, of clusters, where they are known.
     """
 
     energies: NDArray[np.float64]
     log_determinants: NDArray[np.float64]
     orders: NDArray[np.float64]
     ids: NDArray[np.int64]
+    moments: NDArray[np.float64] | None = None
 
     @classmethod
     def of(
-        cls, energies: Any, log_determinants: Any = None, orders: Any = None, ids: Any = None
+        cls,
+        energies: Any,
+        log_determinants: Any = None,
+        orders: Any = None,
+        ids: Any = None,
+        moments: Any = None,
     ) -> Self:
         """Points from any sequences; what is not given is not known, 1, and counted from 1."""
         energies = np.array(energies, dtype=float).reshape(-1)
@@ -58,6 +66,7 @@ class StationaryPoints:
             energies,
             *(np.array(part, dtype=float).reshape(-1) for part in parts),
             np.array(numbers, dtype=np.int64).reshape(-1),
+            None if moments is None else np.array(moments, dtype=float).reshape(-1, 3),
         )
         points._check()
         return points
@@ -67,7 +76,9 @@ class StationaryPoints:
 
     def at(self, positions: Any) -> Self:
         """Some of the points, by position."""
-        return replace(self, **{f.name: getattr(self, f.name)[positions] for f in fields(self)})
+        columns = {f.name: getattr(self, f.name) for f in fields(self)}
+        known = {name: column[positions] for name, column in columns.items() if column is not None}
+        return replace(self, **known)
 
     @property
     def determinants_known(self) -> bool:
@@ -80,6 +91,10 @@ class StationaryPoints:
                 raise InputError(
                     f"there are {len(self)} energies but {len(getattr(self, name))} {name}"
                 )
+        if self.moments is not None and len(self.moments) != len(self):
+            raise InputError(
+                f"there are {len(self)} energies but {len(self.moments)} moments of inertia"
+            )
         if not np.isfinite(self.energies).all():
             raise InputError("the energies must be finite numbers")
         if not (self.orders >= 1).all():
@@ -212,6 +227,12 @@ class TransitionNetwork:
 
     def __len__(self) -> int:
         return len(self.minima)
+
+    def with_moments(self, minima: Any, states: Any) -> Self:
+        """The same network with moments of inertia, rows of three in the order of its points."""
+        parts = ((self.minima, minima), (self.states, states))
+        known = [replace(p, moments=np.array(m, dtype=float).reshape(-1, 3)) for p, m in parts]
+        return replace(self, minima=known[0], states=known[1])
 
     @property
     def lowest(self) -> int:

@@ -1,5 +1,7 @@
 """The disconnectivity graph, drawn to be printed."""
 
+from dataclasses import dataclass
+
 import networkx as nx
 import numpy as np
 from pele.utils.disconnectivity_graph import DisconnectivityGraph
@@ -17,7 +19,7 @@ from ..files import printable
 from ..quiet import quiet
 from .canvas import COLOURS, ONE_COLUMN, TWO_COLUMNS, canvas
 
-__all__ = ["check_colour", "disconnectivity_tree", "draw_disconnectivity_graph"]
+__all__ = ["check_colour", "disconnectivity_tree", "draw_disconnectivity_graph", "draw_network"]
 
 _BAND = COLOURS[1]
 
@@ -75,11 +77,55 @@ def draw_disconnectivity_graph(system, database, paths, *, colour=None, levels=1
     if not graph:
         raise InputError("there is no verified minimum to draw: run 'nnpotential explore' first")
     lowest = lowest_minimum(graph)
+    measure = None if colour is None else check_colour(colour, system)
+    audited = audited_barriers(database, barriers_to_lowest(graph))
+    how = {"label": system.energy_label, "levels": levels, "title": title}
+    return _draw(graph, lowest, paths, measure=measure, audited=audited, **how)
+
+
+def draw_network(network, paths, *, levels=100, title=None):
+    """Draw a network without coordinates, as `draw_disconnectivity_graph` draws a database.
+
+    Parameters
+    ----------
+    network : TransitionNetwork
+        With at least one minimum.
+    paths, levels, title
+        As for `draw_disconnectivity_graph`.
+
+    Returns
+    -------
+    n_drawn, n_minima : int
+    """
+    minima = [_Point(float(energy)) for energy in network.minima.energies]
+    graph = nx.Graph()
+    graph.add_nodes_from(minima)
+    for one, two, energy in network.graph().edges(data="energy"):
+        graph.add_edge(
+            minima[one], minima[two], ts=_State(energy, minima[one], minima[two]), energy=energy
+        )
+    how = {"label": network.energy_label, "levels": levels, "title": title}
+    return _draw(graph, minima[network.lowest], paths, **how)
+
+
+@dataclass(frozen=True, eq=False)
+class _Point:
+    """What pele's tree needs of a minimum."""
+
+    energy: float
+
+
+@dataclass(frozen=True, eq=False)
+class _State(_Point):
+    """What it needs of a transition state."""
+
+    minimum1: _Point
+    minimum2: _Point
+
+
+def _draw(graph, lowest, paths, *, label, levels, title, measure=None, audited=None):
     drawn = graph.subgraph(nx.node_connected_component(graph, lowest)).copy()
-    values = None
-    if colour is not None:
-        measure = check_colour(colour, system)
-        values = {m: _value(measure, m) for m in drawn}
+    values = None if measure is None else {m: _value(measure, m) for m in drawn}
     # one column of a journal, or two where the branches need the room
     width = ONE_COLUMN if len(drawn) < 60 else TWO_COLUMNS
     with canvas("the disconnectivity graph", paths, width, 4.5) as figure:
@@ -91,10 +137,10 @@ def draw_disconnectivity_graph(system, database, paths, *, colour=None, levels=1
             axes.plot([0], [lowest.energy], "_", color="black", markersize=20)
         axes.set_xticks([])
         axes.spines[["top", "right", "bottom"]].set_visible(False)
-        axes.set_ylabel(system.energy_label)
+        axes.set_ylabel(label)
         axes.ticklabel_format(axis="y", useOffset=False)
-        audited = audited_barriers(database, barriers_to_lowest(graph))
-        axes.set_xlabel(f"{len(drawn)} of {len(graph)} minima{_draw_audit(axes, lowest, audited)}")
+        note = "" if audited is None else _draw_audit(axes, lowest, audited)
+        axes.set_xlabel(f"{len(drawn)} of {len(graph)} minima{note}")
         if title:
             axes.set_title(printable(title), fontsize=8)
         if scale is not None:

@@ -27,6 +27,7 @@ __all__ = [
     "heard",
     "prepare_streams",
     "print_measures",
+    "print_network_summary",
     "print_summary",
     "say",
     "show",
@@ -139,6 +140,30 @@ def print_summary(figures):
     show(table)
     for remark in figures["remarks"]:
         say(f"note: {remark}")
+
+
+def print_network_summary(figures):
+    """The figures of `summarise_network`."""
+    table = Table(show_header=False)
+    table.add_column()
+    table.add_column(justify="right")
+    losses, barriers = (
+        ", ".join(f"{figures[name][q]:.6g}" for q in figures[name]) or "-"
+        for name in ("losses", "barriers")
+    )
+    for label, value in {
+        "minima": figures["n_minima"],
+        "transition states": figures["n_transition_states"],
+        "degenerate rearrangements": figures["n_degenerate_rearrangements"],
+        "components": f"{figures['n_components']}, the largest of {figures['largest_component']}",
+        "minima connected to the lowest": f"{100 * figures['share_connected']:.1f} %, "
+        f"{figures['n_unconnected']} are not",
+        f"lowest {figures['energy_label']}": f"{figures['lowest_loss']:.12g}",
+        "quartiles of the minima, ends included": losses,
+        "quartiles of the barriers to the lowest": barriers,
+    }.items():
+        table.add_row(label, str(value))
+    show(table)
 
 
 _BY_TEMPERATURE = {

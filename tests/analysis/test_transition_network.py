@@ -10,6 +10,7 @@ from pele.storage import Database
 import nnpotential as nnp
 from nnpotential import InputError, TransitionNetwork
 from nnpotential.analysis.figures import barriers_to_lowest
+from nnpotential.analysis.transition_network import StationaryPoints
 
 
 @pytest.fixture
@@ -100,6 +101,11 @@ def test_a_landscape_is_a_network_of_its_verified_points(explored):
     x = explored.database.getMinimum(int(network.minima.ids[0])).coords
     hessian = explored.system.potential.getHessian(x)
     assert network.minima.log_determinants[0] == pytest.approx(np.linalg.slogdet(hessian)[1])
+
+
+def test_moments_of_inertia_are_those_of_all_points():
+    with pytest.raises(InputError, match="2 energies but 1 moments of inertia"):
+        StationaryPoints.of([0.0, 1.0], moments=[[1.0, 2.0, 3.0]])
 
 
 def test_a_database_of_plain_pele_is_a_network():

@@ -1,0 +1,1 @@
+"""Points and networks to and from the field's other programs."""

@@ -1,0 +1,85 @@
+"""The study of many landscapes, on a few that are mapped in seconds."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import nnpotential as nnp
+from nnpotential.analysis.figures import barriers_to_lowest
+from nnpotential.storage import quench_hits
+from nnpotential.study.archetypes import ATOMS, NETWORKS, parts
+from nnpotential.study.report import collect, report
+from nnpotential.study.rows import FIGURES, means, row_of
+
+SCRIPT = Path(__file__).parents[2] / "scripts" / "archetypes.py"
+FEW = {"quenches": 6, "basin_hopping_runs": 0, "soft_modes": 0, "untrap_attempts": 2}
+FEW |= {"audit_sample": 1}
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    """Two seeds of one network and another of two layers, and a cluster."""
+    place = tmp_path_factory.mktemp("study")
+    networks = {
+        "seed": [0, 1],
+        "dataset": {"name": "ljat", "n_train": [20], "n_test": 20},
+        "network": {"hidden": [[3], [2, 2]]},
+        "potential": {"regularization": [1e-2]},
+        "search": FEW,
+    }
+    nnp.Sweep(place / NETWORKS, networks).run(workers=1)
+    nnp.Sweep(place / ATOMS, {"system": {"name": ["lj7"]}, "search": FEW}).run(workers=1)
+    return place
+
+
+def test_the_figures_of_a_landscape_are_those_of_its_quenches(folder):
+    [path] = (folder / ATOMS).glob("*lj7*")
+    land, row = nnp.Landscape.open(path), row_of(path)
+    barriers = {m: b for m, b in barriers_to_lowest(land.graph()).items() if quench_hits(m)}
+    minima = [m for m in land.graph() if quench_hits(m)]
+    assert row["n_different"] == len(minima)
+    assert row["spread"] == pytest.approx(np.std([m.energy for m in minima]))
+    assert row["mean_barrier"] == pytest.approx(np.mean(list(barriers.values())))
+    assert row["joined"] == 1.0
+    assert row == row_of(path)  # kept, and the same
+
+
+def test_the_report_has_a_line_for_each_group(folder, tmp_path):
+    assert report(folder, tmp_path) == 5
+    lines = (tmp_path / "results.md").read_text().splitlines()
+    table = [line for line in lines if line.startswith("| ")]
+    assert len(table) == 2 + 2 + 1  # a header and its rule, two depths, the cluster
+    assert all((tmp_path / f"{name}.png").stat().st_size > 10_000 for name in ("graphs", "trends"))
+    networks, atoms = collect(folder)
+    assert [row["hidden"] for row in networks].count(2) == 2 and len(atoms) == 1
+
+
+def test_intervals_are_students():
+    rows = [{"n": 1, **dict.fromkeys(FIGURES, value)} for value in (1.0, 2.0, 3.0)]
+    rows += [{"n": 2, **dict.fromkeys(FIGURES, 5.0)}, {"n": 3, **dict.fromkeys(FIGURES)}]
+    found = means(rows, ("n",))
+    mean, half, number = found[1,]["spread"]
+    assert (mean, number) == (2.0, 3) and half == pytest.approx(4.302652729911275 / 3**0.5)
+    assert found[2,]["spread"] == (5.0, None, 1)
+    assert found[3,]["spread"] == (None, None, 0)
+
+
+def test_the_whole_study_is_a_sweep_that_can_be_made(tmp_path):
+    """Every part, without running it; the diagonal of the grid is there."""
+    points = []
+    for quick in (True, False):
+        for part in parts(quick):
+            points += [row["point"] for row in nnp.Sweep(tmp_path / "a", part.definition).plan()]
+    assert len(set(points)) >= 5 * 2 * 9
+    for n, penalty in ((100, "0.001"), (1000, "0.0001")):
+        assert any(f"n_train-{n}_" in p and f"regularization-{penalty}_" in p for p in points)
+
+
+def test_the_script_stops_in_time_and_says_what_is_missing(tmp_path):
+    command = [sys.executable, SCRIPT, "--quick", "--output", tmp_path, "--max-seconds", "0"]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=120)
+    assert done.returncode == 1
+    assert done.stderr.splitlines()[-1].endswith("holds no finished landscape of a network yet")
