@@ -42,7 +42,7 @@ def network(hidden, regularization=1e-3):
 
 
 LESS = {"soft_modes": 0}
-FEW, LONG = LESS | {"quenches": 40}, {"untrap_attempts": 20_000}
+FEW, LONG = LESS | {"quenches": 40}, {"untrap_attempts": 15_000}
 
 # a system, how the early searches are cut down, and what the long one does
 CASES = {

@@ -62,6 +62,7 @@ from .view.terminal import (
     say,
     show,
 )
+from .view.tree import LEVELS
 
 __all__ = ["main"]
 
@@ -546,7 +547,7 @@ def estimates(
 def graph(
     directory: Directory,
     colour: Colour = None,
-    levels: Annotated[int, typer.Option(min=2, help="Number of levels.")] = 100,
+    levels: Annotated[int, typer.Option(min=2, help="Number of levels.")] = LEVELS,
     title: Annotated[str | None, typer.Option(help="Title above the graph.")] = None,
 ):
     """Draw the disconnectivity graph, as PNG and SVG in DIR."""

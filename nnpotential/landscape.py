@@ -62,6 +62,7 @@ from .view.estimates import draw_estimates
 from .view.paths import draw_path
 from .view.reach import draw_reach
 from .view.sections import draw_plane, draw_profiles
+from .view.tree import LEVELS
 
 __all__ = ["Landscape"]
 
@@ -734,7 +735,7 @@ class Landscape:
         self,
         *,
         colour: str | Measure | None = None,
-        levels: int = 100,
+        levels: int = LEVELS,
         title: str | None = None,
     ) -> tuple[int, int]:
         """Draw ``disconnectivity.png`` and ``.svg``; see `draw_disconnectivity_graph`.

@@ -9,6 +9,7 @@ __all__ = ["EFFORT", "Audit", "barrier_audit", "from_now"]
 EFFORT = 8  # attempts at each bottleneck of the sample
 _RESAMPLES = 1000
 _LEVEL = 0.95
+_DOUBLINGS = 3  # of the effort, that the upper end foresees
 _USUAL = 0.25  # at least the share by which a barrier falls of which no example was seen
 
 
@@ -149,11 +150,11 @@ def barrier_audit(noted):
     were sampled nothing of it is left. The lower end is not below what was seen to fall:
     barriers are upper bounds, so that is certain.
 
-    At the upper end all barriers, sampled or not, fall once more, by the share of one in
-    the sample in the second half of the effort, as if the effort were doubled again. That
-    nothing fell does not mean that nothing will: among the examples is one more, which
-    was not seen, with a fall like the furthest. It weighs as much as the share of late attempts
-    that still found a new transition state (with the estimate of Laplace, (k + 1) / (n + 1)),
+    At the upper end all barriers, sampled or not, fall three times more, each time by the share
+    of one in the sample in the second half of the effort, as if the effort were doubled
+    again and again: it is what eight times the effort might find. That nothing fell does not
+    mean that nothing will: among the examples is one more, which was not seen, with a fall
+    like the furthest. It weighs as much as the share of late attempts that still found a new transition state (with the estimate of Laplace, (k + 1) / (n + 1)),
     for one that finds only what is known lowers nothing, however often it is repeated:
     the estimate of Good and Turing for the chance of something new. The furthest fall of
     all is unknown where none fell, and then taken to be a quarter: this is an assumption.
@@ -193,7 +194,9 @@ def barrier_audit(noted):
     low = fallen(after, rest * (1 - shares[like(rest.size, n)]))
     left = rest * (1 - shares[like(rest.size, n + 1)])
     left = np.hstack([np.broadcast_to(after, (_RESAMPLES, n)), left])
-    high = fallen(left * (1 - lates[like(left.shape[1], n + 1)]))
+    for _ in range(_DOUBLINGS):
+        left = left * (1 - lates[like(left.shape[1], n + 1)])
+    high = fallen(left)
     tail = 50 * (1 - _LEVEL)
     seen = max(0.0, float(fallen(after, noted["rest_after"])))
     fall = max(seen, float(fallen(after, rest * (1 - share.mean()))))

@@ -16,15 +16,14 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from time import monotonic, perf_counter, sleep
 
-import networkx as nx
 from threadpoolctl import threadpool_limits
 
-from ..analysis.figures import landscape_graph, lowest_minimum
+from ..analysis.figures import landscape_graph
 from ..errors import InputError
 from ..landscape import Landscape
 from ..lock import held
 from ..search.settings import SearchSettings
-from ..view.disconnectivity import disconnectivity_tree
+from ..view.disconnectivity import lines_of
 from .point import point_request
 
 __all__ = ["Task", "can_import", "die_with_parent", "here", "pack", "run_point", "unpack"]
@@ -151,14 +150,7 @@ def _explore(task, place, settings):
 
 def _tree(database):
     """Lines of the disconnectivity graph, ``[x1, energy1, x2, energy2]`` each."""
-    graph = landscape_graph(database)
-    lowest = lowest_minimum(graph)
-    graph = graph.subgraph(nx.node_connected_component(graph, lowest)).copy()
-    if not graph.number_of_edges():
-        return [[-0.5, lowest.energy, 0.5, lowest.energy]]
-    tree = disconnectivity_tree(graph)
-    lines, _ = tree._get_line_segments(tree.tree_graph, eoffset=tree.eoffset)
-    return [[float(v) for v in (x[0], y[0], x[1], y[1])] for x, y in lines]
+    return lines_of(landscape_graph(database)).reshape(-1, 4).tolist()
 
 
 class _Progress:

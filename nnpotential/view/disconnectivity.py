@@ -1,10 +1,7 @@
 """The disconnectivity graph, drawn to be printed."""
 
-from dataclasses import dataclass
-
 import networkx as nx
 import numpy as np
-from pele.utils.disconnectivity_graph import DisconnectivityGraph
 
 from ..analysis.figures import (
     audited_barriers,
@@ -16,12 +13,13 @@ from ..checks import check_choice
 from ..contract import Measure
 from ..errors import InputError
 from ..files import printable
-from ..quiet import quiet
 from .canvas import COLOURS, ONE_COLUMN, TWO_COLUMNS, canvas
+from .tree import LEVELS, tree
 
-__all__ = ["check_colour", "disconnectivity_tree", "draw_disconnectivity_graph", "draw_network"]
+__all__ = ["check_colour", "draw_disconnectivity_graph", "draw_network", "lines_of"]
 
 _BAND = COLOURS[1]
+_SPECK = 0.02  # of the height of the axis
 
 
 def check_colour(colour, system, what="colour"):
@@ -41,7 +39,7 @@ def check_colour(colour, system, what="colour"):
     return system.measures[colour]
 
 
-def draw_disconnectivity_graph(system, database, paths, *, colour=None, levels=100, title=None):
+def draw_disconnectivity_graph(system, database, paths, *, colour=None, levels=LEVELS, title=None):
     """Draw the minima connected to the lowest one as a disconnectivity graph.
 
     Every branch ends at the loss of a minimum; branches join at the level
@@ -76,14 +74,24 @@ def draw_disconnectivity_graph(system, database, paths, *, colour=None, levels=1
     graph = landscape_graph(database)
     if not graph:
         raise InputError("there is no verified minimum to draw: run 'nnpotential explore' first")
-    lowest = lowest_minimum(graph)
+    drawn = graph.subgraph(nx.node_connected_component(graph, lowest_minimum(graph)))
+    minima = sorted(drawn, key=lambda m: m.id())
     measure = None if colour is None else check_colour(colour, system)
-    audited = audited_barriers(database, barriers_to_lowest(graph))
-    how = {"label": system.energy_label, "levels": levels, "title": title}
-    return _draw(graph, lowest, paths, measure=measure, audited=audited, **how)
+    values = None if measure is None else [_value(measure, m) for m in minima]
+    _draw(
+        _branches([m.energy for m in minima], _passes(drawn, minima), levels),
+        paths,
+        label=system.energy_label,
+        counted=f"{len(minima)} of {len(graph)} minima",
+        title=title,
+        values=values,
+        values_label=measure and measure.axis,
+        audited=audited_barriers(database, barriers_to_lowest(graph)),
+    )
+    return len(minima), len(graph)
 
 
-def draw_network(network, paths, *, levels=100, title=None):
+def draw_network(network, paths, *, levels=LEVELS, title=None):
     """Draw a network without coordinates, as `draw_disconnectivity_graph` draws a database.
 
     Parameters
@@ -97,74 +105,109 @@ def draw_network(network, paths, *, levels=100, title=None):
     -------
     n_drawn, n_minima : int
     """
-    minima = [_Point(float(energy)) for energy in network.minima.energies]
-    graph = nx.Graph()
-    graph.add_nodes_from(minima)
-    for one, two, energy in network.graph().edges(data="energy"):
-        graph.add_edge(
-            minima[one], minima[two], ts=_State(energy, minima[one], minima[two]), energy=energy
-        )
-    how = {"label": network.energy_label, "levels": levels, "title": title}
-    return _draw(graph, minima[network.lowest], paths, **how)
+    graph = network.graph()
+    places = sorted(nx.node_connected_component(graph, network.lowest))
+    _draw(
+        _branches(network.minima.energies[places], _passes(graph.subgraph(places), places), levels),
+        paths,
+        label=network.energy_label,
+        counted=f"{len(places)} of {len(network)} minima",
+        title=title,
+    )
+    return len(places), len(network)
 
 
-@dataclass(frozen=True, eq=False)
-class _Point:
-    """What pele's tree needs of a minimum."""
+def lines_of(graph):
+    """The disconnectivity graph of the minima that are connected to the lowest.
 
-    energy: float
+    Parameters
+    ----------
+    graph : networkx.Graph
+        Of pele minima, as from `landscape_graph`, with at least one.
+
+    Returns
+    -------
+    ndarray, shape (n_lines, 2, 2)
+        From point to point, a place and an energy each.
+    """
+    drawn = graph.subgraph(nx.node_connected_component(graph, lowest_minimum(graph)))
+    minima = sorted(drawn, key=lambda m: m.id())
+    return _branches([m.energy for m in minima], _passes(drawn, minima), LEVELS).lines
 
 
-@dataclass(frozen=True, eq=False)
-class _State(_Point):
-    """What it needs of a transition state."""
-
-    minimum1: _Point
-    minimum2: _Point
+def _passes(graph, nodes):
+    """Positions of the two minima of each edge, and its energy."""
+    place = {node: k for k, node in enumerate(nodes)}
+    return [(place[one], place[two], energy) for one, two, energy in graph.edges(data="energy")]
 
 
-def _draw(graph, lowest, paths, *, label, levels, title, measure=None, audited=None):
-    drawn = graph.subgraph(nx.node_connected_component(graph, lowest)).copy()
-    values = None if measure is None else {m: _value(measure, m) for m in drawn}
+def _branches(energies, passes, levels):
+    energies = np.array(energies, dtype=float)
+    heights = np.array([energy for *_, energy in passes])
+    ends = np.array([pair for *pair, _ in passes], dtype=int).reshape(-1, 2)
+    low, high = heights.min(initial=np.inf), heights.max(initial=-np.inf)
+    if not heights.size:
+        return tree(energies, ends, heights, [energies.max()])
+    # one level alone has no height to draw
+    span = max(high - low, 1e-3 * (high - energies.min()))
+    return tree(energies, ends, heights, np.linspace(low, low + span * (1 + 1 / levels), levels))
+
+
+def _draw(branches, paths, *, label, counted, title, values=None, values_label=None, audited=None):
+    n, lines = len(branches.places), branches.lines
     # one column of a journal, or two where the branches need the room
-    width = ONE_COLUMN if len(drawn) < 60 else TWO_COLUMNS
-    with canvas("the disconnectivity graph", paths, width, 4.5) as figure:
+    with canvas(
+        "the disconnectivity graph", paths, ONE_COLUMN if n < 60 else TWO_COLUMNS, 4.5
+    ) as figure:
+        from matplotlib.collections import LineCollection
+
         axes = figure.add_subplot()
-        scale = None if values is None else _colour_scale(values.values())
-        if drawn.number_of_edges():
-            _draw_tree(axes, drawn, values, scale, levels)
-        else:
-            axes.plot([0], [lowest.energy], "_", color="black", markersize=20)
+        scale = None if values is None else _colour_scale(values)
+        colours = "black"
+        if scale is not None:
+            # only the ends: a branch stands for many minima, and for no one value
+            ends = branches.owners >= 0
+            colours = np.tile((0.0, 0.0, 0.0, 1.0), (len(lines), 1))
+            colours[ends] = scale.to_rgba(np.array(values)[branches.owners[ends]])
+        axes.add_collection(
+            LineCollection(lines, linewidths=0.8 if n < 150 else 0.5, colors=colours)
+        )
+        low, high = lines[..., 1].min(), lines[..., 1].max()
+        room = 0.03 * (high - low) or 1e-3 * abs(low) or 1.0
+        axes.set_ylim(low - room, high + room)
+        axes.set_xlim(-0.01 * n - 0.5, 1.02 * n + 0.5)
+        if n == 1:
+            axes.plot([0.5], [low], "_", color="black", markersize=20)
         axes.set_xticks([])
         axes.spines[["top", "right", "bottom"]].set_visible(False)
         axes.set_ylabel(label)
         axes.ticklabel_format(axis="y", useOffset=False)
-        note = "" if audited is None else _draw_audit(axes, lowest, audited)
-        axes.set_xlabel(f"{len(drawn)} of {len(graph)} minima{note}")
+        axes.set_xlabel(counted + ("" if audited is None else _draw_audit(axes, low, audited)))
         if title:
             axes.set_title(printable(title), fontsize=8)
         if scale is not None:
-            figure.colorbar(scale, ax=axes, label=measure.axis, fraction=0.05, pad=0.02)
-    return len(drawn), len(graph)
+            figure.colorbar(scale, ax=axes, label=values_label, fraction=0.05, pad=0.02)
 
 
 def _draw_audit(axes, lowest, audited):
     """The mean barrier as a bar beside the lowest minimum, how far it may fall as a band of it.
 
-    Returns what they mean, for below the axis.
+    Where that would be a speck it is told alone. Returns what they mean, for below the axis.
     """
     mean, audit = audited["mean_barrier"], audited["barrier_audit"]
     if mean is None or audit is None:
         return ""
-    place = axes.get_yaxis_transform()
-    low, high = (lowest.energy + (1 - fall) * mean for fall in reversed(audit["interval"]))
-    bar = {"linewidth": 4, "solid_capstyle": "butt", "transform": place}
-    axes.plot([0.99] * 2, [lowest.energy, lowest.energy + mean], color="black", **bar)
-    axes.plot([0.99] * 2, [low, high], color=_BAND, **bar)
+    bottom, top = axes.get_ylim()
+    seen = bool(mean > _SPECK * (top - bottom))
+    if seen:
+        low, high = (lowest + (1 - fall) * mean for fall in reversed(audit["interval"]))
+        bar = {"linewidth": 4, "solid_capstyle": "butt", "transform": axes.get_yaxis_transform()}
+        axes.plot([0.99] * 2, [lowest, lowest + mean], color="black", **bar)
+        axes.plot([0.99] * 2, [low, high], color=_BAND, **bar)
     percent = [100 * share for share in (audit["fall"], *audit["interval"])]
     return (
-        f"\nmean barrier of {audited['n_barriers']} (bar): {mean:.3g}, may fall by "
-        f"{percent[0]:.0f} % ({percent[1]:.0f} to {percent[2]:.0f}, band)"
+        f"\nmean barrier of {audited['n_barriers']}{' (bar)' * seen}: {mean:.3g}, may fall by "
+        f"{percent[0]:.0f} % ({percent[1]:.0f} to {percent[2]:.0f}{', band' * seen})"
     )
 
 
@@ -187,49 +230,3 @@ def _colour_scale(values):
     scale = ScalarMappable(cmap="viridis")
     scale.set_clim(min(values), max(values))
     return scale
-
-
-def disconnectivity_tree(graph, levels=100):
-    """pele's disconnectivity tree of a connected graph, calculated.
-
-    Parameters
-    ----------
-    graph : networkx.Graph
-        Of pele minima, as from `landscape_graph`, with at least one edge.
-    levels : int
-
-    Returns
-    -------
-    pele.utils.disconnectivity_graph.DisconnectivityGraph
-    """
-    energies = [ts.energy for _, _, ts in graph.edges(data="ts")]
-    low, high = min(energies), max(energies)
-    # a tree of one level has no height to draw: leave room above
-    span = max(high - low, 1e-3 * (high - min(m.energy for m in graph)))
-    tree = DisconnectivityGraph(graph, nlevels=levels, order_by_energy=True, subgraph_size=1)
-    tree.set_energy_levels(list(np.linspace(low, low + span * (1 + 1 / levels), levels)))
-    with quiet():  # pele remarks on small graphs
-        tree.calculate()
-    return tree
-
-
-def _draw_tree(axes, graph, values, scale, levels):
-    from matplotlib.collections import LineCollection
-
-    tree = disconnectivity_tree(graph, levels)
-    if scale is not None:
-        # only the ends: a branch stands for many minima, and for no one value
-        for leaf in tree.tree_graph.leaf_iterator():
-            leaf.data["colour"] = scale.to_rgba(values[leaf.data["minimum"]])
-    # not its plot(): that imports pyplot, and with it the user's style sheets
-    lines, colours = tree._get_line_segments(tree.tree_graph, eoffset=tree.eoffset)
-    width = 0.8 if len(graph) < 150 else 0.5
-    axes.add_collection(
-        LineCollection(
-            [list(zip(*line, strict=True)) for line in lines], linewidths=width, colors=colours
-        )
-    )
-    axes.autoscale_view(tight=False)
-    axes.set_ybound(upper=tree.Emax)
-    left, right = axes.get_xlim()
-    axes.set_xlim(left - 0.5, right + 0.5)

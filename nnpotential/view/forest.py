@@ -3,11 +3,10 @@
 import numpy as np
 
 from .canvas import COLOURS, TWO_COLUMNS, canvas
-from .tree import tree
+from .tree import LEVELS, tree
 
 __all__ = ["draw_forest", "draw_trends"]
 
-_LEVELS = 30
 _TOP = 6.0  # spreads above the lowest minimum
 
 
@@ -54,7 +53,7 @@ def _scaled(data):
     unit, lowest = data["spread"] or 1.0, energies.min()
     energies, heights = (energies - lowest) / unit, (heights - lowest) / unit
     # the same levels for all: a branch is as long in one panel as in another
-    levels = np.linspace(0, _TOP, _LEVELS + 1)[1:]
+    levels = np.linspace(0, _TOP, LEVELS + 1)[1:]
     if heights.size and heights.max() > _TOP:
         levels = np.append(levels, np.arange(_TOP + 0.2, heights.max() + 0.2, 0.2))
     ends = np.array(data["ends"], dtype=int).reshape(-1, 2)

@@ -5,7 +5,9 @@ from dataclasses import dataclass
 import networkx as nx
 import numpy as np
 
-__all__ = ["Tree", "tree"]
+__all__ = ["LEVELS", "Tree", "tree"]
+
+LEVELS = 30  # more make horizontal lines of the branches of a funnel
 
 
 @dataclass(frozen=True)
@@ -28,18 +30,32 @@ class Tree:
 
 
 class _Branch:
-    """A superbasin at a level."""
+    """A superbasin at a level, and from left to right those that are its parts."""
 
-    def __init__(self, lowest, energy, size=1, parts=()):
-        self.lowest, self.energy, self.size, self.parts = lowest, energy, size, parts
-        self.place = np.nan
+    def __init__(self, lowest, energy, parts=()):
+        self.lowest, self.energy = lowest, energy
+        self.size = sum(part.size for part in parts) or 1
+        self.left = 0.5  # of its stem
+        if parts:
+            self.main, *others = sorted(parts, key=_rank, reverse=True)
+            self.left, right = self.main.left, self.main.size - self.main.left
+            before, after = [], []
+            for part in others:  # to the side that has more room
+                if self.left <= right:
+                    before.append(part)
+                    self.left += part.size
+                else:
+                    after.append(part)
+                    right += part.size
+            parts = (*reversed(before), self.main, *after)
+        self.parts = parts
 
 
 def tree(energies, ends, heights, levels):
     """Lay out the disconnectivity graph of minima and transition states.
 
     Branches hang from the superbasin that they join, the largest straight below it and
-    the others by size to its two sides in turn, so that stems stay upright. Minima that
+    the others by size to the side that has more room, so that stems stay upright. Minima that
     nothing joins hang from no branch.
 
     Parameters
@@ -72,15 +88,13 @@ def tree(energies, ends, heights, levels):
     while waiting:
         branch, left = waiting.pop()
         order.append(branch)
+        branch.place = left + branch.left
         if not branch.parts:
-            branch.place = left + 0.5
             places[branch.lowest] = branch.place
-        for part in _arranged(branch.parts):
+        for part in branch.parts:
             waiting.append((part, left))
             left += part.size
-    for branch in reversed(order):
-        if branch.parts:
-            branch.place = max(branch.parts, key=_rank).place
+    for branch in order:
         for part in branch.parts:
             lines.append(((part.place, part.energy), (part.place, part.top)))
             owners.append(-1 if part.parts else part.lowest)
@@ -97,12 +111,6 @@ def tree(energies, ends, heights, levels):
 
 def _rank(branch):
     return branch.size, -branch.energy, -branch.lowest
-
-
-def _arranged(parts):
-    """The largest in the middle, the others by size to both sides in turn."""
-    by_size = sorted(parts, key=_rank, reverse=True)
-    return [*reversed(by_size[1::2]), *by_size[::2]]
 
 
 def _roots(energies, ends, heights, levels):
@@ -126,7 +134,6 @@ def _roots(energies, ends, heights, levels):
             best = min(parts, key=lambda branch: (energies[branch.lowest], branch.lowest))
             for part in parts:
                 part.top = max(below, part.energy)
-            size = sum(part.size for part in parts)
-            branches[root] = _Branch(best.lowest, level, size, tuple(parts))
+            branches[root] = _Branch(best.lowest, level, parts)
         below = level
     return list(branches.values())

@@ -143,7 +143,7 @@ def test_the_interval_holds_the_fall_and_is_finite(seed):
 def test_that_none_fell_does_not_mean_that_none_will(n):
     found = audited([1.0] * n, [1.0] * n, [1.0] * n, new=n)
     assert found["fall"] == 0.0 and found["interval"][0] == 0.0
-    assert 0.02 < found["interval"][1] < 0.3
+    assert 0.05 < found["interval"][1] < 0.6  # a quarter, three times over, is 0.58
 
 
 def test_more_bottlenecks_tell_more():
