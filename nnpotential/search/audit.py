@@ -154,10 +154,11 @@ def barrier_audit(noted):
     of one in the sample in the second half of the effort, as if the effort were doubled
     again and again: it is what eight times the effort might find. That nothing fell does not
     mean that nothing will: among the examples is one more, which was not seen, with a fall
-    like the furthest. It weighs as much as the share of late attempts that still found a new transition state (with the estimate of Laplace, (k + 1) / (n + 1)),
-    for one that finds only what is known lowers nothing, however often it is repeated:
-    the estimate of Good and Turing for the chance of something new. The furthest fall of
-    all is unknown where none fell, and then taken to be a quarter: this is an assumption.
+    like the furthest. It weighs as much as the share of late attempts that still found a new
+    transition state (with the estimate of Laplace, (k + 1) / (n + 1)), for one that finds only
+    what is known lowers nothing, however often it is repeated: the estimate of Good and Turing
+    for the chance of something new. The furthest fall of all is unknown where none fell, and
+    then taken to be a quarter: this is an assumption.
 
     Few bottlenecks with all their minima, drawn by weight, tell more than as many minima:
     of 30 minima twenty bottlenecks hold 98 % of the sum of barriers. Most falls come in the first
