@@ -8,7 +8,7 @@ from scipy import stats
 
 from ..analysis.figures import coverage, distinct_energies
 from ..analysis.funnel import downhill_barriers, monotonic_sequence_basins, spread
-from ..analysis.thermodynamics import frustration
+from ..analysis.thermodynamics import frustration, heat_capacity_peaks
 from ..files import atomic_write
 from ..landscape import Landscape
 
@@ -25,6 +25,7 @@ FIGURES = {
     "spread": "spread of the energies (standard deviation)",
     "mean_barrier": "mean barrier to the lowest",
     "barrier_over_spread": "mean barrier / spread",
+    "barrier_over_peak": "mean barrier / T of the highest peak of C_v",
     "downhill_over_spread": "median downhill barrier / spread",
     "basins_share": "monotonic sequence basins / minima",
     "frustration": "normalised frustration at T = spread",
@@ -54,7 +55,7 @@ def row_of(path):
     written = (path / "summary.json").stat().st_mtime_ns
     try:
         kept = json.loads((path / _CACHE).read_text(encoding="utf-8"))
-        if kept["of"] == written:
+        if kept["of"] == written and {*FIGURES} <= {*kept["row"]}:
             return kept["row"]
     except (OSError, ValueError, KeyError):
         kept = None  # made anew below
@@ -72,7 +73,8 @@ def _row(network):
     known = barriers[np.isfinite(barriers) & (np.arange(len(sample)) != sample.lowest)]
     downhill = downhill_barriers(sample)
     downhill = downhill[np.isfinite(downhill)]
-    width = spread(sample)
+    width, peaks = spread(sample), heat_capacity_peaks(sample)
+    peak = max(peaks, key=lambda peak: peak.heat_capacity).temperature if peaks else None
     return {
         "n_different": len(sample),
         "n_by_energy": distinct_energies(sample.minima.energies),
@@ -81,6 +83,7 @@ def _row(network):
         "spread": width,
         "mean_barrier": _mean(known),
         "barrier_over_spread": _mean(known) / width if known.size and width else None,
+        "barrier_over_peak": _mean(known) / peak if known.size and peak else None,
         "downhill_over_spread": float(np.median(downhill)) / width
         if downhill.size and width
         else None,
