@@ -93,7 +93,7 @@ def estimate_barriers(system, database, kept, crew, report, *, pairs, of_quenche
     list of (int, int)
         The ids of the sample.
     """
-    network = TransitionNetwork.of_database(database)
+    network = TransitionNetwork.of_database(database, verified=True)
     sample = _sample(network, check_integer("pairs", pairs, 1), of_quenches, seed)
     if not sample:
         which = "that quenches found " if of_quenches else ""
@@ -168,7 +168,7 @@ def estimate_figures(system, database, data, sample):
         converged: ``not_converged`` has the ``share`` of such pairs, their ``ids``, and by
         how much barriers fall, ``fall``: the mean over all pairs, and the largest.
     """
-    network = TransitionNetwork.of_database(database)
+    network = TransitionNetwork.of_database(database, verified=True)
     place = {number: k for k, number in enumerate(network.minima.ids.tolist())}
     asked = sorted({place[number] for pair in sample for number in pair})
     column = {k: i for i, k in enumerate(asked)}
