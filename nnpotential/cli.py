@@ -47,7 +47,7 @@ from .sweep.progress import SweepReporter, progress_lines
 from .systems.registry import SYSTEMS, import_user_module
 from .verification.certificate import CERTIFICATES, CERTIFIED
 from .verification.certified import NOT_YET
-from .view.disconnectivity import check_colour
+from .view.disconnectivity import LEVELS, check_colour
 from .view.heat_capacity import draw_heat_capacity
 from .view.tables import print_estimates, print_generalisation, print_reach
 from .view.terminal import (
@@ -546,7 +546,7 @@ def estimates(
 def graph(
     directory: Directory,
     colour: Colour = None,
-    levels: Annotated[int, typer.Option(min=2, help="Number of levels.")] = 100,
+    levels: Annotated[int, typer.Option(min=2, help="Number of levels.")] = LEVELS,
     title: Annotated[str | None, typer.Option(help="Title above the graph.")] = None,
 ):
     """Draw the disconnectivity graph, as PNG and SVG in DIR."""
@@ -625,7 +625,7 @@ def section(
         found = land.section(*(minima or ()))
     if len(found.shares):
         inside = float(np.median(np.asarray(found.shares).reshape(len(found.shares), -1).sum(1)))
-        say(f"the section holds {100 * inside:.1f} % of the squared distance to other minima")
+        say(f"it holds {100 * inside:.1f} % of the squared distance to another minimum (median)")
     say(f"drawn in {directory}")
 
 

@@ -57,7 +57,7 @@ from .verification.certified import certify as certify_points
 from .verification.kinds import CHECKS
 from .verification.stored import outcomes, recheck
 from .verification.stored import repair as repair_points
-from .view.disconnectivity import check_colour, draw_disconnectivity_graph
+from .view.disconnectivity import LEVELS, check_colour, draw_disconnectivity_graph
 from .view.estimates import draw_estimates
 from .view.paths import draw_path
 from .view.reach import draw_reach
@@ -736,7 +736,7 @@ class Landscape:
         self,
         *,
         colour: str | Measure | None = None,
-        levels: int = 100,
+        levels: int = LEVELS,
         title: str | None = None,
     ) -> tuple[int, int]:
         """Draw ``disconnectivity.png`` and ``.svg``; see `draw_disconnectivity_graph`.

@@ -14,7 +14,7 @@ from ..contract import Measure
 from ..errors import InputError
 from ..files import absolute, atomic_write, new_directory
 from ..settings import NETWORK, read_settings, write_settings
-from ..view.disconnectivity import draw_network
+from ..view.disconnectivity import LEVELS, draw_network
 
 __all__ = ["NetworkDirectory"]
 
@@ -103,7 +103,7 @@ class NetworkDirectory:
         self,
         *,
         colour: str | Measure | None = None,
-        levels: int = 100,
+        levels: int = LEVELS,
         title: str | None = None,
     ) -> tuple[int, int]:
         """Draw ``disconnectivity.png`` and ``.svg``, as `Landscape.draw` does.

@@ -19,9 +19,16 @@ from ..files import printable
 from ..quiet import quiet
 from .canvas import COLOURS, ONE_COLUMN, TWO_COLUMNS, canvas
 
-__all__ = ["check_colour", "disconnectivity_tree", "draw_disconnectivity_graph", "draw_network"]
+__all__ = [
+    "LEVELS",
+    "check_colour",
+    "disconnectivity_tree",
+    "draw_disconnectivity_graph",
+    "draw_network",
+]
 
 _BAND = COLOURS[1]
+LEVELS = 30  # more of them, and branches look like horizontal lines
 
 
 def check_colour(colour, system, what="colour"):
@@ -41,7 +48,7 @@ def check_colour(colour, system, what="colour"):
     return system.measures[colour]
 
 
-def draw_disconnectivity_graph(system, database, paths, *, colour=None, levels=100, title=None):
+def draw_disconnectivity_graph(system, database, paths, *, colour=None, levels=LEVELS, title=None):
     """Draw the minima connected to the lowest one as a disconnectivity graph.
 
     Every branch ends at the loss of a minimum; branches join at the level
@@ -83,7 +90,7 @@ def draw_disconnectivity_graph(system, database, paths, *, colour=None, levels=1
     return _draw(graph, lowest, paths, measure=measure, audited=audited, **how)
 
 
-def draw_network(network, paths, *, levels=100, title=None):
+def draw_network(network, paths, *, levels=LEVELS, title=None):
     """Draw a network without coordinates, as `draw_disconnectivity_graph` draws a database.
 
     Parameters
@@ -189,7 +196,7 @@ def _colour_scale(values):
     return scale
 
 
-def disconnectivity_tree(graph, levels=100):
+def disconnectivity_tree(graph, levels=LEVELS):
     """pele's disconnectivity tree of a connected graph, calculated.
 
     Parameters
