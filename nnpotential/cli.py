@@ -461,7 +461,7 @@ def reach(
             job_timeout=job_timeout,
         )
     if as_json:
-        show(json.dumps(found, indent=2))
+        _show_json(found)
         return
     print_reach(found)
     say(f"all of it: {land.path / 'reach.json'}, drawn: {land.path / 'reach.png'}")
@@ -488,18 +488,23 @@ def minima(
     write_table(path, found["minima"])
     if as_json:
         columns = {name: column.tolist() for name, column in found["minima"].items()}
-        show(json.dumps({**found, "minima": _plain_numbers(columns)}, indent=2))
+        _show_json({**found, "minima": columns})
         return
     print_generalisation(found)
     say(f"table: {path}")
 
 
-def _plain_numbers(columns):
-    """JSON knows no NaN."""
-    return {
-        name: [None if isinstance(v, float) and not np.isfinite(v) else v for v in column]
-        for name, column in columns.items()
-    }
+def _show_json(found):
+    show(json.dumps(_plain(found), indent=2, allow_nan=False))
+
+
+def _plain(found):
+    """JSON knows neither NaN nor infinity."""
+    if isinstance(found, dict):
+        return {name: _plain(value) for name, value in found.items()}
+    if isinstance(found, (list, tuple)):
+        return [_plain(value) for value in found]
+    return None if isinstance(found, float) and not np.isfinite(found) else found
 
 
 @app.command()
@@ -536,7 +541,7 @@ def estimates(
             job_timeout=job_timeout,
         )
     if as_json:
-        show(json.dumps(found, indent=2))
+        _show_json(found)
         return
     print_estimates(found)
     say(f"all of it: {land.path / 'estimates.json'}, drawn: {land.path / 'estimates.png'}")
@@ -652,7 +657,7 @@ def summary(
     place = open_directory(directory)
     figures = place.summary()
     if as_json:
-        show(json.dumps(figures, indent=2))
+        _show_json(figures)
     elif isinstance(place, Landscape):
         print_summary(figures)
     else:
@@ -861,7 +866,7 @@ def measures(
         draw_heat_capacity(networks[0], figure)
         say(f"heat capacity: {figure}")
     if as_json:
-        show(json.dumps(found if len(found) > 1 else found[0], indent=2))
+        _show_json(found if len(found) > 1 else found[0])
     else:
         print_measures([str(place) for place in places], found)
 

@@ -28,6 +28,7 @@ ESTIMATES = {
 _SEED = 0xE571
 _ON_LINE, _ON_SEGMENT = 201, 21  # points of a line, and of each segment of a band
 _QUANTILES = (0.1, 0.5, 0.9)
+_WALL = 1e100  # the energy of one atom within another: such pairs are counted as any
 
 
 class _Estimate:
@@ -57,7 +58,7 @@ def _highest(potential, path, n):
     best = -np.inf, 0, 0.0
     for k, (one, other) in enumerate(pairwise(path)):
         energies, _ = potential.energies_gradients(one + shares[:, None] * (other - one))
-        energies = np.where(np.isnan(energies), np.inf, energies)  # one atom within another
+        energies = np.minimum(np.nan_to_num(energies, nan=_WALL), _WALL)
         tell("path", k, unit="segments")
         top = int(np.argmax(energies))
         best = max(best, (float(energies[top]), k, float(shares[top])))
@@ -67,7 +68,7 @@ def _highest(potential, path, n):
     found = minimize_scalar(
         lambda s: -potential.getEnergy(one + s * along), bounds=bounds, method="bounded"
     )
-    return max(energy, -float(found.fun))
+    return max(energy, min(-float(found.fun), _WALL) if np.isfinite(found.fun) else energy)
 
 
 def estimate_barriers(system, database, kept, crew, report, *, pairs, of_quenches, seed):
