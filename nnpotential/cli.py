@@ -462,7 +462,7 @@ def reach(
             job_timeout=job_timeout,
         )
     if as_json:
-        show(json.dumps(found, indent=2))
+        _show_json(found)
         return
     print_reach(found)
     say(f"all of it: {land.path / 'reach.json'}, drawn: {land.path / 'reach.png'}")
@@ -489,18 +489,23 @@ def minima(
     write_table(path, found["minima"])
     if as_json:
         columns = {name: column.tolist() for name, column in found["minima"].items()}
-        show(json.dumps({**found, "minima": _plain_numbers(columns)}, indent=2))
+        _show_json({**found, "minima": columns})
         return
     print_generalisation(found)
     say(f"table: {path}")
 
 
-def _plain_numbers(columns):
-    """JSON knows no NaN."""
-    return {
-        name: [None if isinstance(v, float) and not np.isfinite(v) else v for v in column]
-        for name, column in columns.items()
-    }
+def _show_json(found):
+    show(json.dumps(_plain(found), indent=2, allow_nan=False))
+
+
+def _plain(found):
+    """JSON knows neither NaN nor infinity."""
+    if isinstance(found, dict):
+        return {name: _plain(value) for name, value in found.items()}
+    if isinstance(found, (list, tuple)):
+        return [_plain(value) for value in found]
+    return None if isinstance(found, float) and not np.isfinite(found) else found
 
 
 @app.command()
@@ -537,7 +542,7 @@ def estimates(
             job_timeout=job_timeout,
         )
     if as_json:
-        show(json.dumps(found, indent=2))
+        _show_json(found)
         return
     print_estimates(found)
     say(f"all of it: {land.path / 'estimates.json'}, drawn: {land.path / 'estimates.png'}")
@@ -626,7 +631,7 @@ def section(
         found = land.section(*(minima or ()))
     if len(found.shares):
         inside = float(np.median(np.asarray(found.shares).reshape(len(found.shares), -1).sum(1)))
-        say(f"the section holds {100 * inside:.1f} % of the squared distance to other minima")
+        say(f"it holds {100 * inside:.1f} % of the squared distance to another minimum (median)")
     say(f"drawn in {directory}")
 
 
@@ -653,7 +658,7 @@ def summary(
     place = open_directory(directory)
     figures = place.summary()
     if as_json:
-        show(json.dumps(figures, indent=2))
+        _show_json(figures)
     elif isinstance(place, Landscape):
         print_summary(figures)
     else:
@@ -862,7 +867,7 @@ def measures(
         draw_heat_capacity(networks[0], figure)
         say(f"heat capacity: {figure}")
     if as_json:
-        show(json.dumps(found if len(found) > 1 else found[0], indent=2))
+        _show_json(found if len(found) > 1 else found[0])
     else:
         print_measures([str(place) for place in places], found)
 

@@ -591,7 +591,9 @@ class Landscape:
         """
         barriers = barriers_to_lowest(self.graph())
         audit = audited_barriers(self.database, barriers)["barrier_audit"]
-        return TransitionNetwork.of_database(self.database, self.system, audit=audit or {})
+        return TransitionNetwork.of_database(
+            self.database, self.system, verified=True, audit=audit or {}
+        )
 
     def points(self) -> PathsampleDatabase:
         """The verified points with their coordinates, as other programs have them."""

@@ -330,3 +330,15 @@ def test_a_copy_is_exported_the_same(tmp_path, small, exported):
     assert [p.read_bytes() for p in sorted(again.iterdir())] == [
         p.read_bytes() for p in sorted(exported.iterdir())
     ]
+
+
+def test_points_from_outside_count_in_no_figure(tmp_path, exported, run):
+    import_pathsample(tmp_path / "a", [exported])
+    for command, message in (
+        (["measures"], "there is no minimum"),
+        (["minima"], "no verified minimum"),
+        (["estimates"], "no two minima are connected"),
+        (["reach", "--method", "lbfgs", "--runs", "1"], "no verified minimum"),
+    ):
+        code, _, err = run(command[0], tmp_path / "a", *command[1:])
+        assert code == 2 and message in err and err.count("\n") == 1

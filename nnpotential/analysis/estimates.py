@@ -28,6 +28,7 @@ ESTIMATES = {
 _SEED = 0xE571
 _ON_LINE, _ON_SEGMENT = 201, 21  # points of a line, and of each segment of a band
 _QUANTILES = (0.1, 0.5, 0.9)
+_WALL = 1e100  # the energy of one atom within another: such pairs are counted as any
 
 
 class _Estimate:
@@ -57,7 +58,7 @@ def _highest(potential, path, n):
     best = -np.inf, 0, 0.0
     for k, (one, other) in enumerate(pairwise(path)):
         energies, _ = potential.energies_gradients(one + shares[:, None] * (other - one))
-        energies = np.where(np.isnan(energies), np.inf, energies)  # one atom within another
+        energies = np.minimum(np.nan_to_num(energies, nan=_WALL), _WALL)
         tell("path", k, unit="segments")
         top = int(np.argmax(energies))
         best = max(best, (float(energies[top]), k, float(shares[top])))
@@ -67,7 +68,7 @@ def _highest(potential, path, n):
     found = minimize_scalar(
         lambda s: -potential.getEnergy(one + s * along), bounds=bounds, method="bounded"
     )
-    return max(energy, -float(found.fun))
+    return max(energy, min(-float(found.fun), _WALL) if np.isfinite(found.fun) else energy)
 
 
 def estimate_barriers(system, database, kept, crew, report, *, pairs, of_quenches, seed):
@@ -93,7 +94,7 @@ def estimate_barriers(system, database, kept, crew, report, *, pairs, of_quenche
     list of (int, int)
         The ids of the sample.
     """
-    network = TransitionNetwork.of_database(database)
+    network = TransitionNetwork.of_database(database, verified=True)
     sample = _sample(network, check_integer("pairs", pairs, 1), of_quenches, seed)
     if not sample:
         which = "that quenches found " if of_quenches else ""
@@ -168,7 +169,7 @@ def estimate_figures(system, database, data, sample):
         converged: ``not_converged`` has the ``share`` of such pairs, their ``ids``, and by
         how much barriers fall, ``fall``: the mean over all pairs, and the largest.
     """
-    network = TransitionNetwork.of_database(database)
+    network = TransitionNetwork.of_database(database, verified=True)
     place = {number: k for k, number in enumerate(network.minima.ids.tolist())}
     asked = sorted({place[number] for pair in sample for number in pair})
     column = {k: i for i, k in enumerate(asked)}

@@ -1,6 +1,7 @@
 """Work that is kept, piece by piece, in a JSON file of the landscape's directory."""
 
 import json
+from copy import deepcopy
 from time import monotonic
 
 from ..errors import InputError
@@ -16,6 +17,8 @@ _FORMAT = 1
 
 class Kept:
     """What was done so far. A context manager, which writes it at the end whatever happens.
+
+    If something goes wrong before anything was done the file stays as it is, results and all.
 
     Parameters
     ----------
@@ -40,6 +43,7 @@ class Kept:
     def __init__(self, path, about):
         self.path, self.data, self.results = path, {}, None
         self._about, self._written = about, monotonic()
+        self._before = None
         if not path.exists():
             return
         try:
@@ -54,11 +58,14 @@ class Kept:
             ) from None
         if not matches:
             raise InputError(f"{path} is of other settings: remove it to begin anew")
+        self._before = deepcopy(self.data)
 
     def __enter__(self):
         return self
 
-    def __exit__(self, *_):
+    def __exit__(self, error, *_):
+        if error is not None and self.data == self._before:
+            return
         with uninterrupted():
             self.write()
 

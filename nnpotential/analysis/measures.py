@@ -253,8 +253,8 @@ def _remarks(network, by_label):
             f"{share_without_barrier(network, t):.2g} at {label}" for label, t in by_label.items()
         )
         said.append(
-            f"{lost} minima are not connected to the lowest and have no term in the frustration; "
-            f"the system is in one of them with probability {at}"
+            f"{'1 minimum is' if lost == 1 else f'{lost} minima are'} not connected to the lowest, "
+            f"without a term in the frustration; the system is there with probability {at}"
         )
     below = states.energies < minima.energies[ends].max(axis=1, initial=-np.inf)
     if below.any():

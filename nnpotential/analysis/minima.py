@@ -33,7 +33,7 @@ def minima_table(system, database, report):
         ``log_determinant``, ``largest_eigenvalue`` and ``smallest_eigenvalue`` (NaN where
         it is too large); and each of the system's measures that is defined.
     """
-    network = TransitionNetwork.of_database(database)
+    network = TransitionNetwork.of_database(database, verified=True)
     if not len(network):
         raise InputError("there is no verified minimum to measure: run 'nnpotential explore' first")
     order = np.argsort(network.minima.energies, kind="stable")

@@ -76,7 +76,8 @@ def check_methods(system, methods):
 def check_against(data, methods, against):
     """Refuse a method to compare with that will not have run."""
     if against is not None:
-        check_choice("method", against, (*methods, *data.get("runs", {}), QUENCHES))
+        known = dict.fromkeys((*methods, *data.get("runs", {}), QUENCHES))
+        check_choice("method", against, tuple(known))
 
 
 def run_methods(system, database, kept, crew, report, *, methods, runs, seed):
@@ -206,7 +207,7 @@ def reach_figures(system, database, data, against=None):
         None where there are too few. The last of the methods are the independent quenches of
         the search.
     """
-    network = TransitionNetwork.of_database(database)
+    network = TransitionNetwork.of_database(database, verified=True)
     if not len(network):
         raise InputError("there is no verified minimum to reach: run 'nnpotential explore' first")
     place = {int(number): k for k, number in enumerate(network.minima.ids)}

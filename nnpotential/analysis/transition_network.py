@@ -182,18 +182,25 @@ class TransitionNetwork:
 
     @classmethod
     def of_database(
-        cls, database: Database, system: LandscapeSystem | None = None, **options: Any
+        cls,
+        database: Database,
+        system: LandscapeSystem | None = None,
+        *,
+        verified: bool | None = None,
+        **options: Any,
     ) -> Self:
         """The network of a pele database.
 
         Parameters
         ----------
         database : pele.storage.Database
-            Of one that was verified here, only what has passed; of another, all that
-            is not marked as invalid.
         system : LandscapeSystem, optional
             Gives determinants and orders; without one they are those that pele keeps
             (``fvib``, ``pgorder``), where they were computed.
+        verified : bool, optional
+            Whether only points count that have passed verification; else all that are not
+            marked as invalid. By default, if any minimum was verified here: the database of
+            a landscape may hold nothing yet but points from outside, which do not count.
         **options
             ``n_vibrations``, ``kinetic``, ``energy_label``, ``audit``, in place of the system's.
         """
@@ -202,8 +209,9 @@ class TransitionNetwork:
             minima, states = (
                 session.query(kind).order_by(kind._id).all() for kind in (Minimum, TransitionState)
             )
-        looked_at = any("verified" in notes(point) for point in minima)
-        counts = is_verified if looked_at else may_count
+        if verified is None:
+            verified = any("verified" in notes(point) for point in minima)
+        counts = is_verified if verified else may_count
         minima = list(filter(counts, minima))
         place = {m.id(): k for k, m in enumerate(minima)}
         states = [

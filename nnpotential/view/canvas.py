@@ -5,11 +5,14 @@ import sys
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+import numpy as np
+
 from ..errors import InputError
 from ..files import atomic_write
 
-__all__ = ["COLOURS", "ONE_COLUMN", "TWO_COLUMNS", "canvas"]
+__all__ = ["COLOURS", "ONE_COLUMN", "TWO_COLUMNS", "canvas", "label_decades"]
 
+_STEPS = ((1,), (1, 3), (1, 2, 5), (1, 2, 3, 4, 6, 8))  # of a decade, that are labelled
 ONE_COLUMN, TWO_COLUMNS = 3.4, 7.0  # inches, of a journal
 # blue, vermilion, bluish green, reddish purple, orange, sky blue: told apart by any eye
 # (M. Okabe and K. Ito, Color Universal Design, 2008)
@@ -60,6 +63,35 @@ def canvas(what, paths, width, height):
     except Exception as error:
         why = " ".join(str(error).split()) or type(error).__name__
         raise InputError(f"{what} cannot be drawn: {why}") from error
+
+
+def label_decades(axis):
+    """Label a logarithmic axis so that its numbers do not run into each other.
+
+    matplotlib labels up to nine numbers of a decade where there are few decades.
+
+    Parameters
+    ----------
+    axis : matplotlib.axis.Axis
+        With all that is drawn, as its limits decide.
+    """
+    from matplotlib import ticker
+
+    low, high = axis.get_view_interval()
+    powers = 10.0 ** np.arange(np.floor(np.log10(low)), np.log10(high) + 1)
+    for steps in _STEPS:
+        found = np.outer(powers, steps).ravel()
+        found = found[(found >= low) & (found <= high)]
+        if len(found) > 1:
+            axis.set_major_locator(ticker.FixedLocator(found))
+            axis.set_major_formatter(
+                ticker.LogFormatterSciNotation(minor_thresholds=(np.inf, np.inf))
+            )
+            break
+    else:
+        axis.set_major_locator(ticker.MaxNLocator(3))
+        axis.set_major_formatter(ticker.ScalarFormatter())
+    axis.set_minor_formatter(ticker.NullFormatter())
 
 
 def _import_matplotlib(what):

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from .canvas import COLOURS, ONE_COLUMN, canvas
+from .canvas import COLOURS, ONE_COLUMN, canvas, label_decades
 
 __all__ = ["draw_estimates"]
 
@@ -44,6 +44,7 @@ def draw_estimates(figures, labels, paths):
             )
         ends = [verified[verified > 0].min(), verified.max()]
         axes.plot(ends, ends, "-", color="black", linewidth=0.8, label="equal")
+        label_decades(axes.xaxis)
         axes.set_xlabel("verified barrier, above the mean of the two minima")
         axes.set_ylabel("estimate of the same")
         axes.set_title(figures["energy_label"], fontsize=7)

@@ -4,7 +4,7 @@ import numpy as np
 
 from ..analysis.thermodynamics import heat_capacity_peaks, log_occupations
 from ..analysis.uncertainty import heat_capacity_curve, with_missing_minima
-from .canvas import COLOURS, ONE_COLUMN, canvas
+from .canvas import COLOURS, ONE_COLUMN, canvas, label_decades
 
 __all__ = ["draw_heat_capacity"]
 
@@ -44,8 +44,10 @@ def draw_heat_capacity(network, path):
             for axes in (above, below):
                 axes.axvline(peak.temperature, color="0.6", linewidth=0.5, zorder=0)
         below.set(xscale="log", ylim=(-0.02, 1.02), ylabel="probability")
+        label_decades(below.xaxis)
         below.set_xlabel(f"temperature, in units of the\n{network.energy_label}")
-        below.legend(title="minimum", fontsize=6, title_fontsize=6)
+        # there it covers no curve: at low temperatures all are near 0 or 1
+        below.legend(loc="center left", title="minimum", fontsize=6, title_fontsize=6)
 
 
 def _shown(peaks):

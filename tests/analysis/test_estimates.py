@@ -130,3 +130,11 @@ def test_on_the_command_line(run, monkeypatch, mapped, tmp_path):
     empty = nnp.Landscape.create(tmp_path / "b", NET, mapped.system.data, **TINY)
     code, _, err = run("estimates", empty.path)
     assert code == 2 and "no two minima are connected: connect them first" in err
+
+
+def test_a_line_through_an_atom_is_a_wall_of_finite_height():
+    potential = nnp.LennardJonesCluster(3).potential
+    x = np.array([0.0, 0.0, 0.0, 1.0, 0.0, 0.0, 0.0, 1.0, 0.0])
+    swapped = x.reshape(3, 3)[[1, 0, 2]].ravel()
+    with np.errstate(all="ignore"):
+        assert 1e20 < _highest(potential, [x, swapped], 201) <= 1e100

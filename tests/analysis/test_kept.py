@@ -71,3 +71,17 @@ def test_a_damaged_file_is_refused_and_left(tmp_path, text):
     with pytest.raises(InputError, match=r"a\.json is damaged .*: remove it to begin anew"):
         Kept(tmp_path / "a.json", {})
     assert (tmp_path / "a.json").read_bytes() == text.encode("latin-1")
+
+
+def test_what_fails_before_any_work_leaves_the_file(tmp_path):
+    path = tmp_path / "a.json"
+    with Kept(path, {}) as kept:
+        kept.data["1"], kept.results = 1, "all"
+    before = path.read_bytes()
+    with pytest.raises(_Stop), Kept(path, {}):
+        raise _Stop
+    assert path.read_bytes() == before
+    with pytest.raises(_Stop), Kept(path, {}) as kept:
+        kept.data["2"] = 4
+        raise _Stop
+    assert json.loads(path.read_text())["results"] is None  # they are of less than there is

@@ -154,7 +154,7 @@ def remarks(network):
 def test_remarks_say_what_a_reader_has_to_know():
     network = by_hand()
     said = remarks(network)
-    assert "1 minima are not connected to the lowest" in said
+    assert "1 minimum is not connected to the lowest" in said
     assert "no independent quenches are known" in said
     assert "barriers are not audited" in said
     assert "determinant" not in said and "not unique" not in said

@@ -199,6 +199,7 @@ def test_bad_input_is_one_line(run, mapped, tmp_path):
     assert "did you mean 'sklearn-adam'" in error(mapped.path, "--method", "sklearn-adm")
     once = [mapped.path, "--method", "lbfgs", "--runs", "1"]
     assert "unknown method 'sgd-0.3-32'" in error(*once, "--against", "sgd-0.3-32")
+    assert error(mapped.path, "--against", "none").count("sklearn-lbfgs") == 1
     assert json.loads((mapped.path / "reach.json").read_text())["kept"] == {}  # before any work
     (mapped.path / "reach.json").write_text("{")
     assert "reach.json is damaged (JSONDecodeError" in error(mapped.path)
