@@ -201,7 +201,10 @@ class PeleSystem(BaseSystem):
             If the point has not `nnegative` negative eigenvalues.
         """
         here = _engine("stationary.spectrum")(
-            self.potential, np.asarray(coords, dtype=float), self.identity.zero_modes
+            self.potential,
+            np.asarray(coords, dtype=float),
+            self.identity.zero_modes,
+            vectors=False,
         )
         if here.index != nnegative:
             raise _WrongIndex(f"the point has index {here.index}, not {nnegative}")

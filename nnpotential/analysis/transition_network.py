@@ -8,6 +8,7 @@ import networkx as nx
 import numpy as np
 from numpy.typing import NDArray
 from pele.storage import Database, Minimum, TransitionState
+from threadpoolctl import threadpool_limits
 
 from ..contract import LandscapeSystem
 from ..errors import InputError
@@ -221,10 +222,11 @@ class TransitionNetwork:
         ]
         if system is not None:
             options = _options_of(system) | options
-        parts = [
-            [_entry(system, point, negative, k) for k, point in enumerate(points, begin)]
-            for begin, negative, points in ((0, 0, minima), (len(minima), 1, states))
-        ]
+        with threadpool_limits(1):  # small matrices: threads stand in each other's way
+            parts = [
+                [_entry(system, point, negative, k) for k, point in enumerate(points, begin)]
+                for begin, negative, points in ((0, 0, minima), (len(minima), 1, states))
+            ]
         hits = np.array([quench_hits(m) for m in minima], dtype=np.int64)
         return cls(
             *(StationaryPoints.of(*_columns(entries)) for entries in parts),
