@@ -17,6 +17,12 @@ _TRENDS = {
     "mean_barrier": ("mean barrier (nats per sample)", True),
     "barrier_over_spread": ("barrier / spread", True),
 }
+_REACH = {
+    "reach lbfgs": ("L-BFGS: above the lowest / spread", False),
+    "reach sgd-0.3-32": ("SGD", False),
+    "reach adam-0.01-32": ("Adam", False),
+    "reach sklearn-adam": ("scikit-learn's Adam", False),
+}
 _BY = ("n_train", "regularization", "hidden")
 
 
@@ -58,7 +64,7 @@ def collect(folder):
 
 
 def report(folder, output):
-    """Write ``graphs``, ``trends`` and ``results.md`` of what is finished.
+    """Write ``graphs``, ``trends``, ``reach`` and ``results.md`` of what is finished.
 
     Parameters
     ----------
@@ -82,6 +88,7 @@ def report(folder, output):
     for (n, regularization, hidden), found in grouped.items():
         lines[f"N={n}, {regularization:g}"][hidden] = found
     draw_trends(dict(lines), _TRENDS, _files(output, "trends"))
+    draw_trends(dict(lines), _REACH, _files(output, "reach"))
     _write_results(grouped, networks, atoms, output / "results.md")
     return len(networks) + len(atoms)
 

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from .canvas import COLOURS, TWO_COLUMNS, canvas
+from .canvas import COLOURS, TWO_COLUMNS, canvas, label_decades
 from .tree import LEVELS, tree
 
 __all__ = ["draw_forest", "draw_trends"]
@@ -30,6 +30,7 @@ def draw_forest(panels, paths, columns, label):
     with canvas("the graphs", paths, TWO_COLUMNS, 0.5 + 1.6 * n_rows) as page:
         axes = page.subplots(n_rows, n_columns, squeeze=False, sharey=True)
         for k, row in enumerate(panels):
+            first = next((j for j, panel in enumerate(row) if panel is not None), 0)
             for j, panel in enumerate(row):
                 here = axes[k, j]
                 here.set_xticks([])
@@ -39,6 +40,7 @@ def draw_forest(panels, paths, columns, label):
                 if panel is None:
                     here.set_axis_off()
                     continue
+                here.tick_params(labelleft=j == first)
                 title, data = panel
                 here.set_xlabel(title, fontsize=7)
                 lines, places = _scaled(data)
@@ -96,6 +98,7 @@ def draw_trends(groups, figures, paths):
             panel.set_ylabel(label, fontsize=7)
             if logarithmic:
                 panel.set_yscale("log")
+                label_decades(panel.yaxis)
         page.supxlabel("hidden layers", fontsize=8)
         handles, labels = panels[0].get_legend_handles_labels()
         page.legend(handles, labels, loc="outside upper center", ncols=3, frameon=False, fontsize=6)

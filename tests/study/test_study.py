@@ -25,7 +25,7 @@ def folder(tmp_path_factory):
     place = tmp_path_factory.mktemp("study")
     networks = {
         "seed": [0, 1],
-        "dataset": {"name": "ljat", "n_train": [20], "n_test": 20},
+        "dataset": {"name": "ljat", "n_train": [40], "n_test": 20},
         "network": {"hidden": [[3], [2, 2]]},
         "potential": {"regularization": [1e-2]},
         "search": FEW,
