@@ -16,6 +16,7 @@ from pathlib import Path
 import nnpotential as nnp
 from nnpotential.study.archetypes import parts
 from nnpotential.study.report import report
+from nnpotential.study.rows import RUNS
 from nnpotential.sweep.progress import SweepReporter
 
 
@@ -37,7 +38,8 @@ def main():
             nnp.Sweep(output / part.folder, part.definition).run(
                 reporter, workers=options.workers, max_seconds=left
             )
-    print(f"{report(output, output / 'report')} landscapes: {output / 'report' / 'results.md'}")
+    n = report(output, output / "report", 5 if options.quick else RUNS)
+    print(f"{n} landscapes: {output / 'report' / 'results.md'}")
 
 
 if __name__ == "__main__":

@@ -7,7 +7,7 @@ from ..files import atomic_write
 from ..sweep.records import Records
 from ..view.forest import draw_forest, draw_trends
 from .archetypes import ATOMS, NETWORKS
-from .rows import FIGURES, means, row_of
+from .rows import FIGURES, RUNS, means, row_of
 
 __all__ = ["collect", "report"]
 
@@ -26,12 +26,14 @@ _REACH = {
 _BY = ("n_train", "regularization", "hidden")
 
 
-def collect(folder):
+def collect(folder, runs=RUNS):
     """The figures of all finished landscapes of a study.
 
     Parameters
     ----------
     folder : pathlib.Path
+    runs : int
+        Of each method of training.
 
     Returns
     -------
@@ -46,7 +48,7 @@ def collect(folder):
         for entry in Records(place).entries():
             if entry["state"] != "finished":
                 continue
-            settings, row = entry["settings"], row_of(place / entry["name"])
+            settings, row = entry["settings"], row_of(place / entry["name"], runs)
             if name == ATOMS:
                 rows.append({"system": settings["system"]["name"], **row})
             else:
@@ -63,7 +65,7 @@ def collect(folder):
     return networks, atoms
 
 
-def report(folder, output):
+def report(folder, output, runs=RUNS):
     """Write ``graphs``, ``trends``, ``reach`` and ``results.md`` of what is finished.
 
     Parameters
@@ -72,13 +74,15 @@ def report(folder, output):
         Of the study.
     output : pathlib.Path
         Where to; made.
+    runs : int
+        Of each method of training.
 
     Returns
     -------
     int
         How many landscapes there are.
     """
-    networks, atoms = collect(folder)
+    networks, atoms = collect(folder, runs)
     if not networks:
         raise InputError(f"{folder} holds no finished landscape of a network yet")
     output.mkdir(parents=True, exist_ok=True)

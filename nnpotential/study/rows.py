@@ -12,11 +12,11 @@ from ..analysis.thermodynamics import frustration, heat_capacity_peaks
 from ..files import atomic_write
 from ..landscape import Landscape
 
-__all__ = ["FIGURES", "means", "row_of", "sample_of"]
+__all__ = ["FIGURES", "RUNS", "means", "row_of", "sample_of"]
 
 # quasi-Newton, SGD and Adam on exactly our loss, and as practitioners call them
 _METHODS = ("lbfgs", "sgd-0.3-32", "adam-0.01-32", "sklearn-adam")
-_RUNS = 20
+RUNS = 20
 _CACHE = "study.json"  # in the landscape's directory, with what it follows from
 
 # what is told of a landscape, with its unit
@@ -45,13 +45,15 @@ def sample_of(network):
     return network.among(np.flatnonzero(network.hits))
 
 
-def row_of(path):
+def row_of(path, runs=RUNS):
     """The figures of a landscape.
 
     Parameters
     ----------
     path : pathlib.Path
         Its directory.
+    runs : int
+        Of each method of training.
 
     Returns
     -------
@@ -61,16 +63,16 @@ def row_of(path):
     """
     try:
         kept = json.loads((path / _CACHE).read_text(encoding="utf-8"))
-        if kept["of"] == _written(path) and {*FIGURES} <= {*kept["row"]}:
+        if kept["of"] == [_written(path), runs] and {*FIGURES} <= {*kept["row"]}:
             return kept["row"]
     except (OSError, ValueError, KeyError):
         kept = None  # made anew below
     land = Landscape.open(path)
     row = _row(land.network())
-    row |= {f"reach {name}": None for name in _METHODS} | _reach(land, row["spread"])
+    row |= {f"reach {name}": None for name in _METHODS} | _reach(land, row["spread"], runs)
     land.close()
     with atomic_write(path / _CACHE, durable=False) as file:
-        json.dump({"of": _written(path), "row": row}, file)
+        json.dump({"of": [_written(path), runs], "row": row}, file)
     return row
 
 
@@ -79,11 +81,11 @@ def _written(path):
     return (path / "summary.json").stat().st_mtime_ns
 
 
-def _reach(land, width):
+def _reach(land, width, runs):
     """How far above the lowest minimum training ends, where there is a network to train."""
     if not land.system.trainers or not width:
         return {}
-    found = land.reach(methods=_METHODS, runs=_RUNS, draw=False)["methods"]
+    found = land.reach(methods=_METHODS, runs=runs, draw=False)["methods"]
     means = {name: found[name]["above_lowest"]["mean"] for name in _METHODS}
     return {f"reach {name}": m / width for name, m in means.items() if m is not None}
 

@@ -48,12 +48,12 @@ def test_the_figures_of_a_landscape_are_those_of_its_quenches(folder):
 
 
 def test_the_report_has_a_line_for_each_group(folder, tmp_path):
-    assert report(folder, tmp_path) == 5
+    assert report(folder, tmp_path, runs=2) == 5
     lines = (tmp_path / "results.md").read_text().splitlines()
     table = [line for line in lines if line.startswith("| ")]
     assert len(table) == 2 + 2 + 1  # a header and its rule, two depths, the cluster
     assert all((tmp_path / f"{name}.png").stat().st_size > 10_000 for name in ("graphs", "trends"))
-    networks, atoms = collect(folder)
+    networks, atoms = collect(folder, runs=2)
     assert [row["hidden"] for row in networks].count(2) == 2 and len(atoms) == 1
 
 
