@@ -18,7 +18,8 @@ import sqlalchemy.exc
 from landscapes import NET, TINY
 
 import nnpotential as nnp
-from nnpotential import Landscape, cli
+from nnpotential import Landscape
+from nnpotential.cli import shared
 from nnpotential.networks.losses import LOSSES
 
 COMMAND = [sys.executable, "-P", "-m", "nnpotential"]
@@ -617,6 +618,6 @@ def test_measures_refuses_in_one_line(run, explored, arguments, message):
 
 
 def test_json_knows_neither_nan_nor_infinity(capsys):
-    cli._show_json({"a": [np.nan, (1.5, -np.inf)], "b": {"c": np.float64(np.inf), "d": None}})
+    shared.show_json({"a": [np.nan, (1.5, -np.inf)], "b": {"c": np.float64(np.inf), "d": None}})
     found = json.loads(capsys.readouterr().out, parse_constant=pytest.fail)
     assert found == {"a": [None, [1.5, None]], "b": {"c": None, "d": None}}

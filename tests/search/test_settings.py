@@ -142,7 +142,7 @@ def test_the_command_line_hands_them_on(run, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     seen = []
     monkeypatch.setattr(
-        "nnpotential.cli.SearchSettings", lambda **options: seen.append(options) or 1 / 0
+        "nnpotential.cli.mapping.SearchSettings", lambda **options: seen.append(options) or 1 / 0
     )
     given = {name: least + 2 for name, least in COUNTS.items()}
     given |= {"until_coverage": 0.25, "initializations": ["gaussian", "he_normal"]}

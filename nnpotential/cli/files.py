@@ -1,0 +1,206 @@
+"""Commands that read and write files of others, and data sets."""
+
+from pathlib import Path
+from typing import Annotated
+
+import numpy as np
+import typer
+from rich.table import Table
+
+from ..checks import check_choice
+from ..errors import InputError
+from ..exchange.pathsample import DATABASE
+from ..exchange.programs import INPUTS
+from ..files import printable
+from ..interchange import (
+    PROGRAMS,
+    export_pathsample,
+    import_pathsample,
+)
+from ..landscape import Landscape
+from ..networks.datasets import DATASETS, load_dataset
+from ..view.terminal import (
+    heard,
+    say,
+    show,
+)
+from .shared import (
+    app,
+)
+
+
+@app.command("import")
+def import_(
+    directory: Annotated[
+        Path,
+        typer.Argument(
+            metavar="DIR", help="A landscape that exists, or a new place.", show_default=False
+        ),
+    ],
+    files: Annotated[
+        list[Path],
+        typer.Argument(
+            metavar="FILES...",
+            help=f"Under their usual names, or a folder of them: {', '.join(DATABASE)}; of a "
+            f"network's inputs {', '.join(INPUTS)}.",
+            show_default=False,
+        ),
+    ],
+    program: Annotated[
+        str,
+        typer.Option(
+            "--from",
+            metavar="PROGRAM",
+            help=f"{', '.join(PROGRAMS)}: also GMIN and OPTIM.",
+            show_default=False,
+        ),
+    ],
+    vibrations: Annotated[
+        int | None,
+        typer.Option(
+            min=1,
+            help="Of points without coordinates: directions of non-zero curvature, 3n - 6 for a "
+            "cluster of n atoms. [default: not known]",
+        ),
+    ] = None,
+    label: Annotated[
+        str | None,
+        typer.Option(help="Of points without coordinates: the energy axis. [default: energy]"),
+    ] = None,
+    kinetic: Annotated[
+        bool | None,
+        typer.Option(
+            "--kinetic/--no-kinetic",
+            help="Of points without coordinates: whether the energy has a kinetic half, as of "
+            "atoms. [default: yes]",
+        ),
+    ] = None,
+    seed: Annotated[
+        int | None, typer.Option(help="Of the landscape made of a network's inputs. [default: 0]")
+    ] = None,
+):
+    """Bring in what PATHSAMPLE, OPTIM or GMIN found, or the network that they work on.
+
+    Three ways: min.data and ts.data alone become a directory without coordinates, which graph,
+    summary, measures and export take. MLPdata and a data or odata with a line MLPVB3 or DL
+    (DLhiddendata with it) become the landscape of that network. With points.min and points.ts the
+    points go into a landscape, new or there; the next explore polishes, verifies and merges them.
+    All is done, or nothing. docs/exchange.md has formats and orders.
+
+    \b
+    Examples: nnpotential import runs/lj38 --from pathsample min.data ts.data --vibrations 108
+              nnpotential import runs/mine --from pathsample my-gmin-folder
+    """
+    check_choice("program", program, PROGRAMS)
+    with heard():
+        done = import_pathsample(
+            directory,
+            files,
+            seed=seed,
+            n_vibrations=vibrations,
+            energy_label=label,
+            kinetic=kinetic,
+        )
+    for note in done.notes:
+        say(f"note: {note}")
+    if isinstance(done.place, Landscape):
+        say(f"landscape: {directory} ({done.place.system})")
+    if done.found is not None:
+        table = Table("", "minima", "transition states")
+        read = len(done.found.network), len(done.found.network.states)
+        table.add_row("read", *map(str, read))
+        if done.new is not None:
+            table.add_row("new, from outside", *map(str, done.new))
+        show(table)
+    if not isinstance(done.place, Landscape):
+        say(f"network without coordinates: {directory}; 'nnpotential graph {directory}' draws it")
+    elif done.new is not None and any(done.new):
+        say(
+            f"new points count once they are polished, verified and merged: 'nnpotential explore "
+            f"--output {directory}' does it and searches on, 'verify {directory} --repair' only it"
+        )
+    else:
+        say(f"'nnpotential explore --output {directory}' searches it")
+
+
+@app.command()
+def export(
+    directory: Annotated[
+        Path,
+        typer.Argument(metavar="DIR", help="A landscape, or what import made.", show_default=False),
+    ],
+    program: Annotated[
+        str,
+        typer.Option("--to", metavar="PROGRAM", help=f"{', '.join(PROGRAMS)}.", show_default=False),
+    ],
+    output: Annotated[
+        Path | None,
+        typer.Option(
+            "--output",
+            "-o",
+            metavar="FOLDER",
+            help="A new or empty one. [default: DIR/pathsample]",
+        ),
+    ] = None,
+):
+    """Write all verified points as PATHSAMPLE's database, exact to the last digit.
+
+    min.data, ts.data, points.min and points.ts, which disconnectionDPS reads too. Of a network with
+    tanh and cross-entropy also MLPdata, DLhiddendata, data and coords (GMIN), odata and
+    odata.connect (OPTIM), pathdata, min.A and min.B (PATHSAMPLE), with the parameters in their
+    order. docs/exchange.md has formats and orders.
+
+    Example: nnpotential export runs/first --to pathsample --output there
+    """
+    check_choice("program", program, PROGRAMS)
+    with heard():
+        done = export_pathsample(directory, output)
+    for note in done.notes:
+        say(f"note: {note}")
+    table = Table("minima", "transition states", "files")
+    numbers = len(done.network), len(done.network.states)
+    table.add_row(*map(str, numbers), ", ".join(done.names))
+    show(table)
+    say(f"written: {done.folder}")
+
+
+@app.command()
+def dataset(
+    name: Annotated[
+        str,
+        typer.Argument(metavar="NAME", help=f"One of {', '.join(DATASETS)}, or a CSV or npz file."),
+    ],
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", metavar="FILE.npz", help="Where to write it.")
+    ] = None,
+    n_train: Annotated[int | None, typer.Option(help="Training samples.")] = None,
+    n_test: Annotated[int | None, typer.Option(help="Test samples.")] = None,
+    seed: Annotated[int, typer.Option(help="Fixes the data or the split.")] = 0,
+    standardize: Annotated[
+        bool, typer.Option(help="Shift and scale by the training set's mean and deviation.")
+    ] = True,
+    regression: Annotated[bool, typer.Option(help="The targets are real numbers.")] = False,
+):
+    """Make or inspect a data set."""
+    if output is not None and output.suffix != ".npz":
+        raise InputError(f"the output must be an npz file, not {output}")
+    with heard():
+        data = load_dataset(
+            name, n_train, n_test, seed, standardize=standardize, regression=regression
+        )
+    if output is not None:
+        data.save(output)
+    table = Table("", "training", "test", title=printable(data.name))
+    table.add_row("samples", str(len(data.X_train)), str(len(data.X_test)))
+    table.add_row("inputs", str(data.n_inputs), str(data.n_inputs))
+    if data.is_classification:
+        classes = data.details.get("classes", range(data.n_outputs))
+        for label, name in enumerate(classes):
+            counts = [str(int(np.sum(y == label))) for y in (data.y_train, data.y_test)]
+            row = f"class {label}" if name == label else f"class {label}: {name}"
+            table.add_row(row, *counts)
+    else:
+        table.add_row("targets", str(data.n_outputs), str(data.n_outputs))
+    show(table)
+    if output is not None:
+        say(f"written: {output}")

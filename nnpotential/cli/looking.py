@@ -1,0 +1,249 @@
+"""Commands that show what is there: graph, paths, sections, figures, measures, the GUI."""
+
+from pathlib import Path
+from typing import Annotated
+
+import numpy as np
+import typer
+from rich.table import Table
+
+from ..analysis.measures import measures as measures_of
+from ..analysis.measures import with_labels
+from ..errors import InputError
+from ..interchange import (
+    open_directory,
+    open_network,
+)
+from ..landscape import Landscape
+from ..networks.generalisation import MEASURES
+from ..view.heat_capacity import draw_heat_capacity
+from ..view.terminal import (
+    heard,
+    print_measures,
+    print_network_summary,
+    print_summary,
+    say,
+    show,
+)
+from ..view.tree import LEVELS
+from .shared import (
+    Colour,
+    Directory,
+    app,
+    show_json,
+)
+
+
+@app.command()
+def graph(
+    directory: Directory,
+    colour: Colour = None,
+    levels: Annotated[int, typer.Option(min=2, help="Number of levels.")] = LEVELS,
+    title: Annotated[str | None, typer.Option(help="Title above the graph.")] = None,
+):
+    """Draw the disconnectivity graph, as PNG and SVG in DIR."""
+    land = open_directory(directory)
+    drawn, total = land.draw(colour=colour, levels=levels, title=title)
+    say(f"{drawn} of {total} minima drawn: {directory / 'disconnectivity.png'} and .svg")
+
+
+@app.command()
+def path(
+    directory: Directory,
+    start: Annotated[
+        int | None,
+        typer.Argument(
+            help="Id of a minimum. [default: that with the highest barrier]", show_default=False
+        ),
+    ] = None,
+    end: Annotated[
+        int | None,
+        typer.Argument(help="Id of another. [default: the lowest]", show_default=False),
+    ] = None,
+    measures: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--measure",
+            metavar="WHAT",
+            help=f"A panel below the loss: of networks {', '.join(MEASURES)}. May be given several "
+            "times. [default: four of them]",
+        ),
+    ] = None,
+):
+    """Follow the lowest path between two minima: loss, test loss, accuracy along it.
+
+    The path over the lowest transition states, down steepest descent from each: as PNG, SVG and
+    CSV in DIR. Ids are those of the database, as the other commands print them.
+    """
+    land = Landscape.open(directory)
+    with heard():
+        found = land.lowest_path(start, end, measures=measures)
+    table = Table("", "id", "length", land.system.energy_label)
+    stored = sorted(
+        (place, kind, number)
+        for kind, numbers, places in (
+            ("minimum", found.minima, found.places["minima"]),
+            ("transition state", found.states, found.places["states"]),
+        )
+        for place, number in zip(places, numbers, strict=True)
+    )
+    for place, kind, number in stored:
+        at = found.lengths[place], found.energies[place]
+        table.add_row(kind, str(number), *(f"{value:.6g}" for value in at))
+    show(table)
+    name = f"path-{found.minima[0]}-{found.minima[-1]}"
+    say(f"path: {directory / name}.png, .svg and .csv")
+
+
+@app.command()
+def section(
+    directory: Directory,
+    minima: Annotated[
+        list[int] | None,
+        typer.Argument(
+            metavar="[MINIMUM...]",
+            help="Ids of three minima, or of one. [default: the lowest]",
+            show_default=False,
+        ),
+    ] = None,
+):
+    """Draw the plane through three minima, or the loss along the softest modes of one.
+
+    A plane shows little of a landscape of a hundred dimensions: how much of the distance to the
+    other minima lies in it stands below the axis.
+    """
+    land = Landscape.open(directory)
+    with heard():
+        found = land.section(*(minima or ()))
+    if len(found.shares):
+        inside = float(np.median(np.asarray(found.shares).reshape(len(found.shares), -1).sum(1)))
+        say(f"it holds {100 * inside:.1f} % of the squared distance to another minimum (median)")
+    say(f"drawn in {directory}")
+
+
+@app.command()
+def gui(directory: Directory):
+    """Open pele's GUI on a landscape: browse its points, start runs. Needs the extra [gui].
+
+    What is found there is stored at once; the next explore, connect or verify --repair polishes,
+    verifies and merges it. While another process works on the landscape it opens read-only.
+    """
+    from ..view.gui import open_gui
+
+    open_gui(Landscape.open(directory))
+
+
+@app.command()
+def summary(
+    directory: Directory,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print the whole summary as JSON.")
+    ] = False,
+):
+    """Show the figures of a landscape, or of a network without coordinates."""
+    place = open_directory(directory)
+    figures = place.summary()
+    if as_json:
+        show_json(figures)
+    elif isinstance(place, Landscape):
+        print_summary(figures)
+    else:
+        print_network_summary(figures)
+
+
+@app.command()
+def measures(
+    directories: Annotated[
+        list[Path],
+        typer.Argument(metavar="DIR [OTHER]", help="The landscape's directory, others beside it."),
+    ],
+    temperatures: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--temperature",
+            metavar="T",
+            help="In units of the energy; several as '--temperature 0.1 0.15'. [default: where "
+            "the heat capacity has its peaks, and the spread of energies]",
+        ),
+    ] = None,
+    compare: Annotated[
+        list[Path] | None,
+        typer.Option("--compare", metavar="DIR", help="Other landscapes, side by side."),
+    ] = None,
+    a: Annotated[
+        str | None,
+        typer.Option(
+            "--a", metavar="IDS", help="Rates between these minima and those of --b, as 144 or 3,7."
+        ),
+    ] = None,
+    b: Annotated[str | None, typer.Option("--b", metavar="IDS", help="The other set.")] = None,
+    figure: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            help="Draw the heat capacity with its band, and the minima behind its peaks, as png, "
+            "svg or pdf.",
+        ),
+    ] = None,
+    as_json: Annotated[
+        bool,
+        typer.Option(
+            "--json",
+            help="Print all of it as JSON: curves, quantiles, which minima, bands, units. A list "
+            "with --compare.",
+        ),
+    ] = False,
+):
+    """Is it a funnel or a glass? The measures of the field, for a landscape or several.
+
+    Thermodynamics of the harmonic superposition: the probability of the lowest minimum, Shannon
+    entropy, heat capacity and its peaks. Frustration: how high the barriers on the way to the
+    lowest minimum are, over how far down it leads. Basins of monotonic sequences, superbasins,
+    barriers over the spread of energies; rates between sets of minima. With what missing minima
+    and barriers that may still fall could change. docs/measures.md has equations and sources.
+
+    Example: nnpotential measures runs/shallow --temperature 0.01 --compare runs/deep
+    """
+    places, given = _places_and_temperatures(directories, temperatures or [], compare or [])
+    sets = {name: _ids(name, text) for name, text in (("a", a), ("b", b)) if text is not None}
+    if (sets or figure) and len(places) > 1:
+        raise InputError("rates and the figure are of one landscape: leave out --compare")
+    if figure and figure.suffix not in (".png", ".svg", ".pdf"):
+        raise InputError(f"the figure must be a png, svg or pdf file, not {figure}")
+    with_labels(given)  # what is wrong is said before the work
+    with heard():
+        networks = [open_network(place) for place in places]
+        found = [measures_of(network, given or None, **sets) for network in networks]
+    if figure:
+        draw_heat_capacity(networks[0], figure)
+        say(f"heat capacity: {figure}")
+    if as_json:
+        show_json(found if len(found) > 1 else found[0])
+    else:
+        print_measures([str(place) for place in places], found)
+
+
+def _places_and_temperatures(directories, temperatures, compare):
+    """Options take one value each: what follows as '0.1 0.15' or 'A B' is sorted out here."""
+    places, more = [], []
+    for given in directories:
+        is_more = temperatures and not given.exists() and _is_number(str(given))
+        (more if is_more else places).append(given)
+    if not places:
+        raise InputError("name the landscape's directory")
+    return [places[0], *compare, *places[1:]], [*temperatures, *map(str, more)]
+
+
+def _is_number(text):
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True
+
+
+def _ids(name, text):
+    try:
+        return [int(part) for part in text.split(",")]
+    except ValueError:
+        raise InputError(f"--{name} takes ids of minima such as 144 or 3,7; not {text!r}") from None
