@@ -86,13 +86,19 @@ def _measure_of(figures):
 
 
 def print_generalisation(found):
-    """What `Landscape.generalisation` found: correlations, then ensembles."""
+    """What `Landscape.generalisation` found: correlations, then ensembles.
+
+    Those with the AUC of single classes stand in the JSON, for want of room.
+    """
     if found["correlations"]:
-        table = _table("rank correlation with", *next(iter(found["correlations"].values())))
+        every = next(iter(found["correlations"].values()))
+        columns = [name for name in every if not name.startswith("test-auc-")]
+        table = _table("rank correlation with", *columns)
         for name, row in found["correlations"].items():
+            shown = (row[column] for column in columns)
             cells = (
                 _with_interval({"mean": c["correlation"], "interval": c["interval"]}, 1, "{:.2f}")
-                for c in row.values()
+                for c in shown
             )
             table.add_row(name, *(cell.replace("_", " ") for cell in cells))
         show(table)

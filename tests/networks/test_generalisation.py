@@ -19,6 +19,8 @@ def test_generalisation_against_scikit_learn(explored):
     assert figures["test_accuracy"] == accuracy_score(data.y_test, p.argmax(1))
     each = [roc_auc_score(data.y_test == k, p[:, k]) for k in range(4)]
     assert figures["test_auc"] == pytest.approx(np.mean(each))
+    measures = system.measures
+    assert [measures[f"test-auc-{k}"].function(x) for k in range(4)] == pytest.approx(each)
     penalty = 1e-3 * (x @ x)
     assert figures["train_loss"] + penalty == pytest.approx(system.potential.getEnergy(x))
 
