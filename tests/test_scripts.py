@@ -126,6 +126,7 @@ def test_what_cannot_be_imported_is_one_line(run, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "broken.py").write_text("1 / 0\n", encoding="utf-8")
     (tmp_path / "json.py").write_text("", encoding="utf-8")
+    before = list(sys.path)
     for name, why in (
         ("broken.py", "broken cannot be imported (ZeroDivisionError: division by zero)"),
         ("missing.py", "there is no file missing.py"),
@@ -136,3 +137,4 @@ def test_what_cannot_be_imported_is_one_line(run, tmp_path, monkeypatch):
         assert code == 2
         assert err.startswith(f"error: {why}")
         assert err.count("\n") == 1
+        assert sys.path == before  # workers would find json.py there in place of Python's

@@ -12,11 +12,12 @@ from ..analysis.thermodynamics import frustration, heat_capacity_peaks
 from ..files import atomic_write
 from ..landscape import Landscape
 
-__all__ = ["FIGURES", "RUNS", "means", "row_of", "sample_of"]
+__all__ = ["FIGURES", "RUNS", "figures_of", "means", "row_of", "sample_of"]
 
 # quasi-Newton, SGD and Adam on exactly our loss, and as practitioners call them
 _METHODS = ("lbfgs", "sgd-0.3-32", "adam-0.01-32", "sklearn-adam")
 RUNS = 20
+_FEW = 0.5  # of a sample, joined to the lowest, below which nothing is said of barriers
 _CACHE = "study.json"  # in the landscape's directory, with what it follows from
 
 # what is told of a landscape, with its unit
@@ -68,7 +69,7 @@ def row_of(path, runs=RUNS):
     except (OSError, ValueError, KeyError):
         kept = None  # made anew below
     land = Landscape.open(path)
-    row = _row(land.network())
+    row = figures_of(land.network())
     row |= {f"reach {name}": None for name in _METHODS} | _reach(land, row["spread"], runs)
     land.close()
     with atomic_write(path / _CACHE, durable=False) as file:
@@ -90,12 +91,27 @@ def _reach(land, width, runs):
     return {f"reach {name}": m / width for name, m in means.items() if m is not None}
 
 
-def _row(network):
+def figures_of(network):
+    """What is told of a landscape's network, but for what training reaches.
+
+    Parameters
+    ----------
+    network : TransitionNetwork
+        With ``hits``.
+
+    Returns
+    -------
+    dict
+        See `row_of`.
+    """
     sample = sample_of(network)
     barriers = sample.barriers()
+    joined = float(np.isfinite(barriers).mean())
     known = barriers[np.isfinite(barriers) & (np.arange(len(sample)) != sample.lowest)]
     downhill = downhill_barriers(sample)
     downhill = downhill[np.isfinite(downhill)]
+    if joined < _FEW:  # those that are joined are the near ones
+        known = downhill = known[:0]
     width, peaks = spread(sample), heat_capacity_peaks(sample)
     peak = max(peaks, key=lambda peak: peak.heat_capacity).temperature if peaks else None
     return {
@@ -111,9 +127,11 @@ def _row(network):
         if downhill.size and width
         else None,
         "basins_share": len(np.unique(monotonic_sequence_basins(network))) / len(network),
-        "frustration": float(frustration(sample, width, normalised=True)) if width else None,
-        "joined": float(np.isfinite(barriers).mean()),
-        "audit": network.audit,
+        "frustration": float(frustration(sample, width, normalised=True))
+        if known.size and width
+        else None,
+        "joined": joined,
+        "audit": network.audit if known.size else {},
         "n_minima": len(network),
         "energies": sample.minima.energies.tolist(),
         "ends": sample.ends.tolist(),

@@ -113,15 +113,19 @@ def import_user_module(name: str) -> None:
         folder, name = path.parent, path.stem
     else:
         folder = Path()
-    sys.path.insert(0, str(folder.resolve()))
+    place = str(folder.resolve())
+    sys.path.insert(0, place)
     try:
         module = import_module(name)
-    except Exception as error:
+        if path.suffix == ".py" and Path(module.__file__ or "").resolve() != path.resolve():
+            raise InputError(
+                f"{path} has the name of another module ({module.__file__}): rename the file"
+            )
+    except BaseException as error:
+        sys.path.remove(place)  # or else workers would find there what stands in for other modules
+        if isinstance(error, InputError) or not isinstance(error, Exception):
+            raise
         raise InputError(f"{name} cannot be imported ({type(error).__name__}: {error})") from error
-    if path.suffix == ".py" and Path(module.__file__ or "").resolve() != path.resolve():
-        raise InputError(
-            f"{path} has the name of another module ({module.__file__}): rename the file"
-        )
 
 
 def system_options(name: str) -> dict[str, Any]:

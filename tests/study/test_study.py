@@ -8,11 +8,13 @@ import numpy as np
 import pytest
 
 import nnpotential as nnp
+from nnpotential import TransitionNetwork
 from nnpotential.analysis.figures import barriers_to_lowest
+from nnpotential.analysis.transition_network import StationaryPoints
 from nnpotential.storage import quench_hits
 from nnpotential.study.archetypes import ATOMS, NETWORKS, parts
 from nnpotential.study.report import collect, report
-from nnpotential.study.rows import FIGURES, means, row_of
+from nnpotential.study.rows import FIGURES, figures_of, means, row_of
 
 SCRIPT = Path(__file__).parents[2] / "scripts" / "archetypes.py"
 FEW = {"quenches": 6, "basin_hopping_runs": 0, "soft_modes": 0, "untrap_attempts": 2}
@@ -45,6 +47,19 @@ def test_the_figures_of_a_landscape_are_those_of_its_quenches(folder):
     assert row["mean_barrier"] == pytest.approx(np.mean(list(barriers.values())))
     assert row["joined"] == 1.0
     assert row == row_of(path)  # kept, and the same
+
+
+def test_nothing_is_said_of_barriers_where_few_are_joined():
+    """Those that are joined are the near ones, whose barriers are the lowest."""
+    points = StationaryPoints.of([0.0, 1.0, 2.0, 3.0])
+    states, hits = StationaryPoints.of([1.5]), np.ones(4, int)
+    row = figures_of(TransitionNetwork(points, states, [[0, 1]], hits=hits))
+    assert row["joined"] == 0.5 and row["mean_barrier"] == 0.5
+    lonely = StationaryPoints.of([0.0, 1.0, 2.0, 3.0, 4.0])
+    hits = np.ones(5, int)
+    row = figures_of(TransitionNetwork(lonely, states, [[0, 1]], hits=hits, audit={"fall": 0.0}))
+    assert row["joined"] == 0.4 and row["spread"] == pytest.approx(np.sqrt(2))
+    assert row["mean_barrier"] is None and row["frustration"] is None and not row["audit"]
 
 
 def test_the_report_has_a_line_for_each_group(folder, tmp_path):
