@@ -536,7 +536,15 @@ def test_a_stored_program_holds_known_operations_only():
 
 WITHOUT_TORCH = """
 import sys
-sys.modules["torch"] = None
+
+
+class Missing:  # None in sys.modules would not do: SciPy takes that for a module
+    def find_spec(self, name, *_):
+        if name == "torch":
+            raise ModuleNotFoundError("No module named 'torch'", name="torch")
+
+
+sys.meta_path.insert(0, Missing())
 import nnpotential as nnp
 try:
     {what}
