@@ -19,11 +19,11 @@ from sqlalchemy.exc import DatabaseError, OperationalError
 
 from .analysis.estimates import ESTIMATES, estimate_barriers, estimate_figures
 from .analysis.figures import (
-    audited_barriers,
     barriers_to_lowest,
     landscape_graph,
     lowest_minimum,
     remarks,
+    stored_audit,
     summarise,
 )
 from .analysis.kept import Kept
@@ -589,11 +589,8 @@ class Landscape:
         Every Hessian is evaluated anew, which takes about a second for a thousand
         points of a hundred coordinates.
         """
-        barriers = barriers_to_lowest(self.graph())
-        audit = audited_barriers(self.database, barriers)["barrier_audit"]
-        return TransitionNetwork.of_database(
-            self.database, self.system, verified=True, audit=audit or {}
-        )
+        audit = stored_audit(self.database) or {}
+        return TransitionNetwork.of_database(self.database, self.system, verified=True, audit=audit)
 
     def points(self) -> PathsampleDatabase:
         """The verified points with their coordinates, as other programs have them."""

@@ -23,6 +23,7 @@ __all__ = [
     "landscape_graph",
     "quantiles",
     "remarks",
+    "stored_audit",
     "summarise",
     "summarise_network",
 ]
@@ -109,15 +110,22 @@ def audited_barriers(database, barriers):
     -------
     dict
         ``mean_barrier``, None without any; ``n_barriers``; ``barrier_audit`` as
-        from `nnpotential.search.audit.barrier_audit` and `from_now`: how far that
-        mean may still fall.
+        from `stored_audit`: how far that mean may still fall.
     """
     sampled = [barrier for m, barrier in barriers.items() if quench_hits(m)]
     return {
         "mean_barrier": float(np.mean(sampled)) if sampled else None,
         "n_barriers": len(sampled),
-        "barrier_audit": from_now(barrier_audit(Journal(database).tally["audit"])),
+        "barrier_audit": stored_audit(database),
     }
+
+
+def stored_audit(database):
+    """How far the mean barrier may still fall, from now; None before an audit is over.
+
+    See `nnpotential.search.audit.barrier_audit` and `from_now`.
+    """
+    return from_now(barrier_audit(Journal(database).tally["audit"]))
 
 
 def distinct_energies(energies, apart=1e-4):

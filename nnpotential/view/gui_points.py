@@ -7,6 +7,7 @@ import numpy as np
 from pele.storage import Minimum, TransitionState
 from scipy.sparse.linalg import ArpackNoConvergence
 
+from ..analysis import paths
 from ..analysis.figures import landscape_graph
 from ..contract import is_large
 from ..points.krylov import softest_modes
@@ -76,7 +77,7 @@ def lowest_path(graph, min1, min2):
     """Minima and transition states in turn, on the path whose highest one is lowest, or None."""
     if min1 not in graph or min2 not in graph or not nx.has_path(graph, min1, min2):
         return None
-    path = nx.shortest_path(nx.minimum_spanning_tree(graph, weight="energy"), min1, min2)
+    path = paths.lowest_path(graph, min1, min2)
     points = [path[0]]
     for one, two in pairwise(path):
         points += [graph.edges[one, two]["ts"], two]
