@@ -50,7 +50,14 @@ from .search.exploration import Exploration
 from .search.settings import AUDIT_SAMPLE, STAGES, SearchSettings
 from .search.workers import Crew
 from .sessions import close_sessions
-from .settings import SETTINGS, check_same_settings, read_settings, write_settings
+from .settings import (
+    DATABASE,
+    SETTINGS,
+    check_same_settings,
+    read_settings,
+    system_kind,
+    write_settings,
+)
 from .systems.registry import system_class
 from .verification.certified import certificates
 from .verification.certified import certify as certify_points
@@ -66,7 +73,6 @@ from .view.tree import LEVELS
 
 __all__ = ["Landscape"]
 
-_DATABASE = "landscape.sqlite"
 _SUMMARY = "summary.json"
 
 StrPath: TypeAlias = str | os.PathLike[str]
@@ -112,17 +118,14 @@ class Landscape:
 
     def _load(self) -> None:
         check_integer("the seed", self.settings["seed"], 0)
-        section = self.settings.get("system", {"kind": "network"})  # 0.1.0 knew no other
-        kind = section.get("kind") if isinstance(section, dict) else None
-        if not isinstance(kind, str):
-            raise InputError(f"{self.path / SETTINGS} must name the kind of system: [system] kind")
-        self.system = system_class(kind).load(self.path, self.settings)
+        kind = system_class(system_kind(self.settings))
+        self.system = kind.load(self.path, self.settings)
         try:
             SearchSettings.given(**self.settings["search"]).of(self.system)
         except InputError as error:
             raise InputError(f"{self.path / SETTINGS}: {error}") from None
-        self._check_place = place_check(self.path / _DATABASE)
-        self.database = open_database(self.path / _DATABASE, self.system, self._check_place)
+        self._check_place = place_check(self.path / DATABASE)
+        self.database = open_database(self.path / DATABASE, self.system, self._check_place)
 
     @classmethod
     def create(
@@ -805,7 +808,7 @@ class Landscape:
                         self.write_summary()
             except OperationalError as error:
                 raise InputError(
-                    f"{self.path / _DATABASE} {database_fault(error.orig)}; what was merged before "
+                    f"{self.path / DATABASE} {database_fault(error.orig)}; what was merged before "
                     "is kept"
                 ) from error
             except OSError as error:
@@ -875,7 +878,7 @@ def _make(path: Path, system: LandscapeSystem, kind: Any, settings: dict[str, An
     try:
         with new_directory(path) as unfinished:
             system.save(unfinished)
-            database = system.create_database(str(unfinished / _DATABASE))
+            database = system.create_database(str(unfinished / DATABASE))
             database.session.close()
             database.connection.close()
             database.engine.dispose()
@@ -890,7 +893,7 @@ def _make(path: Path, system: LandscapeSystem, kind: Any, settings: dict[str, An
                 ) from error
     except DatabaseError as error:
         why = database_fault(error.orig)
-        raise InputError(f"{path} cannot be made: {_DATABASE} {why}") from error
+        raise InputError(f"{path} cannot be made: {DATABASE} {why}") from error
 
 
 def _system_of(
