@@ -10,7 +10,10 @@ from contextlib import contextmanager
 from dataclasses import replace
 from importlib.metadata import version
 from pathlib import Path
+from shutil import rmtree
+from tempfile import mkdtemp
 from typing import Any, Self, TypeAlias
+from weakref import finalize
 
 import networkx as nx
 import numpy as np
@@ -38,7 +41,8 @@ from .contract import LandscapeSystem, Measure, check_system
 from .database import database_fault, open_database
 from .errors import InputError
 from .exchange.pathsample import PathsampleDatabase
-from .exchange.points import collect, store_points
+from .exchange.points import Points, collect, store_points
+from .exchange.sharing import Shared
 from .files import absolute, atomic_write, new_directory, place_check, printable, write_table
 from .interrupts import uninterrupted
 from .lock import held
@@ -224,18 +228,36 @@ class Landscape:
         return land
 
     @classmethod
-    def open(cls, path: StrPath) -> Self:
+    def open(cls, path: StrPath, *, untrusted: bool = False) -> Self:
         """Open a landscape that exists.
 
-        Never open one of unknown origin: a pele database holds pickled
-        objects, and reading those can run any program.
+        Parameters
+        ----------
+        path : path
+        untrusted : bool
+            Of unknown origin: a pele database holds pickled objects, and to read those can run
+            any program. Then a copy is opened that is made without unpickling, in a temporary
+            directory that goes with this object; the original stays as it is.
+            `nnpotential.import_untrusted` makes one that stays.
 
         Raises
         ------
         InputError
-            If there is none, or it is damaged or inconsistent.
+            If there is none, or it is damaged or inconsistent; of an untrusted one also if it
+            holds a pickle that is more than plain values.
         """
-        return cls(path)
+        if not untrusted:
+            return cls(path)
+        shared = Shared.read(absolute(path))
+        folder = Path(mkdtemp(prefix="nnpotential-"))
+        try:
+            shared.write(folder)
+            land = cls(folder)
+        except BaseException:
+            rmtree(folder, ignore_errors=True)
+            raise
+        finalize(land, rmtree, folder, ignore_errors=True)
+        return land
 
     def explore(
         self,
@@ -595,11 +617,17 @@ class Landscape:
         audit = stored_audit(self.database) or {}
         return TransitionNetwork.of_database(self.database, self.system, verified=True, audit=audit)
 
-    def points(self) -> PathsampleDatabase:
-        """The verified points with their coordinates, as other programs have them."""
-        return collect(self.system, self.database, self.network())
+    def points(self, kind: Any = PathsampleDatabase) -> Any:
+        """The verified points with their coordinates, as other programs have them.
 
-    def add_points(self, found: PathsampleDatabase) -> tuple[int, int]:
+        Parameters
+        ----------
+        kind : type
+            `PathsampleDatabase` or `nnpotential.exchange.topsearch.TopsearchNetwork`.
+        """
+        return collect(self.system, self.database, self.network(), kind)
+
+    def add_points(self, found: Points) -> tuple[int, int]:
         """Store points from another program, all or none.
 
         They count nowhere until the next `explore`, or `verify` with ``repair``, has
@@ -607,7 +635,7 @@ class Landscape:
 
         Parameters
         ----------
-        found : PathsampleDatabase
+        found : PathsampleDatabase or TopsearchNetwork
             With coordinates.
 
         Returns

@@ -30,7 +30,7 @@ FLOORS = (
     ("view",),
     ("exchange",),
     ("landscape",),
-    ("request", "interchange", "selftest"),
+    ("request", "interchange", "sharing", "selftest"),
     ("sweep",),
     ("study",),
     ("cli",),

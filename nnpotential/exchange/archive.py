@@ -190,9 +190,11 @@ def _packed(tables: Tables) -> tuple[dict[str, bytes], list[str]]:
             rows.append(row)
         parts[f"{name}.json"] = _json({"points": rows})
         parts[f"{name}.npy"] = _array([point.coords for point in points])
-    none = [np.full_like(s.coords, np.nan) if s.eigenvec is None else s.eigenvec for s in
-            tables.states]  # fmt: skip
-    parts["eigenvectors.npy"] = _array(none)
+    vectors = [
+        np.full_like(state.coords, np.nan) if state.eigenvec is None else state.eigenvec
+        for state in tables.states
+    ]
+    parts["eigenvectors.npy"] = _array(vectors)
     parts["database.json"] = _json(
         {
             "properties": [list(row) for row in tables.properties],
@@ -234,7 +236,8 @@ def _unpacked(parts: dict[str, bytes]) -> Tables:
                 raise InputError(f"{name}.json: point {k + 1} is damaged ({why})") from None
         found.append(points)
     rest = _object("database.json", parts["database.json"])
-    return Tables(*found, *(_list(rest, name) for name in ("properties", "jobs")))
+    minima, states = found
+    return Tables(minima, states, _list(rest, "properties"), _list(rest, "jobs"))
 
 
 def _rows(name: str, data: bytes, n: int) -> Any:

@@ -244,7 +244,7 @@ def _complete(what: _Unset, state: Any) -> None:
         what.value = _array(data, kind, shape, "F" if fortran else "C")
 
 
-def _array(data: Any, kind: Any, shape: Any, order: str) -> Any:
+def _array(data: Any, kind: Any, shape: Any, order: Any) -> Any:
     if not isinstance(data, bytes | bytearray) or getattr(kind, "kind", "") != "dtype":
         raise NotPlain("an array in it is of no plain type")
     dtype = np.dtype(kind.code)

@@ -2,6 +2,7 @@
 
 import json
 import sqlite3
+from collections import Counter
 from dataclasses import dataclass, field
 from math import isfinite
 from pathlib import Path
@@ -15,7 +16,7 @@ from ..contract import Array
 from ..database import database_fault
 from ..errors import InputError
 from ..pulse import tell
-from ..search.journal import Journal
+from ..search.journal import TALLY, Journal
 from .plain_pickles import NotPlain, read_plain
 
 __all__ = ["PlainPoint", "Tables"]
@@ -77,9 +78,8 @@ class PlainPoint:
             value = getattr(self, name)
             if value is not None and not _is(value, kind):
                 raise ValueError(f"{name} is {value!r:.40}")
-        for vector in (self.coords, self.eigenvec):
-            if vector is None:
-                continue
+        vectors = [self.coords] if self.eigenvec is None else [self.coords, self.eigenvec]
+        for vector in vectors:
             if not isinstance(vector, np.ndarray) or vector.dtype != float or vector.ndim != 1:
                 raise ValueError("coordinates are no vector of float64")
             if not np.isfinite(vector).all() or vector.shape != self.coords.shape:
@@ -187,18 +187,25 @@ class Tables:
             ("property", self.properties, _PROPERTY),
             ("job", self.jobs, _JOB),
         ):
-            if len({row[0] for row in rows if row}) < len(rows):
-                raise InputError(f"two rows of the kind {what} have one id")
             for row in rows:
                 if len(row) != len(kinds) or not all(map(isinstance, row, kinds)):
-                    raise InputError(f"a {what} is damaged: {row!r:.100}")
-        for row in self.jobs:
-            try:
-                right = isinstance(json.loads(row[2]), list)
-            except (ValueError, RecursionError):
-                right = False
-            if not right:
-                raise InputError(f"job {row[0]} of the search is damaged: {row[2]:.100}")
+                    raise InputError(f"a {what} is damaged: {str(row)[:100]}")
+            if len({row[0] for row in rows}) < len(rows):
+                raise InputError(f"two rows of the kind {what} have one id")
+        for number, _, args, *_ in self.jobs:
+            _check_json(f"job {number}", args, list)
+        for _, name, _, _, text in self.properties:
+            if name == TALLY:
+                _check_json(f"property {name}", text, dict)
+
+
+def _check_json(what: str, text: str | None, kind: type) -> None:
+    try:
+        right = isinstance(json.loads(text or ""), kind)
+    except (ValueError, RecursionError):
+        right = False
+    if not right:
+        raise InputError(f"{what} is damaged: {str(text)[:100]}")
 
 
 def _is(value: Any, kind: Any) -> bool:
@@ -232,7 +239,7 @@ def _rows(connection: sqlite3.Connection, path: Path) -> list[list[tuple[Any, ..
     if verdict != "ok":
         raise InputError(f"{path} is no intact database: {verdict}")
     kinds = dict(connection.execute("SELECT name, type FROM sqlite_master"))
-    found = []
+    found: list[list[tuple[Any, ...]]] = []
     for table, columns in {**_TABLES, "tbl_jobs": _JOBS}.items():
         if table == "tbl_jobs" and table not in kinds:
             found.append([])
@@ -248,7 +255,7 @@ def _rows(connection: sqlite3.Connection, path: Path) -> list[list[tuple[Any, ..
 
 def _tables(path: Path, minima: Any, states: Any, properties: Any, jobs: Any) -> Tables:
     notes = []
-    places = []  # of the coordinates, as most points have them
+    sizes: Counter[int] = Counter()  # of the coordinates
     points: list[list[PlainPoint]] = []
     odd = 0
     for what, rows in (("minimum", minima), ("transition state", states)):
@@ -266,9 +273,9 @@ def _tables(path: Path, minima: Any, states: Any, properties: Any, jobs: Any) ->
                 odd += 1
             else:
                 points[-1].append(point)
-                places.append(point.coords.size)
-    size = max(set(places), key=places.count, default=0)
-    kept = [[p for p in part if p.coords.size == size] for part in points]
+                sizes[point.coords.size] += 1
+    usual = max(sizes, key=sizes.__getitem__, default=0)
+    kept = [[p for p in part if p.coords.size == usual] for part in points]
     known = {point.id for point in kept[0]}
     whole = [p for p in kept[1] if set(p.ends or ()) <= known]
     odd += len(points[0]) + len(points[1]) - len(kept[0]) - len(whole)

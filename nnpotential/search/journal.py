@@ -11,10 +11,10 @@ from pele.storage.database import SystemProperty
 
 from ..sessions import session_of
 
-__all__ = ["Job", "Journal"]
+__all__ = ["TALLY", "Job", "Journal"]
 
 _TABLE = "tbl_jobs"
-_TALLY = "progress"
+TALLY = "progress"
 _DEFINITION = 2  # of a stationary point: since 2 it asks for the coordinates, not the loss alone
 _BLANK = {
     "definition": _DEFINITION,
@@ -63,7 +63,7 @@ class Journal:
 
     def __init__(self, database):
         self._database = database
-        stored = database.get_property(_TALLY)
+        stored = database.get_property(TALLY)
         self.tally = json.loads(json.dumps(_BLANK))
         self.outdated = False
         if stored is not None:
@@ -141,9 +141,9 @@ class Journal:
 
     def save(self):
         """Record the tally."""
-        stored = self._database.get_property(_TALLY)
+        stored = self._database.get_property(TALLY)
         if stored is None:
-            stored = SystemProperty(_TALLY)
+            stored = SystemProperty(TALLY)
             self._database.session.add(stored)
         stored.string_value = json.dumps(self.tally)
 
