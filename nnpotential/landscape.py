@@ -42,7 +42,7 @@ from .database import database_fault, open_database
 from .errors import InputError
 from .exchange.pathsample import PathsampleDatabase
 from .exchange.points import Points, collect, store_points
-from .exchange.sharing import Shared
+from .exchange.shared import Shared
 from .files import absolute, atomic_write, new_directory, place_check, printable, write_table
 from .interrupts import uninterrupted
 from .lock import held

@@ -10,7 +10,7 @@ from .errors import InputError
 from .exchange.archive import read_archive, write_archive
 from .exchange.directory import NetworkDirectory
 from .exchange.graphs import read_graphml, write_graphml, write_tables
-from .exchange.sharing import Shared
+from .exchange.shared import Shared
 from .files import absolute, new_directory
 from .interchange import Exported, Imported, StrPath, open_directory
 from .landscape import Landscape
@@ -80,7 +80,7 @@ def import_archive(path: StrPath, file: StrPath) -> Imported:
     InputError
         In one line, naming the file within and what is wrong with it. Nothing is left behind.
     """
-    return _made(path, read_archive(absolute(file)))
+    return _made(path, read_archive(absolute(file)), file)
 
 
 def import_untrusted(path: StrPath, other: StrPath) -> Imported:
@@ -103,7 +103,7 @@ def import_untrusted(path: StrPath, other: StrPath) -> Imported:
         In one line, naming the file and what is wrong with it; a pickle that is more than
         numbers and text is refused, and nothing of it is run.
     """
-    return _made(path, Shared.read(absolute(other)))
+    return _made(path, Shared.read(absolute(other)), other)
 
 
 def export_graphml(
@@ -197,10 +197,13 @@ def import_graphml(path: StrPath, file: StrPath, **told: Any) -> Imported:
     return Imported(place, (len(network), len(network.states)), None, [])
 
 
-def _made(path: StrPath, shared: Shared) -> Imported:
+def _made(path: StrPath, shared: Shared, source: StrPath) -> Imported:
     with new_directory(path) as unfinished:
-        shared.write(unfinished)
-        Landscape.open(unfinished).close()  # what does not open is refused
+        try:
+            shared.write(unfinished)
+            Landscape.open(unfinished).close()  # what does not open is refused
+        except InputError as error:
+            raise InputError(str(error).replace(str(unfinished), str(source))) from None
     return Imported(Landscape.open(path), _size(shared), None, shared.tables.notes)
 
 

@@ -18,7 +18,7 @@ from ..errors import InputError
 from ..files import atomic_write
 from ..pulse import tell
 from ..settings import SETTINGS
-from .sharing import Shared, check_content, check_name, check_size
+from .shared import Shared, check_content, check_name, check_size
 from .tables import PlainPoint, Tables
 
 __all__ = ["read_archive", "write_archive"]

@@ -121,9 +121,11 @@ def check_content(name: str, content: bytes) -> None:
 def _system(path: Path, settings: dict[str, Any]) -> Any:
     try:
         return system_class(system_kind(settings)).load(path, settings)
+    except InputError:
+        raise
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         what = f"{type(error).__name__}: {error}"
-        raise InputError(f"{SETTINGS} is damaged: {what}") from None
+        raise InputError(f"{path / SETTINGS} is damaged: {what}") from None
 
 
 def _files_of(path: Path, settings: dict[str, Any]) -> list[str]:
