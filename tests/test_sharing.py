@@ -57,7 +57,7 @@ def test_an_untrusted_landscape(run, tmp_path, small):
 def test_a_network_without_coordinates(run, tmp_path, small):
     place = tmp_path / "b"
     run("export", small.path, "--to", "graphml", "-o", tmp_path / "a.graphml")
-    code, out, err = run("import", place, "--from", "graphml", tmp_path / "a.graphml")
+    code, _, err = run("import", place, "--from", "graphml", tmp_path / "a.graphml")
     assert (code, "network without coordinates" in err) == (0, True)
     assert run("measures", place)[0] == 0
     code, _, err = run("export", place, "--to", "archive")
