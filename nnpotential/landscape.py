@@ -30,6 +30,7 @@ from .analysis.figures import (
     summarise,
 )
 from .analysis.kept import Kept
+from .analysis.locate import Comparison, Located, check_point, compare, locate
 from .analysis.measures import measures as measures_of
 from .analysis.minima import correlations, minima_table
 from .analysis.paths import PathProfile, path_profile
@@ -44,6 +45,7 @@ from .exchange.pathsample import PathsampleDatabase
 from .exchange.points import Points, collect, store_points
 from .exchange.shared import Shared
 from .files import absolute, atomic_write, new_directory, place_check, printable, write_table
+from .findings import Point
 from .interrupts import uninterrupted
 from .lock import held
 from .networks.datasets import Dataset
@@ -51,6 +53,7 @@ from .networks.ensembles import ensembles
 from .networks.mlp import MLP
 from .networks.system import LossSystem, NNSystem
 from .search.exploration import Exploration
+from .search.joining import Joining
 from .search.settings import AUDIT_SAMPLE, STAGES, SearchSettings
 from .search.workers import Crew
 from .sessions import close_sessions
@@ -62,6 +65,7 @@ from .settings import (
     system_kind,
     write_settings,
 )
+from .storage import store_minimum
 from .systems.registry import system_class
 from .verification.certified import certificates
 from .verification.certified import certify as certify_points
@@ -604,6 +608,81 @@ class Landscape:
             "ensembles": together,
         }
 
+    def locate(
+        self,
+        x: Any,
+        other: Any = None,
+        *,
+        store: bool = False,
+        connect: bool = False,
+        attempts: int = 20,
+        on_progress: OnProgress | None = None,
+        workers: int = 1,
+        executor: Executor | None = None,
+        job_timeout: float = 3600.0,
+    ) -> Located | Comparison:
+        """Which minimum a point belongs to, such as a trained network; or what lies between two.
+
+        Parameters
+        ----------
+        x : ndarray, shape (n_dof,)
+            It is quenched on the energy of the landscape. `nnpotential.from_torch` and
+            `from_sklearn` make one of a network.
+        other : ndarray, shape (n_dof,), optional
+            Another, to compare with.
+        store : bool
+            Store minima that are new; the next `explore` verifies them.
+        connect : bool
+            Where no path is known between the two minima, or of one point to the lowest, look for
+            it: new minima are stored, verified, and what is found is merged.
+        attempts : int
+            At most, with `connect`.
+        on_progress, workers, executor, job_timeout
+            As for `explore`, with `connect`.
+
+        Returns
+        -------
+        Located, or with `other` Comparison
+
+        Raises
+        ------
+        InputError
+            If `x` is no point of this system, or not finite; else as for `explore`.
+
+        Examples
+        --------
+        >>> land.locate(nnp.from_torch(land.system.net, module)).above_lowest
+        """
+        _check_progress(on_progress)
+        attempts = check_integer("attempts", attempts, 1)
+        points = [check_point(self.system, x)]
+        if other is not None:
+            points.append(check_point(self.system, other))
+        look = locate if other is None else compare
+        found: Any = look(self.system, self.database, *points)
+        if not store and not connect:
+            return found
+        parts = [found] if other is None else [found.first, found.second]
+        lost = [part.why for part in parts if part.why is not None]
+        if lost:
+            raise InputError(f"a quench ended in no minimum ({lost[0]}): there is none to store")
+        with self._working():
+            for part in parts:
+                if part.minimum is None:
+                    at = self.system.identity, part.minimum_energy, part.coords
+                    store_minimum(self.database, *at)
+            with uninterrupted():
+                self.database.session.commit()
+            if connect:
+                ends = [Point(part.minimum_energy, part.coords) for part in parts]
+                graph = self.graph()
+                if other is None and graph:
+                    ends.append(Point.of(lowest_minimum(graph)))
+                choose = Joining(ends[0], ends[1], attempts) if len(ends) > 1 else _nothing
+                crew = Crew(self.system, workers, executor, job_timeout)
+                self._exploration(on_progress).run(crew, (), choose=choose)
+        return look(self.system, self.database, *points)
+
     def graph(self) -> nx.Graph:
         """Minima joined by the lowest transition state of each pair; see `landscape_graph`."""
         return landscape_graph(self.database)
@@ -868,6 +947,10 @@ class Landscape:
             settings = {**self.settings, "search": merged}
             write_settings(self.path, settings)
             self.settings = settings
+
+
+def _nothing(*_: Any) -> None:
+    """Nothing more is to be done than what was stored asks for."""
 
 
 def _ends(graph: nx.Graph, start: Any, end: Any) -> list[Any]:

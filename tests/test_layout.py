@@ -58,7 +58,7 @@ ELSEWHERE = {
     "__main__": "test_cli.py",
     **{
         f"cli.{part}": "test_cli.py"
-        for part in ["files", "looking", "mapping", "shared", "sweeps", "training"]
+        for part in ["files", "locating", "looking", "mapping", "shared", "sweeps", "training"]
     },
     "errors": "test_checks.py",
     "networks.mlp": "networks/test_system.py",
