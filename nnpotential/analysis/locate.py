@@ -64,7 +64,7 @@ class Spectra:
     layers: dict[str, Curvature]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Located:
     """A point, and the minimum below it.
 

@@ -32,8 +32,8 @@ def locate(
         list[Path],
         typer.Argument(
             metavar="MODEL [MODEL2]",
-            help=f"Files: {', '.join(MODEL_FILES)}. A parameter vector, or weights and biases layer "
-            "by layer, as in a state dict of torch.",
+            help=f"Files: {', '.join(MODEL_FILES)}. A parameter vector, or weights and biases "
+            "layer by layer, as in a state dict of torch.",
             show_default=False,
         ),
     ],
@@ -59,10 +59,10 @@ def locate(
 ):
     """Which minimum does a trained network belong to, and what lies between two of them?
 
-    The network is quenched on the loss of the landscape, penalty included, and its minimum is named:
-    a stored one, whatever the order and signs of its units, or a new one. How far above the lowest
-    it lies, its barrier to it, train and test figures before and after, and the spectrum of the
-    Hessian layer by layer. Two networks are compared after matching their units: the verified
+    The network is quenched on the loss of the landscape, penalty included, and its minimum is
+    named: a stored one, whatever the order and signs of its units, or a new one. How far above the
+    lowest it lies, its barrier to it, train and test figures before and after, and the spectrum of
+    the Hessian layer by layer. Two networks are compared after matching their units: the verified
     barrier between their minima, beside the straight line before and after matching. The network
     must have been trained on inputs scaled as in DIR/dataset.npz. docs/locate.md has more.
 
@@ -97,9 +97,10 @@ def locate(
     if as_json:
         show_json(plain(asdict(found)))
     elif len(points) == 1:
-        print_located(str(models[0]), found, land.system)
+        print_located(models[0].name, found, land.system)
     else:
-        print_comparison(list(map(str, models)), found, land.system)
+        same = models[0].name == models[1].name
+        names = [str(model) if same else model.name for model in models]
+        print_comparison(names, found, land.system)
     if store and not connect:
-        say(f"minima that are new count once 'nnpotential explore --output {directory}' has "
-            "verified them")  # fmt: skip
+        say(f"new minima count once 'nnpotential explore --output {directory}' has verified them")

@@ -121,7 +121,7 @@ def _torch(path: Path) -> dict[str, Any]:
             f"{path} holds no state dict: save one by torch.save(module.state_dict(), path)"
         )
     return {
-        str(name): (value.double() if value.is_floating_point() else value).numpy()
+        str(name): (value.double() if value.is_floating_point() else value).detach().numpy()
         for name, value in found.items()
     }
 

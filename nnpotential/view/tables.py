@@ -164,14 +164,16 @@ def print_estimates(figures):
 def print_located(name, found, system):
     """What `analysis.locate.locate` found of one model: where it ends, figures, curvature."""
     if found.coords is None:
+        column = "no minimum"
         say(f"{name}: the quench ended in no minimum: {found.why}")
     elif found.minimum is None:
-        say(f"{name}: a minimum that is not stored")
-    elif not found.verified:
-        say(f"{name}: minimum {found.minimum}, which has not passed verification")
+        column = "a new minimum"
+        say(f"{name}: its minimum is not stored; --store keeps it")
     else:
-        say(f"{name}: minimum {found.minimum} of {found.n_minima}, {found.n_lower} lie lower")
-    table = _table(name, "as trained", "its minimum")
+        column = f"minimum {found.minimum}"
+        state = "" if found.verified else ", which has not passed verification"
+        say(f"{name}: {column}{state}; {found.n_lower} of {found.n_minima} minima lie lower")
+    table = _table(name, "as trained", column)
     lowest = None if found.above_lowest is None else found.minimum_energy - found.above_lowest
     above = None if lowest is None else found.energy - lowest
     table.add_row(system.energy_label, _number(found.energy), _number(found.minimum_energy))
