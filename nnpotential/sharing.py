@@ -14,6 +14,7 @@ from .exchange.shared import Shared
 from .files import absolute, new_directory
 from .interchange import Exported, Imported, StrPath, open_directory
 from .landscape import Landscape
+from .pulse import tell
 from .settings import SETTINGS, is_network
 
 __all__ = [
@@ -233,4 +234,8 @@ def _measures(place: Landscape | NetworkDirectory, network: Any) -> dict[str, An
     session = place.database.session
     coords = dict(session.query(Minimum._id, Minimum.coords))
     points = [np.asarray(coords[number]) for number in network.minima.ids.tolist()]
-    return {name: np.array([float(m.function(x)) for x in points]) for name, m in measures.items()}
+    values = np.empty((len(points), len(measures)))
+    for k, x in enumerate(points):
+        tell("measures", k, unit="minima")
+        values[k] = [float(measure.function(x)) for measure in measures.values()]
+    return dict(zip(measures, values.T, strict=True))

@@ -139,6 +139,12 @@ class Tables:
             finally:
                 connection.close()
         except sqlite3.DatabaseError as error:
+            # a journal may name other files, so one of unknown origin is not rolled back
+            if getattr(error, "sqlite_errorcode", 0) == sqlite3.SQLITE_READONLY_ROLLBACK:
+                raise InputError(
+                    f"{path} was left in the middle of a commit, with {path.name}-journal: where "
+                    "you trust it, open it once, as by 'nnpotential summary', which puts that right"
+                ) from None
             raise InputError(f"{path} {database_fault(error)}") from None
         except (UnicodeDecodeError, OverflowError, sqlite3.Error) as error:
             raise InputError(f"{path} is no intact database: {error}") from None

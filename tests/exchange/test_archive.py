@@ -150,6 +150,17 @@ def test_what_another_program_noted_is_left_out_and_said(tmp_path, shared):
     assert read_archive(tmp_path / "a.zip").tables.minima[0].user_data is None
 
 
+def test_results_are_carried_and_drawings_are_not(tmp_path, mapped):
+    (mapped.path / "reach.json").write_text('{"format": 1}\n')
+    (mapped.path / "notes.txt").write_text("mine")
+    done = export_archive(mapped.path, tmp_path / "a.zip")
+    there = import_archive(tmp_path / "b", done.place).place.path
+    assert (there / "reach.json").read_text() == '{"format": 1}\n'
+    assert sorted(path.name for path in there.iterdir()) == [
+        *("dataset.npz", "landscape.sqlite", "reach.json", "settings.toml", "summary.json")
+    ]
+
+
 def first(change):
     return lambda found: change(found["points"][0])
 

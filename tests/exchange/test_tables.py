@@ -176,3 +176,22 @@ def test_rows_that_do_not_go_together(box):
     ):
         with pytest.raises(InputError, match=message):
             wrong.write(box.create_database())
+
+
+def test_a_database_left_in_the_middle_of_a_commit(tmp_path, file):
+    connection = sqlite3.connect(file)
+    connection.execute("PRAGMA cache_size = 1")
+    connection.execute("BEGIN")
+    for table in ("tbl_minima", "tbl_transition_states"):
+        connection.execute(f"UPDATE {table} SET energy = energy + 1, coords = zeroblob(9000)")
+    (tmp_path / "there").mkdir()
+    for name in ("landscape.sqlite", "landscape.sqlite-journal"):
+        shutil.copy(tmp_path / name, tmp_path / "there")
+    connection.close()
+    there = tmp_path / "there" / "landscape.sqlite"
+    with pytest.raises(InputError, match="was left in the middle of a commit"):
+        Tables.read(there)
+    with sqlite3.connect(there) as trusted:
+        trusted.execute("SELECT * FROM tbl_minima").fetchone()
+    trusted.close()
+    assert len(Tables.read(there).minima) == len(Tables.read(file).minima)
