@@ -130,6 +130,8 @@ def _system(path: Path, settings: dict[str, Any]) -> Any:
 
 def _files_of(path: Path, settings: dict[str, Any]) -> list[str]:
     """The files that a system of this kind keeps, by having it save them elsewhere."""
+    for file in sorted(path.glob("*.np[yz]")):  # before anything reads them
+        check_content(file.name, _bytes(file))
     system = _system(path, settings)
     with TemporaryDirectory(prefix="nnpotential-") as folder:
         system.save(folder)

@@ -3,6 +3,7 @@
 import os
 import pickle
 import sqlite3
+import zipfile
 
 import numpy as np
 import pytest
@@ -77,6 +78,13 @@ def test_a_data_set_of_objects_is_refused(tmp_path, mapped):
     with pytest.raises(InputError, match=r"dataset\.npz"):
         Landscape.open(mapped.path, untrusted=True)
     assert not (tmp_path / "made").exists()
+
+
+def test_a_data_set_that_would_fill_the_memory(mapped):
+    with zipfile.ZipFile(mapped.path / "dataset.npz", "w", zipfile.ZIP_DEFLATED) as file:
+        file.writestr("X_train.npy", bytes(2**29))
+    with pytest.raises(InputError, match=r"dataset\.npz has \d+ bytes and would take 536870912"):
+        Landscape.open(mapped.path, untrusted=True)
 
 
 def test_a_link_to_another_file_is_not_followed(tmp_path, mapped):
