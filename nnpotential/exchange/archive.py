@@ -29,6 +29,7 @@ _TABLES = ("minima.json", "transition_states.json", "database.json")
 _ARRAYS = ("minima.npy", "transition_states.npy", "eigenvectors.npy")
 _PARTS = (*_TABLES, *_ARRAYS)
 _EPOCH = (1980, 1, 1, 0, 0, 0)  # the same landscape gives the same file
+_MOST = 100  # files
 _SCALARS = ("id", "energy", "fvib", "pgorder", "invalid")
 
 
@@ -105,11 +106,15 @@ def read_archive(path: Path) -> Shared:
 def _contents(archive: zipfile.ZipFile) -> dict[str, bytes]:
     """What the files within hold, each as the manifest says, which itself is left out."""
     entries: dict[str, zipfile.ZipInfo] = {}
-    for entry in archive.infolist():
+    listed = archive.infolist()
+    if len(listed) > _MOST:
+        raise InputError(f"it holds {len(listed)} files: it is no archive of a landscape")
+    packed = sum(entry.compress_size for entry in listed)
+    check_size("all of it", sum(entry.file_size for entry in listed), packed)
+    for entry in listed:
         check_name(entry.filename)
         if entry.filename.casefold() in map(str.casefold, entries):
             raise InputError(f"{entry.filename} is there twice")
-        check_size(entry.filename, entry.file_size, entry.compress_size)
         entries[entry.filename] = entry
     if _MANIFEST not in entries:
         raise InputError(f"it has no {_MANIFEST}: it is no archive of a landscape")
@@ -154,6 +159,8 @@ def _manifest(data: bytes) -> dict[str, Any]:
         isinstance(about, dict) and {"bytes", "sha256"} <= set(about) for about in files.values()
     ):
         raise InputError(f"{_MANIFEST} does not say what the files are")
+    for name in files:
+        check_name(name)
     return files
 
 

@@ -209,7 +209,8 @@ class _Machine:
 
 def _known(name: str) -> _Name:
     if name not in _NAMES:
-        raise NotPlain(f"it asks for {name:.80}")
+        shown = name if name.isascii() and name.isprintable() else ascii(name)
+        raise NotPlain(f"it asks for {shown:.80}")
     return _Name(_NAMES[name])
 
 

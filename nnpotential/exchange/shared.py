@@ -75,12 +75,12 @@ class Shared:
                 file.write(content)
         settings = read_settings(folder)
         system = _system(folder, settings)
-        sizes = {p.coords.size for p in (*self.tables.minima, *self.tables.states)}
-        if sizes - {system.n_dof}:
-            [size] = sizes
-            raise InputError(
-                f"points have {size} coordinates, those of {SETTINGS} have {system.n_dof}"
-            )
+        for point in (*self.tables.minima, *self.tables.states):
+            if point.coords.size != system.n_dof:
+                raise InputError(
+                    f"points have {point.coords.size} coordinates, those of {SETTINGS} have "
+                    f"{system.n_dof}"
+                )
         database = system.create_database(str(folder / DATABASE))
         try:
             self.tables.write(database)

@@ -195,7 +195,7 @@ class Tables:
         ):
             for row in rows:
                 if len(row) != len(kinds) or not all(map(isinstance, row, kinds)):
-                    raise InputError(f"a {what} is damaged: {str(row)[:100]}")
+                    raise InputError(f"a {what} is damaged: {str(row)[:100]!r}")
             if len({row[0] for row in rows}) < len(rows):
                 raise InputError(f"two rows of the kind {what} have one id")
         for number, _, args, *_ in self.jobs:
@@ -211,7 +211,7 @@ def _check_json(what: str, text: str | None, kind: type) -> None:
     except (ValueError, RecursionError):
         right = False
     if not right:
-        raise InputError(f"{what} is damaged: {str(text)[:100]}")
+        raise InputError(f"{what} is damaged: {str(text)[:100]!r}")
 
 
 def _is(value: Any, kind: Any) -> bool:

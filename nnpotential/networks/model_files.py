@@ -105,11 +105,10 @@ def _torch(path: Path) -> dict[str, Any]:
         ) from None
     try:
         found = torch.load(path, map_location="cpu", weights_only=True)
-    except Exception as error:  # of many kinds, and of many lines
-        why = (str(error).splitlines() or [""])[0][:160]
+    except Exception:  # of many kinds, with advice to trust the file
         raise InputError(
-            f"{path} is no state dict that torch reads without trust ({why}): save one by "
-            "torch.save(module.state_dict(), path)"
+            f"{path} is no state dict that torch reads without trust (weights_only=True): save one "
+            "by torch.save(module.state_dict(), path)"
         ) from None
     for name in _NESTED:
         if isinstance(found, dict) and isinstance(found.get(name), dict):

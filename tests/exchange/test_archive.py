@@ -193,6 +193,12 @@ def first(change):
             lambda f: f.update({"eigenvectors.npy": npy(np.zeros((0, 2)))}),
             r"eigenvectors\.npy is no array of float64",
         ),
+        (
+            lambda f: f.update(
+                {"minima.npy": npy(np.zeros((f["minima.json"].count(b'"energy"'), 2)))}
+            ),
+            "points have 2 coordinates, those of settings.toml have 36",
+        ),
         (in_json("manifest.json", lambda m: m.update(version=2)), "install a newer nnpotential"),
         (in_json("manifest.json", lambda m: m.update(format="x")), "is of no landscape"),
         (in_json("minima.json", lambda m: m.update(points=3)), "holds no list of points"),
@@ -280,13 +286,18 @@ def test_a_file_that_is_cut_short_or_damaged(tmp_path, archive):
 
 
 def test_a_bomb_is_not_unpacked(tmp_path, archive):
-    zeros = bytes(2**29)
-    bomb = edited(archive, tmp_path, lambda f: f.update({"x.txt": zeros}), sign=False)
-    with pytest.raises(InputError, match=r"x\.txt has \d+ bytes and would take 536870912 unpacked"):
+    zeros = bytes(2**27)
+    files = {f"{k}.txt": zeros for k in range(3)}
+    bomb = edited(archive, tmp_path, lambda f: f.update(files), sign=False)
+    with pytest.raises(InputError, match=r"all of it has \d+ bytes and would take 4\d+ unpacked"):
+        read_archive(bomb)
+    many = {f"{k}.txt": b"" for k in range(1000)}
+    bomb = edited(archive, tmp_path, lambda f: f.update(many), sign=False)
+    with pytest.raises(InputError, match=r"it holds 10\d\d files"):
         read_archive(bomb)
     inner = io.BytesIO()
     with zipfile.ZipFile(inner, "w", zipfile.ZIP_DEFLATED) as file:
-        file.writestr("X_train.npy", zeros)
+        file.writestr("X_train.npy", bytes(2**29))
     bomb = edited(archive, tmp_path, lambda f: f.update({"dataset.npz": inner.getvalue()}))
     with pytest.raises(InputError, match=r"dataset\.npz has \d+ bytes and would take"):
         read_archive(bomb)

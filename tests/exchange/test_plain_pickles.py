@@ -120,6 +120,7 @@ def test_a_pickle_that_would_run_something_runs_nothing(tmp_path, hide, protocol
         (b"", "it is damaged"),
         (b"not a pickle", "it is damaged"),
         (b"\x80\x04(.", "it is damaged"),
+        (b"\x80\x02cos\n\x1b[31msystem\n.", r"it asks for 'os\.\\x1b\[31msystem'"),
         (b"\x80\x04}(u.", ""),
         # an array of a type that is none, and one of too few numbers
         (pickle.dumps(np.zeros(3)).replace(b"f8", b"V8"), "of the type 'V8'"),

@@ -131,7 +131,7 @@ def test_a_malformed_point_is_left_out_with_what_it_joins(file, column, value):
     [
         ("DROP TABLE tbl_minima", "it has no table tbl_minima"),
         ("ALTER TABLE tbl_minima RENAME TO other", "it has no table tbl_minima"),
-        ("UPDATE tbl_jobs SET args = '{}' WHERE id = 1", r"job 1 is damaged: \{\}"),
+        ("UPDATE tbl_jobs SET args = '{}' WHERE id = 1", r"job 1 is damaged: '\{\}'"),
         ("UPDATE tbl_jobs SET found = 'x' WHERE id = 1", "a job is damaged"),
         (
             "UPDATE tbl_system_property SET string_value = '[]' WHERE property_name = 'progress'",
