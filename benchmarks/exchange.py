@@ -64,7 +64,7 @@ def main():
 
 
 def ask_optim(done, regularization, n_points):
-    folder, rng = done.folder, np.random.default_rng(0)
+    folder, rng = done.place, np.random.default_rng(0)
     loss = (folder / "odata").read_text().partition("SEARCH")[0]
     rounding = 0.0
     if loss.startswith("DL"):
@@ -121,7 +121,7 @@ def number(pattern, text):
 
 
 def ask_pathsample(done, low, high, step):
-    folder, network = done.folder, done.network
+    folder, network = done.place, done.network
     keywords = (folder / "pathdata").read_text()
     asked = f"SHANNON {low} {high} {step} {BINS:.10f}"
     (folder / "pathdata").write_text(keywords.replace("CYCLES 0", asked))

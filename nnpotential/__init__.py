@@ -31,7 +31,15 @@ _HOMES = {
     "Sweep": "sweep.sweep",
     "import_pathsample": "interchange",
     "export_pathsample": "interchange",
+    "import_topsearch": "interchange",
+    "export_topsearch": "interchange",
     "open_network": "interchange",
+    "export_archive": "sharing",
+    "import_archive": "sharing",
+    "import_untrusted": "sharing",
+    "export_graphml": "sharing",
+    "import_graphml": "sharing",
+    "export_csv": "sharing",
 }
 
 __all__ = list(_HOMES)

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from os import PathLike
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import Any, Self, TypeAlias
 
 import numpy as np
 
@@ -13,28 +13,30 @@ from .checks import check_integer
 from .errors import InputError
 from .exchange.directory import NetworkDirectory
 from .exchange.pathsample import DATABASE, PathsampleDatabase
+from .exchange.points import Points
 from .exchange.programs import INPUTS, read_network, why_no_inputs, write_inputs
+from .exchange.topsearch import TOPSEARCH_FILES, TopsearchNetwork
 from .files import absolute, new_directory
 from .landscape import Landscape
 from .networks.system import NNSystem
 from .settings import SETTINGS, is_network
 
 __all__ = [
-    "PROGRAMS",
     "Exported",
     "Imported",
+    "StrPath",
     "export_pathsample",
+    "export_topsearch",
     "import_pathsample",
+    "import_topsearch",
     "open_directory",
     "open_network",
 ]
 
-PROGRAMS = ("pathsample",)
-
 StrPath: TypeAlias = str | PathLike[str]
 _DATA_SET = "MLPdata"
 _SAME = 1e-9  # inputs may have been written with fewer digits
-_KNOWN = (*DATABASE, *INPUTS)
+_PATHSAMPLE = (*DATABASE, *INPUTS)
 
 
 @dataclass(frozen=True)
@@ -44,16 +46,16 @@ class Imported:
     Attributes
     ----------
     place : Landscape or NetworkDirectory
-    found : PathsampleDatabase or None
-        The points that the files hold, if any.
+    read : tuple of int, or None
+        How many minima and transition states the files hold, if any.
     new : tuple of int, or None
-        How many minima and transition states of them a landscape did not have.
+        How many of them a landscape did not have, as points from outside.
     notes : list of str
         What a reader has to know.
     """
 
     place: Landscape | NetworkDirectory
-    found: PathsampleDatabase | None
+    read: tuple[int, int] | None
     new: tuple[int, int] | None
     notes: list[str]
 
@@ -64,32 +66,50 @@ class Exported:
 
     Attributes
     ----------
-    folder : pathlib.Path
+    place : pathlib.Path
+        A folder, or a file.
     names : list of str
         Of the files in it.
-    network : TransitionNetwork
+    size : tuple of int
+        How many minima and transition states.
     notes : list of str
         What a reader has to know.
+    network : TransitionNetwork or None
+        Not of an archive, whose points need not be verified.
     """
 
-    folder: Path
+    place: Path
     names: list[str]
-    network: TransitionNetwork
+    size: tuple[int, int]
     notes: list[str]
+    network: TransitionNetwork | None = None
+
+    @classmethod
+    def of(cls, place: Path, names: list[str], network: TransitionNetwork, notes: Any = ()) -> Self:
+        """Of a network that was written."""
+        return cls(place, names, (len(network), len(network.states)), list(notes), network)
 
 
-def open_directory(path: StrPath) -> Landscape | NetworkDirectory:
+def open_directory(path: StrPath, untrusted: bool = False) -> Landscape | NetworkDirectory:
     """What a directory holds: a landscape, or a network without coordinates.
+
+    Parameters
+    ----------
+    path : path
+    untrusted : bool
+        As for `Landscape.open`; a network without coordinates holds no pickles.
 
     Raises
     ------
     InputError
         If it is neither, or damaged.
     """
-    return (NetworkDirectory if is_network(absolute(path)) else Landscape).open(path)
+    if is_network(absolute(path)):
+        return NetworkDirectory.open(path)
+    return Landscape.open(path, untrusted=untrusted)
 
 
-def open_network(path: StrPath) -> TransitionNetwork:
+def open_network(path: StrPath, untrusted: bool = False) -> TransitionNetwork:
     """The network of a directory, whether points have coordinates there or not.
 
     Of a landscape every Hessian is evaluated anew; see `Landscape.network`.
@@ -99,7 +119,7 @@ def open_network(path: StrPath) -> TransitionNetwork:
     InputError
         As from `open_directory`.
     """
-    return open_directory(path).network()
+    return open_directory(path, untrusted).network()
 
 
 def import_pathsample(
@@ -138,25 +158,16 @@ def import_pathsample(
     InputError
         If files are missing, malformed, or do not fit each other or what is there.
     """
-    files, inputs = _files(sources)
+    files = _files(sources, _PATHSAMPLE)
+    named = [path for path in map(Path, sources) if not path.is_dir()]
+    # by inputs being named, not only met in a folder
+    inputs = _DATA_SET in files or any(path.name in INPUTS for path in named)
     exists = (absolute(path) / SETTINGS).is_file()
-    if is_network(absolute(path)):
-        raise InputError(f"{path} holds a network without coordinates already: choose a new place")
-    told: dict[str, Any] = {
-        "n_vibrations": n_vibrations,
-        "energy_label": energy_label,
-        "kinetic": kinetic,
-    }
-    told = {name: value for name, value in told.items() if value is not None}
-    if told and (exists or inputs):
-        raise InputError(
-            "vibrations, label and kinetic are told of points without coordinates alone: a "
-            "landscape knows them"
-        )
+    told = _told(path, exists or inputs, n_vibrations, energy_label, kinetic)
     if seed is not None and (exists or not inputs):
         raise InputError("a seed goes with a landscape that is made from a network's inputs")
     if exists:
-        return _into(path, files, inputs)
+        return _into(path, files, inputs, PathsampleDatabase, DATABASE)
     if inputs:
         return _made(path, files, 0 if seed is None else seed)
     if "points.min" in files:
@@ -165,14 +176,86 @@ def import_pathsample(
             "landscape that exists as DIR, or the network's inputs beside (MLPdata with data or "
             "odata); to leave the coordinates out, name min.data and ts.data alone"
         )
-    if n_vibrations is not None:
-        check_integer("the number of vibrations", n_vibrations, 1)
     found = PathsampleDatabase.read(files, **told)
     place = NetworkDirectory.create(path, found.network, "pathsample")
-    return Imported(place, found, None, [])
+    return Imported(place, _size(found), None, [])
 
 
-def export_pathsample(path: StrPath, output: StrPath | None = None) -> Exported:
+def import_topsearch(
+    path: StrPath,
+    sources: Sequence[StrPath],
+    *,
+    n_vibrations: int | None = None,
+    energy_label: str | None = None,
+    kinetic: bool | None = None,
+) -> Imported:
+    """Bring TopSearch's network into a directory.
+
+    With coordinates its points go into a landscape that is there. Without,
+    ``min.data`` and ``ts.data`` alone become a directory of their own.
+
+    Parameters
+    ----------
+    path : path
+    sources : sequence of path
+        Files by their usual names, or folders that hold them.
+    n_vibrations, energy_label, kinetic : optional
+        As for `import_pathsample`.
+
+    Returns
+    -------
+    Imported
+
+    Raises
+    ------
+    InputError
+        As from `import_pathsample`.
+    """
+    files = _files(sources, TOPSEARCH_FILES)
+    exists = (absolute(path) / SETTINGS).is_file()
+    told = _told(path, exists, n_vibrations, energy_label, kinetic)
+    if exists:
+        return _into(path, files, False, TopsearchNetwork, TOPSEARCH_FILES)
+    if "min.coords" in files:
+        raise InputError(
+            f"{files['min.coords']} holds coordinates, but of which system is not known: give a "
+            "landscape that exists as DIR; to leave the coordinates out, name min.data and ts.data "
+            "alone"
+        )
+    found = TopsearchNetwork.read(files, **told)
+    place = NetworkDirectory.create(path, found.network, "topsearch")
+    return Imported(place, _size(found), None, [])
+
+
+def _told(
+    path: StrPath, known: bool, n_vibrations: Any, energy_label: Any, kinetic: Any
+) -> dict[str, Any]:
+    """What is told of points without coordinates, checked."""
+    if is_network(absolute(path)):
+        raise InputError(f"{path} holds a network without coordinates already: choose a new place")
+    told: dict[str, Any] = {
+        "n_vibrations": n_vibrations,
+        "energy_label": energy_label,
+        "kinetic": kinetic,
+    }
+    told = {name: value for name, value in told.items() if value is not None}
+    if told and known:
+        raise InputError(
+            "vibrations, label and kinetic are told of points without coordinates alone: a "
+            "landscape knows them"
+        )
+    if n_vibrations is not None:
+        check_integer("the number of vibrations", n_vibrations, 1)
+    return told
+
+
+def _size(found: Points) -> tuple[int, int]:
+    return len(found.network), len(found.network.states)
+
+
+def export_pathsample(
+    path: StrPath, output: StrPath | None = None, *, untrusted: bool = False
+) -> Exported:
     """Write a landscape, or a network without coordinates, as PATHSAMPLE's database.
 
     For a network that the programs have too, their inputs are written besides, and its
@@ -183,6 +266,8 @@ def export_pathsample(path: StrPath, output: StrPath | None = None) -> Exported:
     path : path
     output : path, optional
         A new or empty directory, by default ``pathsample`` in `path`.
+    untrusted : bool
+        As for `Landscape.open`.
 
     Returns
     -------
@@ -193,9 +278,9 @@ def export_pathsample(path: StrPath, output: StrPath | None = None) -> Exported:
     InputError
         If there is nothing to write, or the place is taken.
     """
-    place = open_directory(path)
+    place = open_directory(path, untrusted)
     notes: list[str] = []
-    target: Path = place.path / "pathsample" if output is None else absolute(output)
+    target = absolute(path) / "pathsample" if output is None else absolute(output)
     with new_directory(target) as folder:
         if isinstance(place, Landscape):
             if not len(place.graph()):
@@ -215,49 +300,98 @@ def export_pathsample(path: StrPath, output: StrPath | None = None) -> Exported:
         else:
             found = PathsampleDatabase(place.network())
             names = found.write(folder)
-    return Exported(target, names, found.network, notes)
+    return Exported.of(target, names, found.network, notes)
 
 
-def _files(sources: Sequence[StrPath]) -> tuple[dict[str, Path], bool]:
-    """Paths by name, and whether there is a network to be made of them."""
+def export_topsearch(
+    path: StrPath, output: StrPath | None = None, *, untrusted: bool = False
+) -> Exported:
+    """Write a landscape as TopSearch's network.
+
+    Parameters
+    ----------
+    path : path
+    output : path, optional
+        A new or empty directory, by default ``topsearch`` in `path`.
+    untrusted : bool
+        As for `Landscape.open`.
+
+    Returns
+    -------
+    Exported
+
+    Raises
+    ------
+    InputError
+        If there is nothing to write, coordinates are not known, or the place is taken.
+    """
+    place = open_directory(path, untrusted)
+    if not isinstance(place, Landscape):
+        raise InputError(f"{path} has no coordinates, without which TopSearch reads no points")
+    target = absolute(path) / "topsearch" if output is None else absolute(output)
+    with new_directory(target) as folder:
+        if not len(place.graph()):
+            raise InputError(f"{path} has no verified minimum to export: run 'explore' first")
+        whole = place.points(TopsearchNetwork)
+        found = whole.as_it_holds()
+        names = found.write(folder)
+    notes = []
+    left_out = len(whole.network.states) - len(found.network.states)
+    if left_out:
+        notes.append(
+            f"{left_out} transition states were left out: TopSearch holds one for each pair of "
+            "minima, here the lowest, and no degenerate rearrangements"
+        )
+    if min(_size(found)) == 1:
+        notes.append("TopSearch 0.0.3 does not read a single minimum or transition state")
+    return Exported.of(target, names, found.network, notes)
+
+
+def _files(sources: Sequence[StrPath], known: Sequence[str]) -> dict[str, Path]:
+    """Paths by name."""
     files: dict[str, Path] = {}
-    wanted = False  # by its inputs being named, not only met in a folder
     for source in map(Path, sources):
         if source.is_dir():
-            inside = {name: source / name for name in _KNOWN if (source / name).is_file()}
+            inside = {name: source / name for name in known if (source / name).is_file()}
             if not inside:
-                raise InputError(f"{source} holds none of {', '.join(_KNOWN)}")
+                raise InputError(f"{source} holds none of {', '.join(known)}")
         elif not source.exists():
             raise InputError(f"there is no file {source}")
-        elif source.name not in _KNOWN:
-            raise InputError(f"{source} is not known by its name: files are {', '.join(_KNOWN)}")
+        elif source.name not in known:
+            raise InputError(f"{source} is not known by its name: files are {', '.join(known)}")
         else:
             inside = {source.name: source}
-            wanted = wanted or source.name in INPUTS
         for name, file in inside.items():
             if name in files:
                 raise InputError(f"two files {name} are given: {files[name]} and {file}")
             files[name] = file
     if not files:
-        raise InputError(f"give the files to import: some of {', '.join(_KNOWN)}, or their folder")
-    return files, wanted or _DATA_SET in files
+        raise InputError(f"give the files to import: some of {', '.join(known)}, or their folder")
+    return files
 
 
-def _into(path: StrPath, files: Mapping[str, Path], inputs: bool) -> Imported:
-    """Points into a landscape that exists."""
+def _into(
+    path: StrPath,
+    files: Mapping[str, Path],
+    inputs: bool,
+    program: type[Points],
+    names: Sequence[str],
+) -> Imported:
+    """Points into a landscape that exists, from a program's files of these names."""
     land = Landscape.open(path)
     notes: list[str] = []
     if inputs:
         system, notes = read_network(files)
         _check_same_network(path, land.system, system)
-    if "points.min" not in files:
+    minima, states = names[2:4]
+    if minima not in files:
         raise InputError(
-            f"{path} is a landscape, whose points need coordinates: give points.min"
-            + (" and points.ts" if "ts.data" in files else "")
+            f"{path} is a landscape, whose points need coordinates: give {minima}"
+            + (f" and {states}" if "ts.data" in files else "")
             + ", or choose a new place"
         )
-    found = PathsampleDatabase.read(files, land.system.n_dof)
-    return Imported(land, found, land.add_points(found), notes)
+    found = program.read(files, land.system.n_dof)
+    return Imported(land, _size(found), land.add_points(found), notes)
 
 
 def _made(path: StrPath, files: Mapping[str, Path], seed: int) -> Imported:
@@ -279,7 +413,8 @@ def _made(path: StrPath, files: Mapping[str, Path], seed: int) -> Imported:
                 new = land.add_points(found)
         finally:
             land.close()
-    return Imported(Landscape.open(path), found, new, notes)
+    size = None if found is None else _size(found)
+    return Imported(Landscape.open(path), size, new, notes)
 
 
 def _check_same_network(path: StrPath, here: Any, there: NNSystem) -> None:

@@ -10,7 +10,10 @@ from contextlib import contextmanager
 from dataclasses import replace
 from importlib.metadata import version
 from pathlib import Path
+from shutil import rmtree
+from tempfile import mkdtemp
 from typing import Any, Self, TypeAlias
+from weakref import finalize
 
 import networkx as nx
 import numpy as np
@@ -27,6 +30,7 @@ from .analysis.figures import (
     summarise,
 )
 from .analysis.kept import Kept
+from .analysis.locate import Comparison, Located, check_point, compare, locate
 from .analysis.measures import measures as measures_of
 from .analysis.minima import correlations, minima_table
 from .analysis.paths import PathProfile, path_profile
@@ -38,8 +42,10 @@ from .contract import LandscapeSystem, Measure, check_system
 from .database import database_fault, open_database
 from .errors import InputError
 from .exchange.pathsample import PathsampleDatabase
-from .exchange.points import collect, store_points
+from .exchange.points import Points, collect, store_points
+from .exchange.shared import Shared
 from .files import absolute, atomic_write, new_directory, place_check, printable, write_table
+from .findings import Point
 from .interrupts import uninterrupted
 from .lock import held
 from .networks.datasets import Dataset
@@ -47,10 +53,19 @@ from .networks.ensembles import ensembles
 from .networks.mlp import MLP
 from .networks.system import LossSystem, NNSystem
 from .search.exploration import Exploration
+from .search.joining import Joining
 from .search.settings import AUDIT_SAMPLE, STAGES, SearchSettings
 from .search.workers import Crew
 from .sessions import close_sessions
-from .settings import SETTINGS, check_same_settings, read_settings, write_settings
+from .settings import (
+    DATABASE,
+    SETTINGS,
+    check_same_settings,
+    read_settings,
+    system_kind,
+    write_settings,
+)
+from .storage import store_minimum
 from .systems.registry import system_class
 from .verification.certified import certificates
 from .verification.certified import certify as certify_points
@@ -66,7 +81,6 @@ from .view.tree import LEVELS
 
 __all__ = ["Landscape"]
 
-_DATABASE = "landscape.sqlite"
 _SUMMARY = "summary.json"
 
 StrPath: TypeAlias = str | os.PathLike[str]
@@ -112,17 +126,14 @@ class Landscape:
 
     def _load(self) -> None:
         check_integer("the seed", self.settings["seed"], 0)
-        section = self.settings.get("system", {"kind": "network"})  # 0.1.0 knew no other
-        kind = section.get("kind") if isinstance(section, dict) else None
-        if not isinstance(kind, str):
-            raise InputError(f"{self.path / SETTINGS} must name the kind of system: [system] kind")
-        self.system = system_class(kind).load(self.path, self.settings)
+        kind = system_class(system_kind(self.settings))
+        self.system = kind.load(self.path, self.settings)
         try:
             SearchSettings.given(**self.settings["search"]).of(self.system)
         except InputError as error:
             raise InputError(f"{self.path / SETTINGS}: {error}") from None
-        self._check_place = place_check(self.path / _DATABASE)
-        self.database = open_database(self.path / _DATABASE, self.system, self._check_place)
+        self._check_place = place_check(self.path / DATABASE)
+        self.database = open_database(self.path / DATABASE, self.system, self._check_place)
 
     @classmethod
     def create(
@@ -221,18 +232,36 @@ class Landscape:
         return land
 
     @classmethod
-    def open(cls, path: StrPath) -> Self:
+    def open(cls, path: StrPath, *, untrusted: bool = False) -> Self:
         """Open a landscape that exists.
 
-        Never open one of unknown origin: a pele database holds pickled
-        objects, and reading those can run any program.
+        Parameters
+        ----------
+        path : path
+        untrusted : bool
+            Of unknown origin: a pele database holds pickled objects, and to read those can run
+            any program. Then a copy is opened that is made without unpickling, in a temporary
+            directory that goes with this object; the original stays as it is.
+            `nnpotential.import_untrusted` makes one that stays.
 
         Raises
         ------
         InputError
-            If there is none, or it is damaged or inconsistent.
+            If there is none, or it is damaged or inconsistent; of an untrusted one also if it
+            holds a pickle that is more than plain values.
         """
-        return cls(path)
+        if not untrusted:
+            return cls(path)
+        shared = Shared.read(absolute(path))
+        folder = Path(mkdtemp(prefix="nnpotential-"))
+        try:
+            shared.write(folder)
+            land = cls(folder)
+        except BaseException:
+            rmtree(folder, ignore_errors=True)
+            raise
+        finalize(land, rmtree, folder, ignore_errors=True)
+        return land
 
     def explore(
         self,
@@ -579,6 +608,81 @@ class Landscape:
             "ensembles": together,
         }
 
+    def locate(
+        self,
+        x: Any,
+        other: Any = None,
+        *,
+        store: bool = False,
+        connect: bool = False,
+        attempts: int = 20,
+        on_progress: OnProgress | None = None,
+        workers: int = 1,
+        executor: Executor | None = None,
+        job_timeout: float = 3600.0,
+    ) -> Located | Comparison:
+        """Which minimum a point belongs to, such as a trained network; or what lies between two.
+
+        Parameters
+        ----------
+        x : ndarray, shape (n_dof,)
+            It is quenched on the energy of the landscape. `nnpotential.from_torch` and
+            `from_sklearn` make one of a network.
+        other : ndarray, shape (n_dof,), optional
+            Another, to compare with.
+        store : bool
+            Store minima that are new; the next `explore` verifies them.
+        connect : bool
+            Where no path is known between the two minima, or of one point to the lowest, look for
+            it: new minima are stored, verified, and what is found is merged.
+        attempts : int
+            At most, with `connect`.
+        on_progress, workers, executor, job_timeout
+            As for `explore`, with `connect`.
+
+        Returns
+        -------
+        Located, or with `other` Comparison
+
+        Raises
+        ------
+        InputError
+            If `x` is no point of this system, or not finite; else as for `explore`.
+
+        Examples
+        --------
+        >>> land.locate(nnp.from_torch(land.system.net, module)).above_lowest
+        """
+        _check_progress(on_progress)
+        attempts = check_integer("attempts", attempts, 1)
+        points = [check_point(self.system, x)]
+        if other is not None:
+            points.append(check_point(self.system, other))
+        look = locate if other is None else compare
+        found: Any = look(self.system, self.database, *points)
+        if not store and not connect:
+            return found
+        parts = [found] if other is None else [found.first, found.second]
+        lost = [part.why for part in parts if part.why is not None]
+        if lost:
+            raise InputError(f"a quench ended in no minimum ({lost[0]}): there is none to store")
+        with self._working():
+            for part in parts:
+                if part.minimum is None:
+                    at = self.system.identity, part.minimum_energy, part.coords
+                    store_minimum(self.database, *at)
+            with uninterrupted():
+                self.database.session.commit()
+            if connect:
+                ends = [Point(part.minimum_energy, part.coords) for part in parts]
+                graph = self.graph()
+                if other is None and graph:
+                    ends.append(Point.of(lowest_minimum(graph)))
+                choose = Joining(ends[0], ends[1], attempts) if len(ends) > 1 else _nothing
+                crew = Crew(self.system, workers, executor, job_timeout)
+                self._exploration(on_progress).run(crew, (), choose=choose)
+        return look(self.system, self.database, *points)
+
     def graph(self) -> nx.Graph:
         """Minima joined by the lowest transition state of each pair; see `landscape_graph`."""
         return landscape_graph(self.database)
@@ -592,11 +696,17 @@ class Landscape:
         audit = stored_audit(self.database) or {}
         return TransitionNetwork.of_database(self.database, self.system, verified=True, audit=audit)
 
-    def points(self) -> PathsampleDatabase:
-        """The verified points with their coordinates, as other programs have them."""
-        return collect(self.system, self.database, self.network())
+    def points(self, kind: Any = PathsampleDatabase) -> Any:
+        """The verified points with their coordinates, as other programs have them.
 
-    def add_points(self, found: PathsampleDatabase) -> tuple[int, int]:
+        Parameters
+        ----------
+        kind : type
+            `PathsampleDatabase` or `nnpotential.exchange.topsearch.TopsearchNetwork`.
+        """
+        return collect(self.system, self.database, self.network(), kind)
+
+    def add_points(self, found: Points) -> tuple[int, int]:
         """Store points from another program, all or none.
 
         They count nowhere until the next `explore`, or `verify` with ``repair``, has
@@ -604,7 +714,7 @@ class Landscape:
 
         Parameters
         ----------
-        found : PathsampleDatabase
+        found : PathsampleDatabase or TopsearchNetwork
             With coordinates.
 
         Returns
@@ -805,7 +915,7 @@ class Landscape:
                         self.write_summary()
             except OperationalError as error:
                 raise InputError(
-                    f"{self.path / _DATABASE} {database_fault(error.orig)}; what was merged before "
+                    f"{self.path / DATABASE} {database_fault(error.orig)}; what was merged before "
                     "is kept"
                 ) from error
             except OSError as error:
@@ -837,6 +947,10 @@ class Landscape:
             settings = {**self.settings, "search": merged}
             write_settings(self.path, settings)
             self.settings = settings
+
+
+def _nothing(*_: Any) -> None:
+    """Nothing more is to be done than what was stored asks for."""
 
 
 def _ends(graph: nx.Graph, start: Any, end: Any) -> list[Any]:
@@ -875,7 +989,7 @@ def _make(path: Path, system: LandscapeSystem, kind: Any, settings: dict[str, An
     try:
         with new_directory(path) as unfinished:
             system.save(unfinished)
-            database = system.create_database(str(unfinished / _DATABASE))
+            database = system.create_database(str(unfinished / DATABASE))
             database.session.close()
             database.connection.close()
             database.engine.dispose()
@@ -890,7 +1004,7 @@ def _make(path: Path, system: LandscapeSystem, kind: Any, settings: dict[str, An
                 ) from error
     except DatabaseError as error:
         why = database_fault(error.orig)
-        raise InputError(f"{path} cannot be made: {_DATABASE} {why}") from error
+        raise InputError(f"{path} cannot be made: {DATABASE} {why}") from error
 
 
 def _system_of(

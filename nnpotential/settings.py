@@ -8,16 +8,19 @@ from .errors import InputError
 from .files import atomic_write
 
 __all__ = [
+    "DATABASE",
     "LANDSCAPE",
     "NETWORK",
     "SETTINGS",
     "check_same_settings",
     "is_network",
     "read_settings",
+    "system_kind",
     "write_settings",
 ]
 
 SETTINGS = "settings.toml"
+DATABASE = "landscape.sqlite"  # beside it
 
 # what a directory holds; of a network without coordinates also its section
 LANDSCAPE, NETWORK = "landscape", "transition_network"
@@ -56,6 +59,21 @@ def read_settings(path, kind=LANDSCAPE):
         if section not in settings:
             raise InputError(f"{path / SETTINGS} lacks {section!r}")
     return settings
+
+
+def system_kind(settings):
+    """The kind of system that settings are of.
+
+    Raises
+    ------
+    InputError
+        If they name none.
+    """
+    section = settings.get("system", {"kind": "network"})  # 0.1.0 knew no other
+    kind = section.get("kind") if isinstance(section, dict) else None
+    if not isinstance(kind, str):
+        raise InputError(f"{SETTINGS} must name the kind of system: [system] kind")
+    return kind
 
 
 def _read(path):

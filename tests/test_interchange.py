@@ -49,7 +49,7 @@ def bare(tmp_path):
 @pytest.fixture(scope="session")
 def exported(tmp_path_factory, small):
     """What export writes of a landscape."""
-    return export_pathsample(small.path, tmp_path_factory.mktemp("exported") / "a").folder
+    return export_pathsample(small.path, tmp_path_factory.mktemp("exported") / "a").place
 
 
 def test_points_without_coordinates_come_in_and_out(tmp_path, bare):
@@ -58,7 +58,7 @@ def test_points_without_coordinates_come_in_and_out(tmp_path, bare):
     network = open_network(tmp_path / "a")
     assert network.minima.energies[0] == -173.928426590627964
     assert (network.n_vibrations, network.kinetic) == (108, False)
-    out = export_pathsample(tmp_path / "a").folder
+    out = export_pathsample(tmp_path / "a").place
     assert out == tmp_path / "a" / "pathsample"
     assert sorted(path.name for path in out.iterdir()) == ["min.data", "ts.data"]
     for name in ("min.data", "ts.data"):
@@ -70,7 +70,7 @@ def test_published_networks(tmp_path, name):
     if not ORACLE.is_dir():
         pytest.skip("the published networks are not here")
     import_pathsample(tmp_path / "a", [ORACLE / name])
-    out = export_pathsample(tmp_path / "a", tmp_path / "out").folder
+    out = export_pathsample(tmp_path / "a", tmp_path / "out").place
     for file in ("min.data", "ts.data"):
         assert numbers(out / file) == numbers(ORACLE / name / file)
     if name == "lj38":  # minimax barriers between its two funnels, as published
@@ -88,7 +88,7 @@ def test_a_network_of_a_landscape(small):
 def test_a_folder_of_inputs_and_points_becomes_a_landscape(tmp_path, small, exported):
     done = import_pathsample(tmp_path / "a", [exported], seed=7)
     land, before = done.place, small.summary()
-    assert done.new == (len(done.found.network), len(done.found.network.states))
+    assert done.new == done.read
     assert done.new[0] == before["n_minima"] > 1
     assert land.settings["seed"] == 7
     assert land.system.describe()["network"] == small.system.describe()["network"]
@@ -103,7 +103,7 @@ def test_a_folder_of_inputs_and_points_becomes_a_landscape(tmp_path, small, expo
 
 def test_inputs_alone_become_a_landscape(tmp_path, exported):
     done = import_pathsample(tmp_path / "a", [exported / "MLPdata", exported / "data"])
-    assert (done.found, done.new) == (None, None)
+    assert (done.read, done.new) == (None, None)
     assert done.place.summary()["n_minima"] == 0
 
 
@@ -259,10 +259,10 @@ def test_a_network_that_the_programs_lack_keeps_our_order(tmp_path, ljat):
     done = export_pathsample(land.path)
     assert done.names == ["min.data", "ts.data", "points.min", "points.ts"]
     assert "they have tanh, not sigmoid" in done.notes[0]
-    coords = np.fromfile(done.folder / "points.min").reshape(len(done.network), -1)
+    coords = np.fromfile(done.place / "points.min").reshape(len(done.network), -1)
     minima = sorted(land.database.minima(), key=lambda m: m.id())
     assert np.array_equal(coords, [m.coords for m in minima])
-    assert import_pathsample(land.path, [done.folder]).new == (0, 0)
+    assert import_pathsample(land.path, [done.place]).new == (0, 0)
 
 
 def test_the_command_line_without_coordinates(run, tmp_path, bare):
@@ -311,7 +311,7 @@ def test_the_command_line_with_a_network(run, tmp_path, exported, small):
     ("arguments", "message"),
     [
         (["import", "a", "--from", "pathsampel", "f"], "did you mean 'pathsample'?"),
-        (["export", "a", "--to", "graphml"], "unknown program 'graphml': choose from pathsample"),
+        (["export", "a", "--to", "gmin"], "unknown format 'gmin': choose from pathsample"),
         (["import", "a", "f"], "Missing option '--from'"),
         (["import", "a", "--from", "pathsample"], "Missing argument 'FILES...'"),
         (["export", "nowhere", "--to", "pathsample"], "there is no landscape at"),
@@ -326,7 +326,7 @@ def test_what_the_command_line_refuses(run, tmp_path, monkeypatch, arguments, me
 
 
 def test_a_copy_is_exported_the_same(tmp_path, small, exported):
-    again = export_pathsample(copy_of(small, tmp_path)).folder
+    again = export_pathsample(copy_of(small, tmp_path)).place
     assert [p.read_bytes() for p in sorted(again.iterdir())] == [
         p.read_bytes() for p in sorted(exported.iterdir())
     ]

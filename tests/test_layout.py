@@ -30,7 +30,7 @@ FLOORS = (
     ("view",),
     ("exchange",),
     ("landscape",),
-    ("request", "interchange", "selftest"),
+    ("request", "interchange", "sharing", "selftest"),
     ("sweep",),
     ("study",),
     ("cli",),
@@ -58,10 +58,11 @@ ELSEWHERE = {
     "__main__": "test_cli.py",
     **{
         f"cli.{part}": "test_cli.py"
-        for part in ["files", "looking", "mapping", "shared", "sweeps", "training"]
+        for part in ["files", "locating", "looking", "mapping", "shared", "sweeps", "training"]
     },
     "errors": "test_checks.py",
     "networks.mlp": "networks/test_system.py",
+    "search.joining": "analysis/test_locate.py",
     "systems.atoms": "systems/test_clusters.py",
     **{
         f"sweep.{part}": "sweep/test_run.py"

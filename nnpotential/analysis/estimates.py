@@ -16,7 +16,7 @@ from ..resampling import LEVEL, interval
 from .passes import lowest_passes
 from .transition_network import TransitionNetwork
 
-__all__ = ["ESTIMATES", "estimate_barriers", "estimate_figures"]
+__all__ = ["ESTIMATES", "estimate_barriers", "estimate_figures", "highest_on_line"]
 
 # what each is, for tables and figures
 ESTIMATES = {
@@ -44,11 +44,16 @@ class _Estimate:
             band = system.createNEB(x1, image).run()
         path = np.array(band.coords).reshape(-1, x1.size)
         return {
-            "line": _highest(potential, [x1, x2], _ON_LINE),
-            "matched": _highest(potential, [x1, image], _ON_LINE),
+            "line": highest_on_line(potential, x1, x2),
+            "matched": highest_on_line(potential, x1, image),
             "band": float(potential.energies_gradients(path)[0].max()),
             "band_path": _highest(potential, path, _ON_SEGMENT),
         }
+
+
+def highest_on_line(potential, x1, x2):
+    """The highest energy on the straight line between two points."""
+    return _highest(potential, [x1, x2], _ON_LINE)
 
 
 def _highest(potential, path, n):

@@ -16,7 +16,7 @@ from ..view.terminal import prepare_streams, say
 from .shared import app
 
 # in the order in which --help lists their commands
-from . import mapping, training, looking, files, sweeps  # noqa: F401  # isort: skip
+from . import mapping, training, locating, looking, files, sweeps  # noqa: F401  # isort: skip
 
 __all__ = ["app", "main"]
 

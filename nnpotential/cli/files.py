@@ -11,22 +11,43 @@ from ..checks import check_choice
 from ..errors import InputError
 from ..exchange.pathsample import DATABASE
 from ..exchange.programs import INPUTS
+from ..exchange.topsearch import TOPSEARCH_FILES
 from ..files import printable
 from ..interchange import (
-    PROGRAMS,
     export_pathsample,
+    export_topsearch,
     import_pathsample,
+    import_topsearch,
 )
 from ..landscape import Landscape
 from ..networks.datasets import DATASETS, load_dataset
+from ..sharing import (
+    export_archive,
+    export_csv,
+    export_graphml,
+    import_archive,
+    import_graphml,
+    import_untrusted,
+)
 from ..view.terminal import (
     heard,
     say,
     show,
 )
 from .shared import (
+    Untrusted,
     app,
+    given,
 )
+
+_FROM = ("pathsample", "topsearch", "graphml", "archive", "untrusted")
+_TO = {
+    "pathsample": export_pathsample,
+    "topsearch": export_topsearch,
+    "graphml": export_graphml,
+    "csv": export_csv,
+    "archive": export_archive,
+}
 
 
 @app.command("import")
@@ -42,7 +63,8 @@ def import_(
         typer.Argument(
             metavar="FILES...",
             help=f"Under their usual names, or a folder of them: {', '.join(DATABASE)}; of a "
-            f"network's inputs {', '.join(INPUTS)}.",
+            f"network's inputs {', '.join(INPUTS)}; of TopSearch {', '.join(TOPSEARCH_FILES)}. "
+            "One file of an archive or GraphML; the directory of an untrusted landscape.",
             show_default=False,
         ),
     ],
@@ -50,8 +72,8 @@ def import_(
         str,
         typer.Option(
             "--from",
-            metavar="PROGRAM",
-            help=f"{', '.join(PROGRAMS)}: also GMIN and OPTIM.",
+            metavar="WHAT",
+            help=f"{', '.join(_FROM)}. With pathsample also GMIN and OPTIM.",
             show_default=False,
         ),
     ],
@@ -79,36 +101,34 @@ def import_(
         int | None, typer.Option(help="Of the landscape made of a network's inputs. [default: 0]")
     ] = None,
 ):
-    """Bring in what PATHSAMPLE, OPTIM or GMIN found, or the network that they work on.
+    """Bring in what another program found, a graph, or a landscape that somebody else made.
 
-    Three ways: min.data and ts.data alone become a directory without coordinates, which graph,
-    summary, measures and export take. MLPdata and a data or odata with a line MLPVB3 or DL
-    (DLhiddendata with it) become the landscape of that network. With points.min and points.ts the
-    points go into a landscape, new or there; the next explore polishes, verifies and merges them.
-    All is done, or nothing. docs/exchange.md has formats and orders.
+    From pathsample, three ways: min.data and ts.data alone become a directory without coordinates,
+    which graph, summary, measures and export take. MLPdata and a data or odata with a line MLPVB3
+    or DL (DLhiddendata with it) become the landscape of that network. With points.min and points.ts
+    the points go into a landscape, new or there; the next explore polishes, verifies and merges
+    them. From topsearch likewise. A graphml file becomes a directory without coordinates. An
+    archive that export made becomes the landscape that it was, and so does the directory of
+    an untrusted landscape: neither is unpickled. All is done, or nothing. docs/exchange.md has
+    formats and orders.
 
     \b
     Examples: nnpotential import runs/lj38 --from pathsample min.data ts.data --vibrations 108
               nnpotential import runs/mine --from pathsample my-gmin-folder
+              nnpotential import runs/theirs --from archive theirs.zip
+              nnpotential import runs/theirs --from untrusted download/theirs
     """
-    check_choice("program", program, PROGRAMS)
+    check_choice("origin", program, _FROM)
+    told = given(n_vibrations=vibrations, energy_label=label, kinetic=kinetic)
     with heard():
-        done = import_pathsample(
-            directory,
-            files,
-            seed=seed,
-            n_vibrations=vibrations,
-            energy_label=label,
-            kinetic=kinetic,
-        )
+        done = _imported(program, directory, files, told, given(seed=seed))
     for note in done.notes:
         say(f"note: {note}")
     if isinstance(done.place, Landscape):
         say(f"landscape: {directory} ({done.place.system})")
-    if done.found is not None:
+    if done.read is not None:
         table = Table("", "minima", "transition states")
-        read = len(done.found.network), len(done.found.network.states)
-        table.add_row("read", *map(str, read))
+        table.add_row("read", *map(str, done.read))
         if done.new is not None:
             table.add_row("new, from outside", *map(str, done.new))
         show(table)
@@ -119,8 +139,33 @@ def import_(
             f"new points count once they are polished, verified and merged: 'nnpotential explore "
             f"--output {directory}' does it and searches on, 'verify {directory} --repair' only it"
         )
+    elif program in ("archive", "untrusted"):
+        say(
+            f"outcomes of verification are as they were noted: 'nnpotential verify {directory}' "
+            "checks every point anew"
+        )
     else:
         say(f"'nnpotential explore --output {directory}' searches it")
+
+
+def _imported(program, directory, files, told, seed):
+    """What one of the ways in gives, of the options that it knows."""
+    if program == "pathsample":
+        return import_pathsample(directory, files, **told, **seed)
+    if seed:
+        raise InputError("a seed goes with a landscape that is made from a network's inputs")
+    if program == "topsearch":
+        return import_topsearch(directory, files, **told)
+    if len(files) > 1:
+        raise InputError(f"one {program} at a time is imported, not {len(files)}")
+    if program == "graphml":
+        return import_graphml(directory, *files, **told)
+    if told:
+        raise InputError(
+            "vibrations, label and kinetic are told of points without coordinates alone: a "
+            "landscape knows them"
+        )
+    return {"archive": import_archive, "untrusted": import_untrusted}[program](directory, *files)
 
 
 @app.command()
@@ -131,37 +176,45 @@ def export(
     ],
     program: Annotated[
         str,
-        typer.Option("--to", metavar="PROGRAM", help=f"{', '.join(PROGRAMS)}.", show_default=False),
+        typer.Option("--to", metavar="WHAT", help=f"{', '.join(_TO)}.", show_default=False),
     ],
     output: Annotated[
         Path | None,
         typer.Option(
             "--output",
             "-o",
-            metavar="FOLDER",
-            help="A new or empty one. [default: DIR/pathsample]",
+            metavar="PLACE",
+            help="A new or empty folder; of graphml and an archive a new file. [default: a folder "
+            "of that name in DIR, DIR/network.graphml, DIR.zip]",
         ),
     ] = None,
+    untrusted: Untrusted = False,
 ):
-    """Write all verified points as PATHSAMPLE's database, exact to the last digit.
+    """Write all verified points for another program, exact to the last digit; or all of it.
 
-    min.data, ts.data, points.min and points.ts, which disconnectionDPS reads too. Of a network with
-    tanh and cross-entropy also MLPdata, DLhiddendata, data and coords (GMIN), odata and
-    odata.connect (OPTIM), pathdata, min.A and min.B (PATHSAMPLE), with the parameters in their
-    order. docs/exchange.md has formats and orders.
+    To pathsample: min.data, ts.data, points.min and points.ts, which disconnectionDPS reads too. Of
+    a network with tanh and cross-entropy also MLPdata, DLhiddendata, data and coords (GMIN), odata
+    and odata.connect (OPTIM), pathdata, min.A and min.B (PATHSAMPLE), with the parameters in their
+    order. To topsearch: its files of the same names. To graphml or csv: the network with what the
+    system measures of each minimum. To archive: the whole landscape, search and data included, in
+    one file without pickles that others can open without trust. docs/exchange.md has
+    formats and orders.
 
-    Example: nnpotential export runs/first --to pathsample --output there
+    \b
+    Examples: nnpotential export runs/first --to pathsample --output there
+              nnpotential export runs/first --to archive -o first.zip
     """
-    check_choice("program", program, PROGRAMS)
+    check_choice("format", program, tuple(_TO))
+    # an archive is made without unpickling in any case
+    options = {} if program == "archive" else {"untrusted": untrusted}
     with heard():
-        done = export_pathsample(directory, output)
+        done = _TO[program](directory, output, **options)
     for note in done.notes:
         say(f"note: {note}")
     table = Table("minima", "transition states", "files")
-    numbers = len(done.network), len(done.network.states)
-    table.add_row(*map(str, numbers), ", ".join(done.names))
+    table.add_row(*map(str, done.size), ", ".join(done.names))
     show(table)
-    say(f"written: {done.folder}")
+    say(f"written: {done.place}")
 
 
 @app.command()

@@ -29,6 +29,7 @@ from ..view.tree import LEVELS
 from .shared import (
     Colour,
     Directory,
+    Untrusted,
     app,
     show_json,
 )
@@ -139,9 +140,10 @@ def summary(
     as_json: Annotated[
         bool, typer.Option("--json", help="Print the whole summary as JSON.")
     ] = False,
+    untrusted: Untrusted = False,
 ):
     """Show the figures of a landscape, or of a network without coordinates."""
-    place = open_directory(directory)
+    place = open_directory(directory, untrusted)
     figures = place.summary()
     if as_json:
         show_json(figures)
@@ -193,6 +195,7 @@ def measures(
             "with --compare.",
         ),
     ] = False,
+    untrusted: Untrusted = False,
 ):
     """Is it a funnel or a glass? The measures of the field, for a landscape or several.
 
@@ -212,7 +215,7 @@ def measures(
         raise InputError(f"the figure must be a png, svg or pdf file, not {figure}")
     with_labels(given)  # what is wrong is said before the work
     with heard():
-        networks = [open_network(place) for place in places]
+        networks = [open_network(place, untrusted) for place in places]
         found = [measures_of(network, given or None, **sets) for network in networks]
     if figure:
         draw_heat_capacity(networks[0], figure)

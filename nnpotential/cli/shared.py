@@ -29,6 +29,7 @@ __all__ = [
     "Directory",
     "JobTimeout",
     "MaxSeconds",
+    "Untrusted",
     "Workers",
     "app",
     "draw_graph",
@@ -100,6 +101,14 @@ JobTimeout = Annotated[
     ),
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="Print all of it as JSON.")]
+Untrusted = Annotated[
+    bool,
+    typer.Option(
+        "--open-untrusted",
+        help="DIR is of unknown origin: it is read without unpickling, and stays as it is. "
+        "'import --from untrusted' makes a landscape of it for all other commands.",
+    ),
+]
 Colour = Annotated[
     str | None,
     typer.Option(

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from math import isfinite
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,16 +13,25 @@ from numpy.typing import NDArray
 from ..analysis.transition_network import StationaryPoints, TransitionNetwork
 from ..errors import InputError
 
-__all__ = ["DATABASE", "PathsampleDatabase", "fortran_number", "fortran_text", "lines_of"]
+__all__ = [
+    "COLUMNS",
+    "DATABASE",
+    "TOPSEARCH",
+    "PathsampleDatabase",
+    "fortran_number",
+    "fortran_text",
+    "lines_of",
+]
 
 DATABASE = ("min.data", "ts.data", "points.min", "points.ts")
 
 _MOMENTS = "three moments of inertia"
-_COLUMNS = {
+COLUMNS = {
     "min.data": ("energy", "ln det", "order", *[_MOMENTS] * 3),
     "ts.data": ("energy", "ln det", "order", "minimum 1", "minimum 2", *[_MOMENTS] * 3),
 }
-_TOPSEARCH = {"min.data": ("index", "energy"), "ts.data": ("min1", "min2", "energy")}
+# TopSearch's files of the same names, told apart by how many columns there are
+TOPSEARCH = {"min.data": ("index", "energy"), "ts.data": ("min1", "min2", "energy")}
 _NUMBER = re.compile(r"([+-]?(?:\d+\.?\d*|\.\d+))(?:[ED]([+-]?\d+)|([+-]\d+))?", re.IGNORECASE)
 
 
@@ -41,6 +50,9 @@ class PathsampleDatabase:
     network: TransitionNetwork
     minima: NDArray[np.float64] | None = None
     states: NDArray[np.float64] | None = None
+
+    # of the energy: files hold some ten digits, and DL rounds lambda to float32
+    agree: ClassVar[float] = 1e-6
 
     @classmethod
     def read(cls, files: Mapping[str, Path], n_dof: int | None = None, **options: Any) -> Self:
@@ -153,14 +165,14 @@ def fortran_text(value: float) -> str:
 
 def _read_table(name: str, path: Path, n_minima: int) -> tuple[StationaryPoints, Any]:
     """The points of ``min.data`` or ``ts.data``, and the minima that these name, from 0."""
-    columns, others = _COLUMNS[name], _TOPSEARCH[name]
+    columns, others = COLUMNS[name], TOPSEARCH[name]
     rows, ends = [], []
     for number, words in lines_of(path):
         where = f"{path}, line {number}"
         if len(words) == len(others):
             raise InputError(
                 f"{path} is TopSearch's ({', '.join(others)}), not PATHSAMPLE's "
-                f"({_named(columns)}): TopSearch's files cannot be imported"
+                f"({_named(columns)}): import it with '--from topsearch'"
             )
         if len(words) != len(columns):
             raise InputError(

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, Self
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ..contract import (
     TRAVELLING,
@@ -75,6 +76,16 @@ class LossSystem(LandscapeSystem):
     def loss(self) -> Loss:
         """The record of the loss."""
         return LOSSES[self.settings.loss]
+
+    @property
+    @abstractmethod
+    def shapes(self) -> dict[str, tuple[int, ...]]:
+        """Of the parameters by name, in the order of a vector."""
+
+    @property
+    @abstractmethod
+    def layers(self) -> dict[str, NDArray[np.int64]]:
+        """Where the parameters of each layer are in a vector, from the input on."""
 
     @abstractmethod
     def outputs(self, x: Array, X: Array) -> Array:
@@ -227,6 +238,23 @@ class NNSystem(LossSystem):
             starts={name: partial(_start, net, name) for name in INITIALIZATIONS},
         )
         self.trainers = trainers(self)
+
+    @property
+    def shapes(self) -> dict[str, tuple[int, ...]]:
+        found = {}
+        for k, (weights, bias) in enumerate(self.net.split(np.empty(self.n_dof)), 1):
+            found[f"layer {k}.weight"] = weights.shape
+            if self.net.bias:
+                found[f"layer {k}.bias"] = bias.shape
+        return found
+
+    @property
+    def layers(self) -> dict[str, NDArray[np.int64]]:
+        layers = self.net.split(np.arange(self.n_dof, dtype=float))
+        return {
+            f"layer {k}": np.concatenate([weights.ravel(), bias]).astype(np.int64)
+            for k, (weights, bias) in enumerate(layers, 1)
+        }
 
     def outputs(self, x: Array, X: Array) -> Array:
         return self.net.outputs(x, X)

@@ -49,9 +49,10 @@ class Exploration:
         self._committed = perf_counter()
         self._whole = True  # nothing is half merged or half written
         self._uncommitted = False  # something is merged that others do not see yet
+        self._choose = next_job
         self.known = Known(system, database, (*SEARCHES, *checks), seed)
 
-    def run(self, crew=None, stages=STAGES, max_seconds=None):
+    def run(self, crew=None, stages=STAGES, max_seconds=None, choose=next_job):
         """Do all that is still to do; continue what was begun.
 
         Parameters
@@ -62,8 +63,10 @@ class Exploration:
             Some of `STAGES`.
         max_seconds : float, optional
             Hand out nothing more after this time.
+        choose : callable
+            What to do next, as `next_job` says it.
         """
-        began = perf_counter()
+        began, self._choose = perf_counter(), choose
         known = self.known
         with threadpool_limits(1), crew or Crew(self.system) as crew:
             try:
@@ -84,7 +87,7 @@ class Exploration:
     def _fill(self, stages):
         """Hand out jobs until enough are under way, or none follows from what is known."""
         while len(self.known.pending) < self.search.lookahead:
-            chosen = next_job(self.known, self.search, stages)
+            chosen = self._choose(self.known, self.search, stages)
             if chosen is None:
                 return
             self.known.ask(*chosen)

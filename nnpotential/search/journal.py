@@ -11,10 +11,10 @@ from pele.storage.database import SystemProperty
 
 from ..sessions import session_of
 
-__all__ = ["Job", "Journal"]
+__all__ = ["TALLY", "Job", "Journal"]
 
 _TABLE = "tbl_jobs"
-_TALLY = "progress"
+TALLY = "progress"
 _DEFINITION = 2  # of a stationary point: since 2 it asks for the coordinates, not the loss alone
 _BLANK = {
     "definition": _DEFINITION,
@@ -63,7 +63,7 @@ class Journal:
 
     def __init__(self, database):
         self._database = database
-        stored = database.get_property(_TALLY)
+        stored = database.get_property(TALLY)
         self.tally = json.loads(json.dumps(_BLANK))
         self.outdated = False
         if stored is not None:
@@ -75,12 +75,7 @@ class Journal:
 
     def add(self, kind, args):
         """Record a job that is to be done; returns the `Job`."""
-        if not self._exists:
-            self._execute(
-                f"CREATE TABLE {_TABLE} (id INTEGER PRIMARY KEY, kind TEXT NOT NULL, "
-                "args TEXT NOT NULL, found INTEGER, set_aside TEXT)"
-            )
-            self._exists = True
+        self._make_table()
         self._last += 1
         self._execute(
             f"INSERT INTO {_TABLE} (id, kind, args) VALUES (?, ?, ?)",
@@ -89,6 +84,21 @@ class Journal:
             json.dumps(args),
         )
         return Job(self._last, kind, tuple(args))
+
+    def restore(self, rows):
+        """Take over the rows of another journal, into one that holds none."""
+        self._make_table()
+        for row in rows:
+            self._execute(f"INSERT INTO {_TABLE} VALUES (?, ?, ?, ?, ?)", *row)
+            self._last = max(self._last, row[0])
+
+    def _make_table(self):
+        if not self._exists:
+            self._execute(
+                f"CREATE TABLE {_TABLE} (id INTEGER PRIMARY KEY, kind TEXT NOT NULL, "
+                "args TEXT NOT NULL, found INTEGER, set_aside TEXT)"
+            )
+            self._exists = True
 
     def close(self, job, found, set_aside=None):
         """Record that a job is done, how much it found, or why it was set aside."""
@@ -131,9 +141,9 @@ class Journal:
 
     def save(self):
         """Record the tally."""
-        stored = self._database.get_property(_TALLY)
+        stored = self._database.get_property(TALLY)
         if stored is None:
-            stored = SystemProperty(_TALLY)
+            stored = SystemProperty(TALLY)
             self._database.session.add(stored)
         stored.string_value = json.dumps(self.tally)
 

@@ -477,7 +477,10 @@ def _operation(name, overload):
         return _conv2d
     if name == "softplus":
         return _softplus
-    return getattr(getattr(torch.ops.aten, name), overload)
+    packet = getattr(torch.ops.aten, name)
+    if overload not in packet.overloads():  # nothing else of the packet is an operation
+        raise ValueError(f"{name!r} has no overload {overload!r}")
+    return getattr(packet, overload)
 
 
 def _softplus(x, beta=1.0, threshold=20.0):

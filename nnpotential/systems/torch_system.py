@@ -195,6 +195,17 @@ class TorchSystem(LossSystem):
                 hint = "" if declared else ": declare it, or none by symmetry=[]"
                 raise InputError(f"{what} changes the loss, from {loss:.9g} to {other:.9g}{hint}")
 
+    @property
+    def shapes(self):
+        return {name: tuple(s) for name, s in self.potential.program.parameters.items()}
+
+    @property
+    def layers(self):
+        found = {}
+        for name, place in self.potential.places().items():
+            found.setdefault(name.rpartition(".")[0] or name, []).append(np.arange(*place))
+        return {name: np.concatenate(parts) for name, parts in found.items()}
+
     def _newton_cost(self):
         # a product costs three gradients, several at once share some of it
         return 2.0 * self.n_dof

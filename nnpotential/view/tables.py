@@ -7,7 +7,13 @@ from rich.table import Table
 from ..analysis.estimates import ESTIMATES
 from .terminal import say, show
 
-__all__ = ["print_estimates", "print_generalisation", "print_reach"]
+__all__ = [
+    "print_comparison",
+    "print_estimates",
+    "print_generalisation",
+    "print_located",
+    "print_reach",
+]
 
 
 def print_reach(figures):
@@ -153,6 +159,70 @@ def print_estimates(figures):
         )
     if figures["n_failed"]:
         say(f"note: {figures['n_failed']} pairs failed three times")
+
+
+def print_located(name, found, system):
+    """What `analysis.locate.locate` found of one model: where it ends, figures, curvature."""
+    if found.coords is None:
+        column = "no minimum"
+        say(f"{name}: the quench ended in no minimum: {found.why}")
+    elif found.minimum is None:
+        column = "a new minimum"
+        say(f"{name}: its minimum is not stored; --store keeps it")
+    else:
+        column = f"minimum {found.minimum}"
+        state = "" if found.verified else ", which has not passed verification"
+        say(f"{name}: {column}{state}; {found.n_lower} of {found.n_minima} minima lie lower")
+    table = _table(name, "as trained", column)
+    lowest = None if found.above_lowest is None else found.minimum_energy - found.above_lowest
+    above = None if lowest is None else found.energy - lowest
+    table.add_row(system.energy_label, _number(found.energy), _number(found.minimum_energy))
+    table.add_row("above the lowest minimum", _number(above), _number(found.above_lowest))
+    table.add_row("barrier to the lowest", "", _number(found.barrier))
+    table.add_row("distance moved by the quench", "", _number(found.distance))
+    for measure, values in found.measures.items():
+        if not measure.startswith("test-auc-"):  # those of single classes stand in the JSON
+            table.add_row(system.measures[measure].axis, *map(_number, values))
+    show(table)
+    if found.curvature is None:
+        say("note: with so many parameters no Hessian is made")
+        return
+    table = _table("Hessian", "parameters", "largest", "smallest", "negative", "minimum: largest",
+                   "smallest")  # fmt: skip
+    after = found.minimum_curvature
+    rows = [("all", found.curvature.whole, after and after.whole)]
+    rows += [(k, v, after and after.layers[k]) for k, v in found.curvature.layers.items()]
+    for label, here, there in rows:
+        cells = [str(here.n), _number(here.largest), _number(here.smallest), str(here.n_negative)]
+        ends = (None, None) if there is None else (there.largest, there.smallest)
+        table.add_row(label, *cells, *map(_number, ends))
+    show(table)
+
+
+def print_comparison(names, found, system):
+    """What `analysis.locate.compare` found of two models."""
+    for name, part in zip(names, (found.first, found.second), strict=True):
+        print_located(name, part, system)
+    lines = (found.points, found.minima)
+    table = _table("between the two", "as trained", "their minima")
+    for label, attribute in (
+        ("distance", "distance"),
+        ("distance, units matched", "matched_distance"),
+        ("barrier: straight line", "barrier"),
+        ("barrier: line, units matched", "matched_barrier"),
+    ):
+        values = (None if line is None else getattr(line, attribute) for line in lines)
+        table.add_row(label, *map(_number, values))
+    table.add_row("barrier, verified", "", _number(found.barrier))
+    show(table)
+    if found.same:
+        say("both belong to one minimum, but for the order and signs of units")
+    elif found.path:
+        way = " ".join(map(str, found.path))
+        say(f"lowest path that is known: minima {way}; the barrier is an upper bound")
+    elif found.minima is not None:
+        say("no path between the two minima is known: --connect looks for one")
+    say("barriers: above the mean of the two ends")
 
 
 def _table(first, *others):

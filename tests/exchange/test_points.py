@@ -9,6 +9,7 @@ from landscapes import TINY, contents
 import nnpotential as nnp
 from nnpotential import InputError, Landscape
 from nnpotential.exchange import points as module
+from nnpotential.exchange.pathsample import PathsampleDatabase
 from nnpotential.exchange.programs import their_order
 
 
@@ -132,4 +133,4 @@ def test_a_point_that_is_gone_meanwhile(mapped):
     network = mapped.network()
     mapped.database.removeMinimum(mapped.database.minima()[0])
     with pytest.raises(InputError, match="changed the landscape meanwhile"):
-        module.collect(mapped.system, mapped.database, network)
+        module.collect(mapped.system, mapped.database, network, PathsampleDatabase)

@@ -532,6 +532,10 @@ def test_a_stored_program_holds_known_operations_only():
         Program.from_text(text, [])
     with pytest.raises(InputError, match="the program of a module is damaged"):
         Program.from_text(text[:30], [])
+    for other in ("__class__", "_op", "__getattribute__"):
+        text = f'{{"parameters": {{}}, "steps": [["tanh", "{other}", [], {{}}]], "result": 0}}'
+        with pytest.raises(InputError, match=f"'tanh' has no overload '{other}'"):
+            Program.from_text(text, [])
 
 
 WITHOUT_TORCH = """
