@@ -32,7 +32,8 @@ __all__ = ["DATASETS", "GENERATED", "Dataset", "load_dataset"]
 
 _SKLEARN = ("digits", "iris", "wine", "breast_cancer")
 GENERATED = ("ljat", "xor")
-DATASETS = (*GENERATED, *_SKLEARN)
+_POOLED = "digits_4x4"  # few enough inputs for the Hessian of several layers
+DATASETS = (*GENERATED, *_SKLEARN, _POOLED)
 _ARRAYS = ("X_train", "y_train", "X_test", "y_test")
 
 
@@ -193,8 +194,8 @@ def load_dataset(
     ----------
     source : str, path or (X, y)
         ``"ljat"``, ``"xor"`` (made here, as large as asked), ``"digits"``,
-        ``"iris"``, ``"wine"``, ``"breast_cancer"`` (from scikit-learn), a CSV
-        file whose last column is the target (see `read_table`), an npz file
+        ``"iris"``, ``"wine"``, ``"breast_cancer"`` (from scikit-learn),
+        ``"digits_4x4"`` (means over 2 by 2 pixels of these digits), a CSV file whose last column is the target (see `read_table`), an npz file
         with ``X`` and ``y`` or with ``X_train``, ``y_train``, ``X_test`` and
         ``y_test``, or a pair of arrays. In a CSV file the classes may be words
         or begin at another number than 0: sorted, they become 0, 1, ..., as
@@ -249,9 +250,10 @@ def load_dataset(
         n_more = 1000 if n_test is None else n_test
         X, y = _MAKERS[name](n_drawn + n_more, np.random.default_rng(seed))
     elif name in _SKLEARN:
-        from sklearn import datasets
-
-        X, y = getattr(datasets, f"load_{name}")(return_X_y=True)
+        X, y = _from_sklearn(name)
+    elif name == _POOLED:
+        X, y = _from_sklearn("digits")
+        X = X.reshape(-1, 4, 2, 4, 2).mean(axis=(2, 4)).reshape(-1, 16)
     elif (suffix := Path(name).suffix.lower()) == ".csv":
         X, y, notes = read_table(Path(name), regression)
         if not regression:
@@ -427,6 +429,12 @@ def _sizes(n, n_train, n_test):
             "are asked for"
         )
     return n_train, n_test
+
+
+def _from_sklearn(name: str) -> tuple[np.ndarray, np.ndarray]:
+    from sklearn import datasets
+
+    return getattr(datasets, f"load_{name}")(return_X_y=True)
 
 
 def _pair(source):

@@ -2,10 +2,11 @@
 
 from collections import namedtuple
 
-__all__ = ["ATOMS", "NETWORKS", "Part", "parts"]
+__all__ = ["ATOMS", "DIGITS", "NETWORKS", "Part", "parts"]
 
 # The same number of coordinates, 84 to 94, in one, two and three hidden layers
 HIDDEN = [[10], [6, 6], [5, 5, 5]]
+HIDDEN_DIGITS = [[7], [6, 6], [5, 5, 5]]  # 199 to 214
 REGULARIZATION = [1e-3, 1e-4, 1e-5]
 SEEDS = range(5)
 # Minima that quenches found are a sample whose size does not depend on the landscape;
@@ -18,7 +19,7 @@ SEARCH = {
     "audit_sample": 10,
 }
 QUICK = SEARCH | {"quenches": 15, "untrap_attempts": 40, "audit_sample": 5}
-NETWORKS, ATOMS = "networks", "atoms"
+NETWORKS, DIGITS, ATOMS = "networks", "digits", "atoms"
 
 Part = namedtuple("Part", "folder definition")
 
@@ -50,18 +51,18 @@ def parts(quick=False, seeds=SEEDS, n_train=(100, 1000), regularization=REGULARI
     else:
         grid = sorted(((seed, n) for seed in seeds for n in n_train), key=lambda g: (g[0], g[1]))
         hidden, atoms = HIDDEN, [["lj13"], ["blj60"]]
-    networks = [
-        Part(
-            NETWORKS,
-            {
-                "seed": [seed],
-                "dataset": {"name": "ljat", "n_train": [n], "n_test": 1000},
-                "network": {"hidden": list(hidden)},
-                "potential": {"regularization": list(regularization)},
-                "search": search,
-            },
-        )
-        for seed, n in grid
-    ]
+
+    def networks(folder, dataset, n_test, hidden, seed, n):
+        definition = {
+            "seed": [seed],
+            "dataset": {"name": dataset, "n_train": [n], "n_test": n_test},
+            "network": {"hidden": list(hidden)},
+            "potential": {"regularization": list(regularization)},
+            "search": search,
+        }
+        return Part(folder, definition)
+
+    ljat = [networks(NETWORKS, "ljat", 1000, hidden, *at) for at in grid]
     others = [Part(ATOMS, {"seed": [0], "system": {"name": n}, "search": search}) for n in atoms]
-    return [networks[0], *others, *networks[1:]]
+    digits = [networks(DIGITS, "digits_4x4", 797, HIDDEN_DIGITS, *at) for at in grid]
+    return [ljat[0], *others, *ljat[1:], *([] if quick else digits)]

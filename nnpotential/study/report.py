@@ -6,7 +6,7 @@ from ..errors import InputError
 from ..files import atomic_write
 from ..sweep.records import Records
 from ..view.forest import draw_forest, draw_trends
-from .archetypes import ATOMS, NETWORKS
+from .archetypes import ATOMS, DIGITS, NETWORKS
 from .rows import FIGURES, RUNS, means, row_of
 
 __all__ = ["collect", "report"]
@@ -23,7 +23,7 @@ _REACH = {
     "reach adam-0.01-32": ("Adam", False),
     "reach sklearn-adam": ("scikit-learn's Adam", False),
 }
-_BY = ("n_train", "regularization", "hidden")
+_BY = ("dataset", "n_train", "regularization", "hidden")
 
 
 def collect(folder, runs=RUNS):
@@ -41,7 +41,7 @@ def collect(folder, runs=RUNS):
         As from `row_of`, with what tells them apart.
     """
     networks, atoms = [], []
-    for name, rows in ((NETWORKS, networks), (ATOMS, atoms)):
+    for name, rows in ((NETWORKS, networks), (DIGITS, networks), (ATOMS, atoms)):
         place = folder / name
         if not place.is_dir():
             continue
@@ -55,6 +55,7 @@ def collect(folder, runs=RUNS):
                 rows.append(
                     {
                         "seed": settings["seed"],
+                        "dataset": settings["dataset"]["name"],
                         "n_train": settings["dataset"]["n_train"],
                         "regularization": settings["potential"]["regularization"],
                         "hidden": len(settings["network"]["hidden"]),
@@ -89,12 +90,16 @@ def report(folder, output, runs=RUNS):
     grouped = means(networks, _BY)
     _draw_graphs(networks, atoms, output)
     lines = defaultdict(dict)
-    for (n, regularization, hidden), found in grouped.items():
-        lines[f"N={n}, {regularization:g}"][hidden] = found
+    for (*group, hidden), found in grouped.items():
+        lines[_label(*group)][hidden] = found
     draw_trends(dict(lines), _TRENDS, _files(output, "trends"))
     draw_trends(dict(lines), _REACH, _files(output, "reach"))
     _write_results(grouped, networks, atoms, output / "results.md")
     return len(networks) + len(atoms)
+
+
+def _label(dataset, n, regularization):
+    return f"{dataset} N={n}, {regularization:g}"
 
 
 def _files(output, name):
@@ -106,20 +111,20 @@ def _draw_graphs(networks, atoms, output):
     first = {}
     for row in sorted(networks, key=lambda row: row["seed"]):
         first.setdefault(tuple(row[name] for name in _BY), row)
-    depths = sorted({key[2] for key in first})
-    groups = sorted({key[:2] for key in first}, key=lambda g: (g[0], -g[1]))
+    depths = sorted({key[-1] for key in first})
+    groups = sorted({key[:-1] for key in first}, key=lambda g: (g[0] != "ljat", *g[:2], -g[2]))
     columns = [f"{d} hidden layer{'s' * (d > 1)}" for d in depths]
     beside = [
         (f"{row['system']}, {row['n_different']} minima", row)
         for row in sorted(atoms, key=lambda row: row["system"])
     ]
     panels = []
-    for k, (n, penalty) in enumerate(groups):
+    for k, group in enumerate(groups):
         row = []
         for depth in depths:
-            found = first.get((n, penalty, depth))
-            title = f"N={n}, {penalty:g}: "
-            row.append(None if found is None else (f"{title}{found['n_different']} minima", found))
+            found = first.get((*group, depth))
+            title = f"{_label(*group)}: {found['n_different']} minima" if found else None
+            row.append(found and (title, found))
         if beside:
             row.append(beside[k] if k < len(beside) else None)
         panels.append(row)
@@ -132,7 +137,7 @@ def _draw_graphs(networks, atoms, output):
 
 
 def _write_results(grouped, networks, atoms, path):
-    header = ["N", "regularization", "hidden layers", "seeds", *FIGURES.values()]
+    header = ["data", "N", "regularization", "hidden layers", "seeds", *FIGURES.values()]
     header.append("barriers may fall by, %")
     lines = [
         "# Landscapes of networks by depth, data and penalty",
@@ -148,11 +153,11 @@ def _write_results(grouped, networks, atoms, path):
     ]
     for key, found in grouped.items():
         same = [row for row in networks if tuple(row[name] for name in _BY) == key]
-        cells = [str(key[0]), f"{key[1]:g}", str(key[2]), str(len(same))]
+        cells = [key[0], str(key[1]), f"{key[2]:g}", str(key[3]), str(len(same))]
         cells += [_cell(*found[name][:2]) for name in FIGURES]
         lines.append("| " + " | ".join([*cells, _audit(same)]) + " |")
     for row in atoms:
-        cells = [row["system"], "", "", "1", *(_cell(row[name], None) for name in FIGURES)]
+        cells = [row["system"], "", "", "", "1", *(_cell(row[name], None) for name in FIGURES)]
         lines.append("| " + " | ".join([*cells, _audit([row])]) + " |")
     with atomic_write(path) as file:
         file.write("\n".join(lines) + "\n")

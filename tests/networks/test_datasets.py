@@ -16,6 +16,7 @@ from nnpotential.networks.datasets import Dataset
     ("name", "n", "n_inputs", "n_classes"),
     [
         ("digits", 1797, 64, 10),
+        ("digits_4x4", 1797, 16, 10),
         ("iris", 150, 4, 3),
         ("wine", 178, 13, 3),
         ("breast_cancer", 569, 30, 2),
@@ -33,6 +34,14 @@ def test_named_sets(name, n, n_inputs, n_classes):
     assert np.abs(data.X_train.mean(0)).max() < 1e-12
     deviation = data.X_train.std(0)
     assert np.allclose(deviation[deviation > 0], 1)  # some pixels of digits never change
+
+
+def test_a_pooled_pixel_is_the_mean_of_four():
+    options = {"n_train": 20, "n_test": 5, "standardize": False}
+    fine, coarse = (load_dataset(name, **options).X_train for name in ("digits", "digits_4x4"))
+    for k, (row, column) in {0: (0, 0), 1: (0, 2), 7: (2, 6)}.items():
+        four = [8 * (row + i) + column + j for i in (0, 1) for j in (0, 1)]
+        assert np.allclose(coarse[:, k], fine[:, four].mean(axis=1))
 
 
 def test_ljat_labels_are_the_outcomes_of_relaxation():
