@@ -32,6 +32,8 @@ _HOMES = {
     "import_pathsample": "interchange",
     "export_pathsample": "interchange",
     "open_network": "interchange",
+    "disconnectivity_graph": "graphs",
+    "disconnectivity_graphs": "graphs",
 }
 
 __all__ = list(_HOMES)

@@ -70,7 +70,7 @@ ELSEWHERE = {
     "view.paths": "analysis/test_paths.py",
     "view.sections": "analysis/test_sections.py",
     "view.canvas": "view/test_disconnectivity.py",
-    "view.forest": "study/test_study.py",
+    "view.trends": "study/test_study.py",
     **{f"study.{part}": "study/test_study.py" for part in ("archetypes", "report", "rows")},
     "view.estimates": "analysis/test_estimates.py",
     "view.reach": "analysis/test_reach.py",

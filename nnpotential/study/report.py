@@ -2,10 +2,13 @@
 
 from collections import defaultdict
 
+from ..analysis.transition_network import StationaryPoints, TransitionNetwork
 from ..errors import InputError
 from ..files import atomic_write
 from ..sweep.records import Records
-from ..view.forest import draw_forest, draw_trends
+from ..view.disconnectivity import Drawing, draw_graphs
+from ..view.source import Source
+from ..view.trends import draw_trends
 from .archetypes import ATOMS, NETWORKS
 from .rows import FIGURES, RUNS, means, row_of
 
@@ -23,6 +26,8 @@ _REACH = {
     "reach adam-0.01-32": ("Adam", False),
     "reach sklearn-adam": ("scikit-learn's Adam", False),
 }
+_TOP = 6.0  # spreads above the lowest minimum
+_LEVELS = {"levels": 30, "bottom": 0.2, "top": _TOP}  # the same for all
 _BY = ("n_train", "regularization", "hidden")
 
 
@@ -109,26 +114,28 @@ def _draw_graphs(networks, atoms, output):
     depths = sorted({key[2] for key in first})
     groups = sorted({key[:2] for key in first}, key=lambda g: (g[0], -g[1]))
     columns = [f"{d} hidden layer{'s' * (d > 1)}" for d in depths]
-    beside = [
-        (f"{row['system']}, {row['n_different']} minima", row)
-        for row in sorted(atoms, key=lambda row: row["system"])
-    ]
+    beside = [_source(row["system"], row) for row in sorted(atoms, key=lambda row: row["system"])]
     panels = []
     for k, (n, penalty) in enumerate(groups):
         row = []
         for depth in depths:
             found = first.get((n, penalty, depth))
-            title = f"N={n}, {penalty:g}: "
-            row.append(None if found is None else (f"{title}{found['n_different']} minima", found))
+            row.append(None if found is None else _source(f"N={n}, {penalty:g}", found))
         if beside:
             row.append(beside[k] if k < len(beside) else None)
         panels.append(row)
-    draw_forest(
+    draw_graphs(
         panels,
         _files(output, "graphs"),
-        columns + (["atoms"] if beside else []),
-        "energy above the lowest, in standard deviations of the minima's energies",
+        Drawing.of(scale="spread", component="all", **_LEVELS),
+        titles=columns + (["atoms"] if beside else []),
     )
+
+
+def _source(title, row):
+    """The sample of a landscape, as `row_of` keeps it."""
+    points = [StationaryPoints.of(row[name]) for name in ("energies", "heights")]
+    return Source(TransitionNetwork(*points, row["ends"]), title)
 
 
 def _write_results(grouped, networks, atoms, path):
