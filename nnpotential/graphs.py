@@ -29,7 +29,7 @@ __all__ = ["disconnectivity_graph", "disconnectivity_graphs", "titles_of"]
 StrPath: TypeAlias = str | os.PathLike[str]
 _PATHSAMPLE = ("min.data", "ts.data")
 _SQLITE = b"SQLite format 3\0"
-_ROW = 4  # graphs beside each other
+_ROW, _ROW_OF_ONE = 4, 2  # graphs beside each other, in two columns or one
 _NODE = ("energy", "log_determinant", "order")  # what a network takes from nodes
 
 
@@ -91,7 +91,7 @@ def disconnectivity_graphs(
     paths: StrPath | Sequence[StrPath] = (),
     *,
     titles: Sequence[str] | None = None,
-    row: int = _ROW,
+    row: int | None = None,
     **drawing: Any,
 ) -> list[DisconnectivityGraph]:
     """Draw several disconnectivity graphs on one scale, in one figure.
@@ -103,8 +103,8 @@ def disconnectivity_graphs(
     paths : path or sequence of path
     titles : sequence of str, optional
         By default the names of directories, without what is the same in all.
-    row : int
-        Graphs beside each other.
+    row : int, optional
+        Graphs beside each other, by default at most 4, or 2 in one column.
     **drawing
         As for `disconnectivity_graph`; all have the same levels and colours.
 
@@ -117,7 +117,8 @@ def disconnectivity_graphs(
     InputError
         As from `disconnectivity_graph`; if the energies have no axis in common.
     """
-    row, options = check_integer("row", row, 1), Drawing.of(**drawing)
+    options = Drawing.of(**drawing)
+    row = check_integer("row", row or (_ROW_OF_ONE if options.columns == 1 else _ROW), 1)
     if not len(sources):
         raise InputError("there is no graph to draw: name the sources")
     with ExitStack() as stack:

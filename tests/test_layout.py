@@ -31,6 +31,7 @@ FLOORS = (
     ("exchange",),
     ("landscape",),
     ("request", "interchange", "selftest"),
+    ("graphs",),
     ("sweep",),
     ("study",),
     ("cli",),

@@ -5,6 +5,7 @@ from collections import Counter
 import networkx as nx
 import numpy as np
 from pele.storage import Minimum, TransitionState
+from sqlalchemy.orm import undefer
 
 from ..contract import TRAVELLING, UNRESOLVED
 from ..search.audit import barrier_audit, from_now
@@ -54,8 +55,11 @@ def landscape_graph(database, counts=is_verified):
     session = database.session
     graph = nx.Graph()
     with snapshot(database):
-        graph.add_nodes_from(filter(counts, session.query(Minimum).order_by(Minimum._id)))
-        states = session.query(TransitionState)
+        minima, states = (
+            session.query(kind).options(undefer(kind.user_data))
+            for kind in (Minimum, TransitionState)
+        )
+        graph.add_nodes_from(filter(counts, minima.order_by(Minimum._id)))
         for ts in states.order_by(TransitionState.energy.desc(), TransitionState._id.desc()):
             ends = ts.minimum1, ts.minimum2
             if counts(ts) and ends[0] != ends[1] and all(end in graph for end in ends):

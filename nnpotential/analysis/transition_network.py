@@ -9,6 +9,7 @@ import networkx as nx
 import numpy as np
 from numpy.typing import NDArray
 from pele.storage import Database, Minimum, TransitionState
+from sqlalchemy.orm import undefer
 from threadpoolctl import threadpool_limits
 
 from ..contract import LandscapeSystem
@@ -215,7 +216,8 @@ class TransitionNetwork:
         session = database.session
         with snapshot(database):
             minima, states = (
-                session.query(kind).order_by(kind._id).all() for kind in (Minimum, TransitionState)
+                session.query(kind).options(undefer(kind.user_data)).order_by(kind._id).all()
+                for kind in (Minimum, TransitionState)
             )
         if verified is None:
             verified = any("verified" in notes(point) for point in minima)

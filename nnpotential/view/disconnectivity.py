@@ -1,5 +1,6 @@
 """Disconnectivity graphs as papers print them: one or several on one scale."""
 
+import textwrap
 from collections import Counter
 from dataclasses import dataclass, field, fields
 from typing import Any
@@ -13,7 +14,7 @@ from ..files import printable
 from .canvas import COLOURS, ONE_COLUMN, TWO_COLUMNS, canvas, check_figure, label_decades
 from .insets import draw_picture
 from .levels import SCALES, axis_label, levels_of, on_axis
-from .source import values_of
+from .source import OF_ONE_NETWORK, values_of
 from .tree import LEVELS, Tree, tree
 
 __all__ = ["JOINTS", "DisconnectivityGraph", "Drawing", "draw_graphs", "lines_of"]
@@ -27,6 +28,7 @@ _INSETS = 8
 _FLOOR = 0.5  # of the lowest that a logarithmic axis shows: where the lowest minimum ends
 _DARKEST, _LIGHTEST = 0.0, 0.88  # of viridis: its yellow is lost on white
 _SMALL = 6  # points, of labels
+_THICKNESS = 0.25, 0.8  # points, of the thinnest and the thickest branches
 
 
 @dataclass(frozen=True)
@@ -315,9 +317,9 @@ def _chosen(source, drawing, scale):
     panel = _Panel(source, kept, network.among(kept), zero, unit)
     place = {int(k): at for at, k in enumerate(kept)}
     for names, found in ((drawing.labels, panel.labels), (drawing.insets, panel.insets)):
-        for name in names:
-            position = source.place(name)
+        for position in dict.fromkeys(map(source.place, names)):
             if position not in place:
+                name = source.called()[position]
                 raise InputError(f"the minimum {name!r} is not among the {len(kept)} drawn")
             found.append(place[position])
     if len(panel.insets) > _INSETS:
@@ -366,12 +368,21 @@ def _draw(rows, panels, paths, drawing, titles, label):
     wide = drawing.columns == 2 if drawing.columns else n >= 60 or not alone
     insets = panels[0].insets if alone else []
     height = drawing.height or (4.5 + 1.2 * bool(insets) if alone else 0.8 + 1.7 * len(rows))
+    width = TWO_COLUMNS if wide else ONE_COLUMN
     what = f"the disconnectivity graph{'' if alone else 's'}"
-    with canvas(what, paths, TWO_COLUMNS if wide else ONE_COLUMN, height) as figure:
-        grid = figure.add_gridspec(2 if insets else 1, 1, height_ratios=[4, 1][: 1 + bool(insets)])
-        axes = grid[0].subgridspec(len(rows), len(rows[0])).subplots(squeeze=False, sharey=True)
+    with canvas(what, paths, width, height) as figure:
+        # insets stand below the graph, within its width
+        grid = figure.add_gridspec(
+            len(rows) + bool(insets),
+            max(len(rows[0]), len(insets)),
+            height_ratios=[3.5 if insets else 1] * len(rows) + [1] * bool(insets),
+        )
+        axes = _axes(figure, grid, len(rows), len(rows[0]))
         colouring = _Colouring.of(panels, drawing)
         waiting, used = iter(panels), []
+        # as far as branches stand apart, they are seen apart
+        apart = 0.8 * 72 * width / (len(rows[0]) * n)
+        thickness = float(np.clip(0.65 * apart, *_THICKNESS))
         for k, row in enumerate(rows):
             for j, source in enumerate(row):
                 here = axes[k, j]
@@ -381,39 +392,61 @@ def _draw(rows, panels, paths, drawing, titles, label):
                     here.set_axis_off()
                     continue
                 panel = next(waiting)
-                _draw_panel(here, panel, colouring, n)
-                counted = panel.counted()
-                name = "" if alone else printable(source.title)
-                short = ", ".join(filter(None, (name, counted)))
-                here.set_xlabel(short, fontsize=8 if alone else 7, wrap=not alone)
+                _draw_panel(here, panel, colouring, thickness)
+                if not alone:
+                    name = _wrapped(printable(source.title), width / len(row), 7)
+                    here.set_xlabel("\n".join(filter(None, (name, panel.counted()))), fontsize=7)
                 here.tick_params(labelleft=not any(source is not None for source in row[:j]))
                 used.append(here)
         _limit(used, panels, drawing)
+        label = _wrapped(label, height if alone else 0.9 * height, 8)
         if alone:
             used[0].set_ylabel(label)
         else:
-            figure.supylabel(label, fontsize=8)
-        handles = colouring.handles(figure, used)
+            figure.supylabel(label, fontsize=8, multialignment="center")
+        handles = colouring.handles(figure, used, beside=wide and not insets)
+        notes = [panels[0].counted()] if alone else []
         if alone and drawing.is_whole():
-            handles += _draw_audit(used[0], panels[0], drawing.log)
+            bars, told = _draw_audit(used[0], panels[0], drawing.log)
+            handles += bars
+            notes += [", ".join(told)] if wide else told
+        if alone and not insets:
+            used[0].set_xlabel("\n".join(filter(None, notes)))
+            notes = []
+        heading = [colouring.label] if colouring.groups else []
         if handles:
-            figure.legend(
+            legend = figure.legend(
                 handles=handles,
                 loc="outside lower center",
                 ncols=(4 if wide else 2) if colouring.groups else 1,
                 frameon=False,
                 fontsize=7,
-                title=colouring.heading,
+                title="\n".join(filter(None, notes + heading)) or None,
                 title_fontsize=7,
             )
+            legend.get_title().set_multialignment("center")
+        elif notes:
+            figure.supxlabel("\n".join(filter(None, notes)), fontsize=8)
         if insets:
-            _draw_insets(figure, grid[1], used[0], panels[0])
+            _draw_insets(figure, grid, used[0], panels[0])
         if panels[0].labels:
             figure.draw_without_rendering()
             _draw_labels(used[0], panels[0])
 
 
-def _draw_panel(axes, panel, colouring, most):
+def _wrapped(text, inches, points):
+    """Lines of a text, as long as there is room."""
+    return "\n".join(textwrap.wrap(text, max(8, int(72 * inches / (0.6 * points)))))
+
+
+def _axes(figure, grid, n_rows, n_columns):
+    """Of one graph, all the width; of several, a place each, on one scale."""
+    if n_rows * n_columns == 1:
+        return np.array([[figure.add_subplot(grid[0, :])]])
+    return grid.subplots(sharey=True, squeeze=False)
+
+
+def _draw_panel(axes, panel, colouring, thickness):
     from matplotlib.collections import LineCollection
 
     lines, n = panel.tree.lines, len(panel)
@@ -422,7 +455,7 @@ def _draw_panel(axes, panel, colouring, most):
     axes.add_collection(
         LineCollection(
             lines[order],
-            linewidths=0.8 if most < 150 else 0.5,
+            linewidths=thickness,
             colors=colouring.of_lines(panel)[order],
             capstyle="butt",
         )
@@ -443,7 +476,8 @@ def _limit(axes, panels, drawing):
         label_decades(axes[0].yaxis)
         return
     room = 0.03 * (high - low) or 1e-3 * abs(low) or 1.0
-    axes[0].set_ylim(low - room, high + room * (drawing.top is None))
+    below = 2 * room if len(drawing.labels) else room
+    axes[0].set_ylim(low - below, high + room * (drawing.top is None))
     axes[0].ticklabel_format(axis="y", useOffset=False)
 
 
@@ -464,13 +498,17 @@ class _Colouring:
         known = [panel.values for panel in panels]
         values = np.concatenate([found.values for found in known])
         label = drawing.colour_label or known[0].label
+        if known[0].grouped and len(panels) > 1 and drawing.colour in OF_ONE_NETWORK:
+            raise InputError(
+                f"a {drawing.colour} is of one graph: colour several by a measure, or draw one"
+            )
         if known[0].grouped:
             counts = Counter(value for value in values.tolist() if value != "")
             names = [name for name, _ in counts.most_common(len(COLOURS))]
             colours = dict(zip(names, COLOURS, strict=False))
             return cls(label=label, groups=colours, unknown=len(counts) > len(names))
         some = values[np.isfinite(values)]
-        unknown = some.size < values.size
+        unknown = some.size < values.size - 1  # one, such as the lowest, goes without saying
         if not some.size:
             raise InputError(f"{label or 'what to colour by'} is known of no minimum that is drawn")
         if drawing.log_colour and not some.min() > 0:
@@ -492,10 +530,10 @@ class _Colouring:
         owners, values = panel.tree.owners, panel.values.values
         if self.scale is not None:
             ends = owners >= 0
-            colours[ends] = self.scale.to_rgba(values[owners[ends]])
-            colours[ends] = np.where(
-                np.isnan(values[owners[ends]])[:, None], to_rgba(_GREY), colours[ends]
-            )
+            known = ends & ~np.isnan(values[owners])
+            colours[known] = self.scale.to_rgba(values[owners[known]])
+            if self.unknown:
+                colours[ends & ~known] = to_rgba(_GREY)
             return colours
         codes = {name: k for k, name in enumerate(self.groups)}
         code = np.array([codes.get(value, -1) for value in values])
@@ -507,17 +545,14 @@ class _Colouring:
         colours[alike] = painted[inside[first[alike]]]
         return colours
 
-    @property
-    def heading(self):
-        return self.label or None if self.groups else None
-
-    def handles(self, figure, axes):
-        """What the legend tells; the colour bar is drawn."""
+    def handles(self, figure, axes, beside):
+        """What the legend tells; the colour bar is drawn, beside the graphs or above them."""
         from matplotlib.lines import Line2D
 
         found = [Line2D([], [], color=c, label=name) for name, c in self.groups.items()]
         if self.scale is not None:
-            bar = figure.colorbar(self.scale, ax=axes, label=self.label, fraction=0.05, pad=0.02)
+            where = {"fraction": 0.05} if beside else {"location": "top", "aspect": 40}
+            bar = figure.colorbar(self.scale, ax=axes, label=self.label, pad=0.02, **where)
             bar.outline.set_linewidth(0.6)
         if self.remark:
             found.append(Line2D([], [], linestyle="none", label=self.remark))
@@ -540,31 +575,34 @@ def _scale(values, log):
 def _draw_audit(axes, panel, log):
     """The mean barrier as a bar beside the lowest minimum, how far it may fall as a band of it.
 
-    Where that would be a speck it is told alone. Returns what the legend tells of it.
+    Where that would be a speck it is told alone. Returns bar and band for the legend, and
+    what is told without them.
     """
     from matplotlib.lines import Line2D
 
     audited = panel.source.audited()
     if not audited or audited["mean_barrier"] is None or audited["barrier_audit"] is None:
-        return []
+        return [], []
     audit, mean = audited["barrier_audit"], audited["mean_barrier"] / panel.unit
     bottom, top = axes.get_ylim()
     seen = not log and bool(mean > _SPECK * (top - bottom))
-    wide = {"linewidth": 4 if seen else 0, "solid_capstyle": "butt"}
-    if seen:
-        lowest = panel.energies().min()
-        low, high = (lowest + (1 - fall) * mean for fall in reversed(audit["interval"]))
-        where = {"transform": axes.get_yaxis_transform(), **wide}
-        axes.plot([0.99] * 2, [lowest, lowest + mean], color="black", **where)
-        axes.plot([0.99] * 2, [low, high], color=_BAND, **where)
     percent = [100 * share for share in (audit["fall"], *audit["interval"])]
+    texts = [
+        f"mean barrier of {audited['n_barriers']} minima: {mean:.3g}",
+        f"may fall by {percent[0]:.0f} % ({percent[1]:.0f} to {percent[2]:.0f} %)",
+    ]
+    if not seen:
+        return [], texts
+    lowest = panel.energies().min()
+    low, high = (lowest + (1 - fall) * mean for fall in reversed(audit["interval"]))
+    wide = {"linewidth": 4, "solid_capstyle": "butt"}
+    for begin, end, colour in ((lowest, lowest + mean, "black"), (low, high, _BAND)):
+        where = axes.get_yaxis_transform()
+        axes.plot([0.99] * 2, [begin, end], color=colour, transform=where, **wide)
     return [
         Line2D([], [], color=colour, label=text, **wide)
-        for colour, text in (
-            ("black", f"mean barrier of {audited['n_barriers']} minima: {mean:.3g}"),
-            (_BAND, f"may fall by {percent[0]:.0f} % ({percent[1]:.0f} to {percent[2]:.0f} %)"),
-        )
-    ]
+        for colour, text in zip(("black", _BAND), texts, strict=True)
+    ], []
 
 
 def _end(panel, k):
@@ -572,12 +610,12 @@ def _end(panel, k):
     return panel.tree.places[k], panel.ends[k]
 
 
-def _draw_insets(figure, place, axes, panel):
+def _draw_insets(figure, grid, axes, panel):
     """Pictures in a row below the graph, in the order of their branches, each joined to its end."""
     from matplotlib.patches import ConnectionPatch
 
-    order = sorted(dict.fromkeys(panel.insets), key=lambda k: panel.tree.places[k])
-    boxes = place.subgridspec(1, len(order)).subplots(squeeze=False)[0]
+    order = sorted(panel.insets, key=lambda k: panel.tree.places[k])
+    boxes = [figure.add_subplot(grid[-1, k]) for k in range(len(order))]
     called, energies = panel.source.called(), panel.network.minima.energies
     for k, box in zip(order, boxes, strict=True):
         name = called[panel.positions[k]]
@@ -608,9 +646,11 @@ def _draw_insets(figure, place, axes, panel):
 
 def _draw_labels(axes, panel):
     """Names below the ends of branches, lower where they would meet another."""
+    from matplotlib.patheffects import withStroke
+
     per_point = axes.figure.dpi / 72
     called, taken = panel.source.called(), []
-    for k in sorted(dict.fromkeys(panel.labels), key=lambda k: panel.tree.places[k]):
+    for k in sorted(panel.labels, key=lambda k: panel.tree.places[k]):
         name, (x, y) = str(called[panel.positions[k]]), _end(panel, k)
         left, top = axes.transData.transform((x, y)) / per_point
         half = 0.35 * _SMALL * len(name)
@@ -625,7 +665,8 @@ def _draw_labels(axes, panel):
         far = down < -_SMALL
         axes.annotate(
             printable(name),
-            (x, y),
+            path_effects=[withStroke(linewidth=1.5, foreground="white")],
+            xy=(x, y),
             xytext=(0, down),
             textcoords="offset points",
             ha="center",

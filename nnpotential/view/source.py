@@ -16,10 +16,19 @@ from ..checks import check_choice
 from ..contract import LandscapeSystem, Measure
 from ..errors import InputError
 
-__all__ = ["OF_EVERY_NETWORK", "Source", "Values", "check_colour", "check_measure", "values_of"]
+__all__ = [
+    "OF_EVERY_NETWORK",
+    "OF_ONE_NETWORK",
+    "Source",
+    "Values",
+    "check_colour",
+    "check_measure",
+    "values_of",
+]
 
 # of a network alone, without coordinates
-OF_EVERY_NETWORK = ("energy", "barrier", "hits", "log-determinant", "basin", "component")
+OF_ONE_NETWORK = ("basin", "component")  # groups, named by their lowest minimum
+OF_EVERY_NETWORK = ("energy", "barrier", "hits", "log-determinant", *OF_ONE_NETWORK)
 _FEW = 500  # minima of which coordinates are asked by id
 _UNSEEN = 1e-6  # of the height of the graph: no fault of an edge
 
@@ -260,7 +269,9 @@ def _of_network(source, name, positions):
         return Values(unit, network.minima.energies[positions])
     if name == "barrier":
         paren = unit.partition(" (")
-        return Values("barrier to the lowest" + "".join(paren[1:]), network.barriers()[positions])
+        barriers = network.barriers()
+        barriers[network.lowest] = np.nan  # it has none
+        return Values("barrier to the lowest" + "".join(paren[1:]), barriers[positions])
     if name == "hits":
         if network.hits is None:
             raise InputError("no independent quenches are known, by whose hits to colour or order")
