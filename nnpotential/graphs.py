@@ -1,6 +1,7 @@
 """Disconnectivity graphs of whatever holds minima and transition states."""
 
 import os
+import re
 import sqlite3
 from collections.abc import Sequence
 from contextlib import ExitStack, closing
@@ -30,6 +31,7 @@ StrPath: TypeAlias = str | os.PathLike[str]
 _PATHSAMPLE = ("min.data", "ts.data")
 _SQLITE = b"SQLite format 3\0"
 _ROW, _ROW_OF_ONE = 4, 2  # graphs beside each other, in two columns or one
+_SETTING = re.compile(r"([^-]+-[^_]+)(?:_|$)")  # in the name of a point of a sweep
 _NODE = ("energy", "log_determinant", "order")  # what a network takes from nodes
 
 
@@ -135,13 +137,17 @@ def disconnectivity_graphs(
 
 
 def titles_of(names: Sequence[str]) -> list[str]:
-    """Names of directories without the parts, between underscores, that are the same in all."""
-    if len(names) < 2:
-        return list(names)
-    parts = [name.split("_") for name in names]
-    common = set.intersection(*map(set, parts))
-    short = [" ".join(part for part in own if part not in common) for own in parts]
-    return short if len(set(short)) == len(names) and all(short) else list(names)
+    """Names of directories, of those of a sweep without the settings that are the same in all."""
+    parts = [_SETTING.findall(name) for name in names]
+    parts = [
+        own if "_".join(own) == name else [name] for own, name in zip(parts, names, strict=True)
+    ]
+    common = set.intersection(*map(set, parts)) if len(names) > 1 else set()
+    short = [
+        ", ".join(part.replace("-", " ", len(own) > 1) for part in own if part not in common)
+        for own in parts
+    ]
+    return [title or name for title, name in zip(short, names, strict=True)]
 
 
 def _titled(source: Source, title: str) -> Source:

@@ -134,7 +134,7 @@ def graph(
         str | None,
         typer.Option(
             metavar="JOINTS",
-            help="'slanted', or 'upright' up to the level. [default: upright beyond 100 minima]",
+            help="'slanted', or 'upright' up to the level. [default: as branches stand apart]",
         ),
     ] = None,
     columns: Annotated[

@@ -20,7 +20,8 @@ from .tree import LEVELS, Tree, tree
 __all__ = ["JOINTS", "DisconnectivityGraph", "Drawing", "draw_graphs", "lines_of"]
 
 JOINTS = ("upright", "slanted")
-_MANY = 100  # minima whose branches, slanted, would lie down
+_CLOSE = 3.5  # points apart: closer branches, slanted, would lie down
+_ROOMY = 60  # minima that need two columns
 _BAND = COLOURS[1]
 _GREY = "0.6"  # of what is not known, or of no group that has a colour
 _SPECK = 0.02  # of the height of the axis
@@ -72,7 +73,8 @@ class Drawing:
         below the graph.
     joints : str, optional
         ``"slanted"``: branches bend to the level where they join, from the level below;
-        ``"upright"``: they stay upright up to it. By default upright beyond 100 minima.
+        ``"upright"``: they stay upright up to it. By default upright where they stand so close
+        that they would lie down.
     columns : int, optional
         Of a journal that the figure is wide, 1 or 2; by default 1 up to 60 minima.
     height : float, optional
@@ -185,6 +187,7 @@ class _Panel:
     tree: Any = None
     values: Any = None
     ends: Any = None  # of branches, where each minimum has its own
+    ordered: str = ""
     labels: list = field(default_factory=list)
     insets: list = field(default_factory=list)
 
@@ -199,7 +202,8 @@ class _Panel:
 
     def counted(self):
         drawn, known = len(self), len(self.source.network)
-        return f"{drawn} minima" if drawn == known else f"{drawn} of {known} minima"
+        counted = f"{drawn} minima" if drawn == known else f"{drawn} of {known} minima"
+        return ", ".join(filter(None, (counted, self.ordered)))
 
 
 def draw_graphs(rows, paths, drawing, *, titles=(), label=None):
@@ -249,11 +253,14 @@ def draw_graphs(rows, paths, drawing, *, titles=(), label=None):
         bottom=drawing.bottom,
         top=drawing.top,
     )
-    joints = drawing.joints or ("upright" if max(map(len, panels)) > _MANY else "slanted")
+    width = _width(panels, drawing)
+    # as far as branches stand apart, they are seen apart
+    apart = 0.8 * 72 * width / (len(rows[0]) * max(map(len, panels)))
+    joints = drawing.joints or ("upright" if apart < _CLOSE else "slanted")
     for panel in panels:
         _grow(panel, drawing, levels, joints)
     if paths:
-        _draw(rows, panels, paths, drawing, titles, label)
+        _draw(rows, panels, paths, drawing, titles, label, width, apart)
     return [
         DisconnectivityGraph(
             [panel.source.called()[k] for k in panel.positions],
@@ -347,6 +354,7 @@ def _grow(panel, drawing, levels, joints):
             name = panel.source.called()[panel.positions[int(np.isnan(given.values).argmax())]]
             raise InputError(f"minimum {name} has no value of {drawing.order!r} to order by")
         values = given.values
+        panel.ordered = f"from left to right by {given.label.partition(' (')[0] or 'value'}"
     if drawing.log:
         # the lowest is at 0, which no logarithmic axis has
         shown = np.concatenate([energies[energies > 0], heights, levels])
@@ -362,13 +370,16 @@ def _floor(shown, levels):
     return _FLOOR * max(shown.min(), 1e-3 * levels[0])
 
 
-def _draw(rows, panels, paths, drawing, titles, label):
-    n, alone = max(map(len, panels)), len(panels) == 1
-    # one column of a journal, or two where the branches need the room
-    wide = drawing.columns == 2 if drawing.columns else n >= 60 or not alone
+def _width(panels, drawing):
+    """One column of a journal, or two where the branches need the room."""
+    wide = max(map(len, panels)) >= _ROOMY or len(panels) > 1
+    return (ONE_COLUMN, TWO_COLUMNS)[wide if drawing.columns is None else drawing.columns - 1]
+
+
+def _draw(rows, panels, paths, drawing, titles, label, width, apart):
+    alone, wide = len(panels) == 1, width == TWO_COLUMNS
     insets = panels[0].insets if alone else []
     height = drawing.height or (4.5 + 1.2 * bool(insets) if alone else 0.8 + 1.7 * len(rows))
-    width = TWO_COLUMNS if wide else ONE_COLUMN
     what = f"the disconnectivity graph{'' if alone else 's'}"
     with canvas(what, paths, width, height) as figure:
         # insets stand below the graph, within its width
@@ -380,8 +391,6 @@ def _draw(rows, panels, paths, drawing, titles, label):
         axes = _axes(figure, grid, len(rows), len(rows[0]))
         colouring = _Colouring.of(panels, drawing)
         waiting, used = iter(panels), []
-        # as far as branches stand apart, they are seen apart
-        apart = 0.8 * 72 * width / (len(rows[0]) * n)
         thickness = float(np.clip(0.65 * apart, *_THICKNESS))
         for k, row in enumerate(rows):
             for j, source in enumerate(row):
@@ -395,7 +404,8 @@ def _draw(rows, panels, paths, drawing, titles, label):
                 _draw_panel(here, panel, colouring, thickness)
                 if not alone:
                     name = _wrapped(printable(source.title), width / len(row), 7)
-                    here.set_xlabel("\n".join(filter(None, (name, panel.counted()))), fontsize=7)
+                    counted = _wrapped(panel.counted(), width / len(row), 7)
+                    here.set_xlabel("\n".join(filter(None, (name, counted))), fontsize=7)
                 here.tick_params(labelleft=not any(source is not None for source in row[:j]))
                 used.append(here)
         _limit(used, panels, drawing)
@@ -436,7 +446,10 @@ def _draw(rows, panels, paths, drawing, titles, label):
 
 def _wrapped(text, inches, points):
     """Lines of a text, as long as there is room."""
-    return "\n".join(textwrap.wrap(text, max(8, int(72 * inches / (0.6 * points)))))
+    most = max(8, int(72 * inches / (0.55 * points)))
+    lines = textwrap.wrap(text, most, break_on_hyphens=False)
+    even = -(-len(text) // (len(lines) or 1)) + 4
+    return "\n".join(textwrap.wrap(text, min(most, even), break_on_hyphens=False))
 
 
 def _axes(figure, grid, n_rows, n_columns):
@@ -496,6 +509,9 @@ class _Colouring:
         if drawing.colour is None:
             return cls()
         known = [panel.values for panel in panels]
+        different = list(dict.fromkeys(found.label for found in known))
+        if len(different) > 1 and drawing.colour_label is None:
+            raise InputError(f"{' and '.join(different)} have no colours in common")
         values = np.concatenate([found.values for found in known])
         label = drawing.colour_label or known[0].label
         if known[0].grouped and len(panels) > 1 and drawing.colour in OF_ONE_NETWORK:

@@ -114,9 +114,11 @@ def tree(energies, ends, heights, levels, values=None, square=False):
         for part in branch.parts:
             top = branch.energy if square else part.top
             lines.append((part, (part.place, part.energy), (part.place, top)))
-            if part.place != branch.place or top < branch.energy:
-                whose = branch if square else part
-                lines.append((whose, (part.place, top), (branch.place, branch.energy)))
+            if not square and (part.place != branch.place or top < branch.energy):
+                lines.append((part, (part.place, top), (branch.place, branch.energy)))
+        if square and branch.parts:
+            ends = branch.parts[0].place, branch.parts[-1].place
+            lines.append((branch, *((place, branch.energy) for place in ends)))
     for root in roots:
         top = max(root.energy, levels[-1])
         lines.append((root, (root.place, root.energy), (root.place, top)))
