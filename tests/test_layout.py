@@ -71,6 +71,8 @@ ELSEWHERE = {
     "view.paths": "analysis/test_paths.py",
     "view.sections": "analysis/test_sections.py",
     "view.canvas": "view/test_disconnectivity.py",
+    "view.insets": "test_graphs.py",
+    "view.source": "test_graphs.py",
     "view.trends": "study/test_study.py",
     **{f"study.{part}": "study/test_study.py" for part in ("archetypes", "report", "rows")},
     "view.estimates": "analysis/test_estimates.py",

@@ -111,6 +111,9 @@ class Drawing:
         """
         for name in options:
             check_choice("option of the drawing", name, [f.name for f in fields(cls)])
+        for name in {"labels", "insets"} & set(options):
+            one = isinstance(options[name], str) or not np.iterable(options[name])
+            options[name] = [options[name]] if one else list(options[name])
         found = cls(**options)
         check_integer("levels", found.levels, 2)
         for name in ("log", "log_colour"):
@@ -662,8 +665,6 @@ def _draw_insets(figure, grid, axes, panel):
 
 def _draw_labels(axes, panel):
     """Names below the ends of branches, lower where they would meet another."""
-    from matplotlib.patheffects import withStroke
-
     per_point = axes.figure.dpi / 72
     called, taken = panel.source.called(), []
     for k in sorted(panel.labels, key=lambda k: panel.tree.places[k]):
@@ -681,7 +682,8 @@ def _draw_labels(axes, panel):
         far = down < -_SMALL
         axes.annotate(
             printable(name),
-            path_effects=[withStroke(linewidth=1.5, foreground="white")],
+            # in front of branches; a halo would make paths of the text
+            bbox={"facecolor": "white", "edgecolor": "none", "pad": 0.4},
             xy=(x, y),
             xytext=(0, down),
             textcoords="offset points",
