@@ -4,6 +4,7 @@ import pickle
 import re
 import sqlite3
 import time
+from collections import Counter
 from pathlib import Path
 
 import networkx as nx
@@ -42,9 +43,12 @@ def lines(found):
 
 
 def colours(path):
-    """How often each colour is drawn with."""
-    drawn = re.findall(r"stroke: (#[0-9a-f]{6})", path.read_text())
-    return {colour: drawn.count(colour) for colour in set(drawn)}
+    """How many lines are drawn in each colour."""
+    found = re.findall(r'<path d="([^"]*)"[^>]*?stroke: (#[0-9a-f]{6})', path.read_text())
+    drawn = Counter()
+    for line, colour in found:
+        drawn[colour] += line.count("M")
+    return drawn
 
 
 def test_a_graph_by_hand(graph):

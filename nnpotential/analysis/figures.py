@@ -107,8 +107,8 @@ def audited_barriers(database, barriers):
     Parameters
     ----------
     database : pele.storage.Database
-    barriers : dict
-        From `barriers_to_lowest`.
+    barriers : list of float
+        To the lowest minimum, from each that quenches found and that is connected to it.
 
     Returns
     -------
@@ -116,10 +116,9 @@ def audited_barriers(database, barriers):
         ``mean_barrier``, None without any; ``n_barriers``; ``barrier_audit`` as
         from `stored_audit`: how far that mean may still fall.
     """
-    sampled = [barrier for m, barrier in barriers.items() if quench_hits(m)]
     return {
-        "mean_barrier": float(np.mean(sampled)) if sampled else None,
-        "n_barriers": len(sampled),
+        "mean_barrier": float(np.mean(barriers)) if barriers else None,
+        "n_barriers": len(barriers),
         "barrier_audit": stored_audit(database),
     }
 
@@ -234,7 +233,7 @@ def _summarise(database):
         "lowest_loss": min((m.energy for m in minima), default=None),
         "losses": quantiles([m.energy for m in minima]),
         "barriers": quantiles(list(barriers.values())),
-        **audited_barriers(database, barriers),
+        **audited_barriers(database, [b for m, b in barriers.items() if quench_hits(m)]),
         "barrier_attempts": len(lowered),
         "coverage": {"n_quenches": n_quenches, "n_minima": len(hits), **coverage(hits)},
         "n_unconnected": len(graph) - len(barriers) - 1 if graph else 0,

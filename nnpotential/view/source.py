@@ -9,7 +9,7 @@ import numpy as np
 from pele.storage import Database, Minimum
 from sqlalchemy.orm import undefer
 
-from ..analysis.figures import audited_barriers, barriers_to_lowest, landscape_graph
+from ..analysis.figures import audited_barriers
 from ..analysis.funnel import monotonic_sequence_basins
 from ..analysis.transition_network import TransitionNetwork
 from ..checks import check_choice
@@ -102,8 +102,10 @@ class Source:
         """The mean barrier and its audit; see `audited_barriers`. None without a system."""
         if self.system is None or self.database is None:
             return None
-        barriers = barriers_to_lowest(landscape_graph(self.database))
-        return audited_barriers(self.database, barriers)
+        network, barriers = self.network, self.network.barriers()
+        known = np.isfinite(barriers) & (np.arange(len(network)) != network.lowest)
+        known &= False if network.hits is None else network.hits > 0
+        return audited_barriers(self.database, barriers[known].tolist())
 
     def check(self):
         """Refuse what is no landscape.
