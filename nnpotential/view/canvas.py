@@ -21,6 +21,7 @@ __all__ = [
 ]
 
 _STEPS = ((1,), (1, 3), (1, 2, 5), (1, 2, 3, 4, 6, 8))  # of a decade, that are labelled
+_PLAIN = 0.01, 1000  # numbers that need no power of ten
 ONE_COLUMN, TWO_COLUMNS = 3.4, 7.0  # inches, of a journal
 # blue, vermilion, bluish green, reddish purple, orange, sky blue: told apart by any eye
 # (M. Okabe and K. Ito, Color Universal Design, 2008)
@@ -92,7 +93,7 @@ def canvas(what, paths, width, height):
         raise InputError(f"{what} cannot be drawn: {why}") from error
 
 
-def label_decades(axis):
+def label_decades(axis, least=2):
     """Label a logarithmic axis so that its numbers do not run into each other.
 
     matplotlib labels up to nine numbers of a decade where there are few decades.
@@ -101,6 +102,8 @@ def label_decades(axis):
     ----------
     axis : matplotlib.axis.Axis
         With all that is drawn, as its limits decide.
+    least : int
+        Numbers that there should be.
     """
     from matplotlib import ticker
 
@@ -109,10 +112,12 @@ def label_decades(axis):
     for steps in _STEPS:
         found = np.outer(powers, steps).ravel()
         found = found[(found >= low) & (found <= high)]
-        if len(found) > 1:
+        if len(found) >= least:
             axis.set_major_locator(ticker.FixedLocator(found))
             axis.set_major_formatter(
-                ticker.LogFormatterSciNotation(minor_thresholds=(np.inf, np.inf))
+                ticker.FuncFormatter(lambda value, _: f"{value:g}")
+                if _PLAIN[0] <= found[0] and found[-1] <= _PLAIN[1]
+                else ticker.LogFormatterSciNotation(minor_thresholds=(np.inf, np.inf))
             )
             break
     else:

@@ -25,6 +25,7 @@ _ROOMY = 60  # minima that need two columns
 _BAND = COLOURS[1]
 _GREY = "0.6"  # of what is not known, or of no group that has a colour
 _LONGEST = 2000  # lines of a path, which agg draws at once
+_LEADER = "0.35"  # from a branch to its inset
 _SPECK = 0.02  # of the height of the axis
 _INSETS = 8
 _FLOOR = 0.5  # of the lowest that a logarithmic axis shows: where the lowest minimum ends
@@ -382,14 +383,16 @@ def _width(panels, drawing):
 def _draw(rows, panels, paths, drawing, titles, label, width, apart):
     alone, wide = len(panels) == 1, width == TWO_COLUMNS
     insets = panels[0].insets if alone else []
-    height = drawing.height or (4.5 + 1.2 * bool(insets) if alone else 0.8 + 1.7 * len(rows))
+    below = min(1.0, 0.85 * width / len(insets)) if insets else 0.0
+    usual = 4.5 + 1.2 * below if alone else 0.8 + 1.7 * len(rows)
+    height = drawing.height or usual
     what = f"the disconnectivity graph{'' if alone else 's'}"
     with canvas(what, paths, width, height) as figure:
         # insets stand below the graph, within its width
         grid = figure.add_gridspec(
             len(rows) + bool(insets),
             max(len(rows[0]), len(insets)),
-            height_ratios=[3.5 if insets else 1] * len(rows) + [1] * bool(insets),
+            height_ratios=[3.8] * len(rows) + [below] * bool(insets),
         )
         axes = _axes(figure, grid, len(rows), len(rows[0]))
         colouring = _Colouring.of(panels, drawing)
@@ -399,7 +402,10 @@ def _draw(rows, panels, paths, drawing, titles, label, width, apart):
             for j, source in enumerate(row):
                 here = axes[k, j]
                 if k == 0 and j < len(titles) and titles[j]:
-                    here.set_title(printable(titles[j]), fontsize=8)
+                    if alone:
+                        figure.suptitle(printable(titles[j]), fontsize=8)
+                    else:
+                        here.set_title(printable(titles[j]), fontsize=8)
                 if source is None:
                     here.set_axis_off()
                     continue
@@ -501,7 +507,7 @@ def _limit(axes, panels, drawing):
     if drawing.log:
         axes[0].set_yscale("log")
         axes[0].set_ylim(low, high * (high / low) ** 0.03)
-        label_decades(axes[0].yaxis)
+        label_decades(axes[0].yaxis, 3)
         return
     room = 0.03 * (high - low) or 1e-3 * abs(low) or 1.0
     below = 2 * room if len(drawing.labels) else room
@@ -582,7 +588,7 @@ class _Colouring:
 
         found = [Line2D([], [], color=c, label=name) for name, c in self.groups.items()]
         if self.scale is not None:
-            where = {"fraction": 0.05} if beside else {"location": "top", "aspect": 40}
+            where = {"fraction": 0.05} if beside else {"location": "top", "aspect": 12 * figure.get_figwidth()}
             bar = figure.colorbar(self.scale, ax=axes, label=self.label, pad=0.02, **where)
             bar.outline.set_linewidth(0.6)
         if self.remark:
@@ -666,8 +672,8 @@ def _draw_insets(figure, grid, axes, panel):
             (0.5, 1.0),
             axes.transData,
             box.transAxes,
-            color=_BAND,
-            linewidth=0.6,
+            color=_LEADER,
+            linewidth=0.5,
             linestyle=(0, (3, 2)),
             shrinkA=1,
         )
