@@ -22,7 +22,8 @@ from .files import absolute
 from .interchange import open_directory
 from .landscape import Landscape
 from .settings import SETTINGS
-from .view.disconnectivity import DisconnectivityGraph, Drawing, draw_graphs
+from .view.disconnectivity import DisconnectivityGraph, draw_graphs
+from .view.options import Drawing
 from .view.source import Source
 
 __all__ = ["disconnectivity_graph", "disconnectivity_graphs", "titles_of"]
@@ -59,7 +60,7 @@ def disconnectivity_graph(
         nothing is drawn, but what would be is returned.
     title : str, optional
     **drawing
-        See `nnpotential.view.disconnectivity.Drawing`: ``levels``, ``log``, ``spacing``,
+        See `nnpotential.view.options.Drawing`: ``levels``, ``log``, ``spacing``,
         ``bottom``, ``top``, ``scale``; ``within``, ``lowest``, ``component``; ``order``,
         ``colour``, ``colour_label``, ``log_colour``; ``labels``, ``insets``; ``joints``,
         ``columns``, ``height``.

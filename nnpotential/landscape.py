@@ -57,8 +57,9 @@ from .verification.certified import certify as certify_points
 from .verification.kinds import CHECKS
 from .verification.stored import outcomes, recheck
 from .verification.stored import repair as repair_points
-from .view.disconnectivity import Drawing, draw_graphs
+from .view.disconnectivity import draw_graphs
 from .view.estimates import draw_estimates
+from .view.options import Drawing
 from .view.paths import draw_path
 from .view.reach import draw_reach
 from .view.sections import draw_plane, draw_profiles

@@ -71,8 +71,10 @@ ELSEWHERE = {
     "view.paths": "analysis/test_paths.py",
     "view.sections": "analysis/test_sections.py",
     "view.canvas": "view/test_disconnectivity.py",
-    "view.insets": "test_graphs.py",
-    "view.source": "test_graphs.py",
+    **{
+        f"view.{part}": "test_graphs.py"
+        for part in ("annotations", "colouring", "insets", "options", "source")
+    },
     "view.trends": "study/test_study.py",
     **{f"study.{part}": "study/test_study.py" for part in ("archetypes", "report", "rows")},
     "view.estimates": "analysis/test_estimates.py",

@@ -14,7 +14,8 @@ from ..checks import plain
 from ..errors import InputError
 from ..files import absolute, atomic_write, new_directory
 from ..settings import NETWORK, read_settings, write_settings
-from ..view.disconnectivity import Drawing, draw_graphs
+from ..view.disconnectivity import draw_graphs
+from ..view.options import Drawing
 from ..view.source import Source
 
 __all__ = ["NetworkDirectory"]

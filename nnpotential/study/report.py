@@ -6,7 +6,8 @@ from ..analysis.transition_network import StationaryPoints, TransitionNetwork
 from ..errors import InputError
 from ..files import atomic_write
 from ..sweep.records import Records
-from ..view.disconnectivity import Drawing, draw_graphs
+from ..view.disconnectivity import draw_graphs
+from ..view.options import Drawing
 from ..view.source import Source
 from ..view.trends import draw_trends
 from .archetypes import ATOMS, NETWORKS

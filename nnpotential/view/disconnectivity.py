@@ -1,154 +1,29 @@
 """Disconnectivity graphs as papers print them: one or several on one scale."""
 
 import textwrap
-from collections import Counter
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field
 from typing import Any
 
 import networkx as nx
 import numpy as np
 
-from ..checks import check_choice, check_flag, check_integer, check_number
 from ..errors import InputError
 from ..files import printable
-from .canvas import COLOURS, ONE_COLUMN, TWO_COLUMNS, canvas, check_figure, label_decades
-from .insets import draw_picture
-from .levels import SCALES, axis_label, levels_of, on_axis
-from .source import OF_ONE_NETWORK, values_of
-from .tree import LEVELS, Tree, tree
+from .annotations import draw_audit, draw_insets, draw_labels
+from .canvas import ONE_COLUMN, TWO_COLUMNS, canvas, check_figure, label_decades
+from .colouring import Colouring
+from .levels import axis_label, levels_of, on_axis
+from .source import values_of
+from .tree import Tree, tree
 
-__all__ = ["JOINTS", "DisconnectivityGraph", "Drawing", "draw_graphs", "lines_of"]
+__all__ = ["DisconnectivityGraph", "draw_graphs", "lines_of"]
 
-JOINTS = ("upright", "slanted")
 _CLOSE = 3.5  # points apart: closer branches, slanted, would lie down
 _ROOMY = 60  # minima that need two columns
-_BAND = COLOURS[1]
-_GREY = "0.6"  # of what is not known, or of no group that has a colour
 _LONGEST = 2000  # lines of a path, which agg draws at once
-_LEADER = "0.35"  # from a branch to its inset
-_SPECK = 0.02  # of the height of the axis
 _INSETS = 8
 _FLOOR = 0.5  # of the lowest that a logarithmic axis shows: where the lowest minimum ends
-_DARKEST, _LIGHTEST = 0.0, 0.88  # of viridis: its yellow is lost on white
-_SMALL = 6  # points, of labels
 _THICKNESS = 0.25, 0.8  # points, of the thinnest and the thickest branches
-
-
-@dataclass(frozen=True)
-class Drawing:
-    """How disconnectivity graphs are drawn: the options of `disconnectivity_graph`.
-
-    Attributes
-    ----------
-    levels : int
-        Number of levels at which branches may join.
-    log : bool
-        Levels and axis logarithmic in the energy above the lowest minimum.
-    spacing : float, optional
-        Distance of the levels, in place of their number.
-    bottom, top : float, optional
-        The lowest and the highest level, as on the axis; by default the lowest and the
-        highest transition state. What lies above `top` is left out.
-    scale : str, optional
-        Energies ``"absolute"``, ``"above"`` the lowest, or in units of their ``"spread"``; of
-        several graphs by default above the lowest of each.
-    within : float, optional
-        Only minima within this energy above the lowest; with the barriers between them.
-    lowest : int, optional
-        Only so many minima, the lowest; with the barriers between them.
-    component : optional
-        The minimum, by name, whose connected component is drawn; by default the lowest.
-        ``"all"`` draws all, side by side.
-    order : str, Measure or mapping
-        Branches by ``"size"``, the largest in the middle; or from left to right by the mean of
-        a measure, of what `colour` takes.
-    colour : str, Measure or mapping, optional
-        A measure of the system, ``"energy"``, ``"barrier"``, ``"hits"``, ``"log-determinant"``,
-        an attribute of the nodes of a graph, or values by minimum: numbers have a colour bar.
-        Names are groups and have a legend, as ``"basin"`` and ``"component"`` do.
-    colour_label : str, optional
-        Of the colour bar or the legend.
-    log_colour : bool
-        The colour bar is logarithmic.
-    labels, insets : sequence
-        Minima, by name, whose name stands at the end of their branch, or whose picture stands
-        below the graph.
-    joints : str, optional
-        ``"slanted"``: branches bend to the level where they join, from the level below;
-        ``"upright"``: they stay upright up to it. By default upright where they stand so close
-        that they would lie down.
-    columns : int, optional
-        Of a journal that the figure is wide, 1 or 2; by default 1 up to 60 minima.
-    height : float, optional
-        In inches.
-    """
-
-    levels: int = LEVELS
-    log: bool = False
-    spacing: float | None = None
-    bottom: float | None = None
-    top: float | None = None
-    scale: str | None = None
-    within: float | None = None
-    lowest: int | None = None
-    component: Any = None
-    order: Any = "size"
-    colour: Any = None
-    colour_label: str | None = None
-    log_colour: bool = False
-    labels: Any = ()
-    insets: Any = ()
-    joints: str | None = None
-    columns: int | None = None
-    height: float | None = None
-
-    @classmethod
-    def of(cls, **options):
-        """From options, of which each is checked.
-
-        Raises
-        ------
-        InputError
-            If one is unknown or wrong.
-        """
-        for name in options:
-            check_choice("option of the drawing", name, [f.name for f in fields(cls)])
-        for name in {"labels", "insets"} & set(options):
-            one = isinstance(options[name], str) or not np.iterable(options[name])
-            options[name] = [options[name]] if one else list(options[name])
-        found = cls(**options)
-        check_integer("levels", found.levels, 2)
-        for name in ("log", "log_colour"):
-            check_flag(name, getattr(found, name))
-        for name in ("spacing", "within", "height"):
-            _check_optional(found, name, "a number above 0", lambda x: 0 < x < np.inf)
-        for name in ("bottom", "top"):
-            _check_optional(found, name, "a finite number", np.isfinite)
-        if found.lowest is not None:
-            check_integer("lowest", found.lowest, 1)
-        if found.scale is not None:
-            check_choice("scale", found.scale, SCALES)
-        if found.joints is not None:
-            check_choice("joints", found.joints, JOINTS)
-        if found.columns is not None and found.columns not in (1, 2):
-            raise InputError(f"columns must be 1 or 2, not {found.columns!r}")
-        if found.spacing is not None and (found.log or found.levels != LEVELS):
-            raise InputError("levels have a spacing, or a number and ratio: give one of the two")
-        if found.log and found.scale == "absolute":
-            raise InputError(
-                "a logarithmic axis shows energies above the lowest: leave out the absolute scale"
-            )
-        return found
-
-    def is_whole(self):
-        """Whether all is drawn that the audit of barriers is about."""
-        options = (self.within, self.lowest, self.component, self.top)
-        return all(option is None for option in options)
-
-
-def _check_optional(found, name, wanted, good):
-    if getattr(found, name) is not None:
-        check_number(name, getattr(found, name), wanted, good)
 
 
 @dataclass(frozen=True)
@@ -395,7 +270,7 @@ def _draw(rows, panels, paths, drawing, titles, label, width, apart):
             height_ratios=[3.8] * len(rows) + [below] * bool(insets),
         )
         axes = _axes(figure, grid, len(rows), len(rows[0]))
-        colouring = _Colouring.of(panels, drawing)
+        colouring = Colouring.of(panels, drawing)
         waiting, used = iter(panels), []
         thickness = float(np.clip(0.65 * apart, *_THICKNESS))
         for k, row in enumerate(rows):
@@ -426,7 +301,7 @@ def _draw(rows, panels, paths, drawing, titles, label, width, apart):
         handles = colouring.handles(figure, used, beside=wide and not insets)
         notes = [panels[0].counted()] if alone else []
         if alone and drawing.is_whole():
-            bars, told = _draw_audit(used[0], panels[0], drawing.log)
+            bars, told = draw_audit(used[0], panels[0], drawing.log)
             handles += bars
             notes += [", ".join(told)] if wide else told
         if alone and not insets:
@@ -447,10 +322,10 @@ def _draw(rows, panels, paths, drawing, titles, label, width, apart):
         elif notes:
             figure.supxlabel("\n".join(filter(None, notes)), fontsize=8)
         if insets:
-            _draw_insets(figure, grid, used[0], panels[0])
+            draw_insets(figure, grid, used[0], panels[0])
         if panels[0].labels:
             figure.draw_without_rendering()
-            _draw_labels(used[0], panels[0])
+            draw_labels(used[0], panels[0])
 
 
 def _wrapped(text, inches, points):
@@ -513,203 +388,3 @@ def _limit(axes, panels, drawing):
     below = 2 * room if len(drawing.labels) else room
     axes[0].set_ylim(low - below, high + room * (drawing.top is None))
     axes[0].ticklabel_format(axis="y", useOffset=False)
-
-
-@dataclass
-class _Colouring:
-    """The colours of branches, the same in all graphs of a figure."""
-
-    scale: Any = None
-    label: str = ""
-    groups: dict = field(default_factory=dict)
-    remark: str = ""
-    unknown: bool = False
-
-    @classmethod
-    def of(cls, panels, drawing):
-        if drawing.colour is None:
-            return cls()
-        known = [panel.values for panel in panels]
-        different = list(dict.fromkeys(found.label for found in known))
-        if len(different) > 1 and drawing.colour_label is None:
-            raise InputError(f"{' and '.join(different)} have no colours in common")
-        values = np.concatenate([found.values for found in known])
-        label = drawing.colour_label or known[0].label
-        if known[0].grouped and len(panels) > 1 and drawing.colour in OF_ONE_NETWORK:
-            raise InputError(
-                f"a {drawing.colour} is of one graph: colour several by a measure, or draw one"
-            )
-        if known[0].grouped:
-            counts = Counter(value for value in values.tolist() if value != "")
-            names = [name for name, _ in counts.most_common(len(COLOURS))]
-            colours = dict(zip(names, COLOURS, strict=False))
-            return cls(label=label, groups=colours, unknown=len(counts) > len(names))
-        some = values[np.isfinite(values)]
-        unknown = some.size < values.size - 1  # one, such as the lowest, goes without saying
-        if not some.size:
-            raise InputError(f"{label or 'what to colour by'} is known of no minimum that is drawn")
-        if drawing.log_colour and not some.min() > 0:
-            raise InputError(
-                f"a logarithmic colour bar needs numbers above 0: {label} goes down to "
-                f"{some.min():.6g}"
-            )
-        if some.min() == some.max():
-            return cls(remark=f"{label}: {some[0]:.6g} for all", unknown=unknown)
-        return cls(_scale(some, drawing.log_colour), label, unknown=unknown)
-
-    def of_lines(self, panel):
-        """One colour a line; of several minima only where they are of one group."""
-        from matplotlib.colors import to_rgba
-
-        colours = np.tile(to_rgba("black"), (len(panel.tree.lines), 1))
-        if not self.groups and self.scale is None:
-            return colours
-        owners, values = panel.tree.owners, panel.values.values
-        if self.scale is not None:
-            ends = owners >= 0
-            known = ends & ~np.isnan(values[owners])
-            colours[known] = self.scale.to_rgba(values[owners[known]])
-            if self.unknown:
-                colours[ends & ~known] = to_rgba(_GREY)
-            return colours
-        codes = {name: k for k, name in enumerate(self.groups)}
-        code = np.array([codes.get(value, -1) for value in values])
-        painted = np.array([to_rgba(c) for c in (*self.groups.values(), _GREY)])
-        inside = code[np.argsort(panel.tree.places)]  # from left to right
-        changes = np.concatenate([[0], np.cumsum(inside[1:] != inside[:-1])])
-        first, last = panel.tree.spans[:, 0], panel.tree.spans[:, 1] - 1
-        alike = changes[first] == changes[last]
-        colours[alike] = painted[inside[first[alike]]]
-        return colours
-
-    def handles(self, figure, axes, beside):
-        """What the legend tells; the colour bar is drawn, beside the graphs or above them."""
-        from matplotlib.lines import Line2D
-
-        found = [Line2D([], [], color=c, label=name) for name, c in self.groups.items()]
-        if self.scale is not None:
-            where = {"fraction": 0.05} if beside else {"location": "top", "aspect": 12 * figure.get_figwidth()}
-            bar = figure.colorbar(self.scale, ax=axes, label=self.label, pad=0.02, **where)
-            bar.outline.set_linewidth(0.6)
-        if self.remark:
-            found.append(Line2D([], [], linestyle="none", label=self.remark))
-        if self.unknown:
-            what = "others" if self.groups else "not known"
-            found.append(Line2D([], [], color=_GREY, label=what))
-        return found
-
-
-def _scale(values, log):
-    from matplotlib import colormaps
-    from matplotlib.cm import ScalarMappable
-    from matplotlib.colors import ListedColormap, LogNorm, Normalize
-
-    shades = colormaps["viridis"](np.linspace(_DARKEST, _LIGHTEST, 256))
-    norm = (LogNorm if log else Normalize)(values.min(), values.max())
-    return ScalarMappable(norm, ListedColormap(shades))
-
-
-def _draw_audit(axes, panel, log):
-    """The mean barrier as a bar beside the lowest minimum, how far it may fall as a band of it.
-
-    Where that would be a speck it is told alone. Returns bar and band for the legend, and
-    what is told without them.
-    """
-    from matplotlib.lines import Line2D
-
-    audited = panel.source.audited()
-    if not audited or audited["mean_barrier"] is None or audited["barrier_audit"] is None:
-        return [], []
-    audit, mean = audited["barrier_audit"], audited["mean_barrier"] / panel.unit
-    bottom, top = axes.get_ylim()
-    seen = not log and bool(mean > _SPECK * (top - bottom))
-    percent = [100 * share for share in (audit["fall"], *audit["interval"])]
-    texts = [
-        f"mean barrier of {audited['n_barriers']} minima: {mean:.3g}",
-        f"may fall by {percent[0]:.0f} % ({percent[1]:.0f} to {percent[2]:.0f} %)",
-    ]
-    if not seen:
-        return [], texts
-    lowest = panel.energies().min()
-    low, high = (lowest + (1 - fall) * mean for fall in reversed(audit["interval"]))
-    wide = {"linewidth": 4, "solid_capstyle": "butt"}
-    for begin, end, colour in ((lowest, lowest + mean, "black"), (low, high, _BAND)):
-        where = axes.get_yaxis_transform()
-        axes.plot([0.99] * 2, [begin, end], color=colour, transform=where, **wide)
-    return [
-        Line2D([], [], color=colour, label=text, **wide)
-        for colour, text in zip(("black", _BAND), texts, strict=True)
-    ], []
-
-
-def _end(panel, k):
-    """Where the branch of a minimum ends."""
-    return panel.tree.places[k], panel.ends[k]
-
-
-def _draw_insets(figure, grid, axes, panel):
-    """Pictures in a row below the graph, in the order of their branches, each joined to its end."""
-    from matplotlib.patches import ConnectionPatch
-
-    order = sorted(panel.insets, key=lambda k: panel.tree.places[k])
-    boxes = [figure.add_subplot(grid[-1, k]) for k in range(len(order))]
-    called, energies = panel.called(), panel.network.minima.energies
-    for k, box in zip(order, boxes, strict=True):
-        name = called[k]
-        box.set_xlabel(f"{name}: {energies[k]:.6g}", fontsize=_SMALL)
-        box.set_xticks([])
-        box.set_yticks([])
-    figure.draw_without_rendering()  # how large they are, is known by then
-    system = panel.source.system
-    points = panel.source.coords(panel.positions[order])
-    for k, box, x in zip(order, boxes, points, strict=True):
-        # units, or atoms, stand where they stand in the first
-        image = x if x is points[0] else system.identity.align(points[0], x, quick=True)[1]
-        extent = box.get_window_extent()
-        draw_picture(box, system.picture(np.asarray(image).ravel()), extent.width, extent.height)
-        line = ConnectionPatch(
-            _end(panel, k),
-            (0.5, 1.0),
-            axes.transData,
-            box.transAxes,
-            color=_LEADER,
-            linewidth=0.5,
-            linestyle=(0, (3, 2)),
-            shrinkA=1,
-        )
-        line.set_in_layout(False)
-        figure.add_artist(line)
-
-
-def _draw_labels(axes, panel):
-    """Names below the ends of branches, lower where they would meet another."""
-    per_point = axes.figure.dpi / 72
-    called, taken = panel.called(), []
-    for k in sorted(panel.labels, key=lambda k: panel.tree.places[k]):
-        name, (x, y) = str(called[k]), _end(panel, k)
-        left, top = axes.transData.transform((x, y)) / per_point
-        half = 0.35 * _SMALL * len(name)
-        top -= 2
-        while any(
-            abs(left - other) < half + wide and abs(top - there) < _SMALL + 1
-            for other, there, wide in taken
-        ):
-            top -= _SMALL + 1
-        taken.append((left, top, half))
-        down = top - axes.transData.transform((x, y))[1] / per_point
-        far = down < -_SMALL
-        axes.annotate(
-            printable(name),
-            # in front of branches; a halo would make paths of the text
-            bbox={"facecolor": "white", "edgecolor": "none", "pad": 0.4},
-            xy=(x, y),
-            xytext=(0, down),
-            textcoords="offset points",
-            ha="center",
-            va="top",
-            fontsize=_SMALL,
-            annotation_clip=False,
-            arrowprops={"arrowstyle": "-", "linewidth": 0.4, "color": _GREY, "shrinkB": 0}
-            if far
-            else None,
-        )
