@@ -287,8 +287,8 @@ def _draw(rows, panels, paths, drawing, titles, label, width, apart):
                 panel = next(waiting)
                 _draw_panel(here, panel, colouring, thickness)
                 if not alone:
-                    name = _wrapped(printable(source.title), width / len(row), 7)
-                    counted = _wrapped(panel.counted(), width / len(row), 7)
+                    name = _wrapped(printable(source.title), 0.85 * width / len(row), 7)
+                    counted = _wrapped(panel.counted(), 0.85 * width / len(row), 7)
                     here.set_xlabel("\n".join(filter(None, (name, counted))), fontsize=7)
                 here.tick_params(labelleft=not any(source is not None for source in row[:j]))
                 used.append(here)
@@ -298,7 +298,7 @@ def _draw(rows, panels, paths, drawing, titles, label, width, apart):
             used[0].set_ylabel(label)
         else:
             figure.supylabel(label, fontsize=8, multialignment="center")
-        handles = colouring.handles(figure, used, beside=wide and not insets)
+        handles = colouring.handles(figure, used, beside=alone and wide and not insets)
         notes = [panels[0].counted()] if alone else []
         if alone and drawing.is_whole():
             bars, told = draw_audit(used[0], panels[0], drawing.log)
@@ -332,8 +332,10 @@ def _wrapped(text, inches, points):
     """Lines of a text, as long as there is room."""
     most = max(8, int(72 * inches / (0.55 * points)))
     lines = textwrap.wrap(text, most, break_on_hyphens=False)
-    even = -(-len(text) // (len(lines) or 1)) + 4
-    return "\n".join(textwrap.wrap(text, min(most, even), break_on_hyphens=False))
+    even = textwrap.wrap(
+        text, min(most, -(-len(text) // (len(lines) or 1)) + 4), break_on_hyphens=False
+    )
+    return "\n".join(even if len(even) == len(lines) else lines)
 
 
 def _axes(figure, grid, n_rows, n_columns):
