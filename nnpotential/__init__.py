@@ -40,6 +40,8 @@ _HOMES = {
     "export_graphml": "sharing",
     "import_graphml": "sharing",
     "export_csv": "sharing",
+    "disconnectivity_graph": "graphs",
+    "disconnectivity_graphs": "graphs",
 }
 
 __all__ = list(_HOMES)

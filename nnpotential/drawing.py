@@ -1,6 +1,6 @@
-"""What a system shows of a point in pele's GUI: spheres and lines, painted in OpenGL.
+"""What a system shows of a point: spheres and lines, painted in OpenGL in pele's GUI.
 
-Pictures are plain arrays. OpenGL is imported where one is painted; nothing else needs it.
+Pictures are plain arrays. OpenGL is imported where one is painted; figures draw them flat.
 """
 
 from dataclasses import dataclass, replace
@@ -12,6 +12,7 @@ __all__ = [
     "NEGATIVE",
     "POSITIVE",
     "Picture",
+    "atoms_picture",
     "box_picture",
     "network_picture",
     "paint",
@@ -128,6 +129,34 @@ def _spacing(n):
 def _column(n, x):
     """Centres of the units of a layer, the first at the top."""
     return np.column_stack([np.full(n, x), _spacing(n) * ((n - 1) / 2 - np.arange(n)), np.zeros(n)])
+
+
+def atoms_picture(centres, others=None, lines=()):
+    """Atoms as spheres, those of another species in another colour.
+
+    Parameters
+    ----------
+    centres : ndarray, shape (n, 3)
+        In diameters.
+    others : ndarray of bool, shape (n,), optional
+    lines : ndarray, shape (m, 2, 3)
+        Such as the edges of a box.
+
+    Returns
+    -------
+    Picture
+    """
+    n, lines = len(centres), np.reshape(lines, (-1, 2, 3))
+    others = np.zeros(n, bool) if others is None else others
+    return Picture(
+        centres=centres,
+        radius=0.5,
+        tints=np.where(others[:, None], NEGATIVE, POSITIVE),
+        hollow=np.zeros(n, bool),
+        lines=lines,
+        sizes=np.full(len(lines), 0.25),
+        colours=np.tile(_GREY, (len(lines), 1)),
+    )
 
 
 def box_picture(length):

@@ -38,7 +38,7 @@ from .analysis.reach import check_against, check_methods, reach_figures, run_met
 from .analysis.sections import Plane, Profiles, plane, profiles
 from .analysis.transition_network import TransitionNetwork
 from .checks import check_choice, check_integer, check_number, plain
-from .contract import LandscapeSystem, Measure, check_system
+from .contract import LandscapeSystem, check_system
 from .database import database_fault, open_database
 from .errors import InputError
 from .exchange.pathsample import PathsampleDatabase
@@ -72,12 +72,13 @@ from .verification.certified import certify as certify_points
 from .verification.kinds import CHECKS
 from .verification.stored import outcomes, recheck
 from .verification.stored import repair as repair_points
-from .view.disconnectivity import check_colour, draw_disconnectivity_graph
+from .view.disconnectivity import draw_graphs
 from .view.estimates import draw_estimates
+from .view.options import Drawing
 from .view.paths import draw_path
 from .view.reach import draw_reach
 from .view.sections import draw_plane, draw_profiles
-from .view.tree import LEVELS
+from .view.source import Source, check_measure
 
 __all__ = ["Landscape"]
 
@@ -792,7 +793,7 @@ class Landscape:
         one, other = _ends(graph, start, end)
         shown = list(measures or ())
         for name in shown:
-            check_colour(name, self.system, "measure")
+            check_measure(name, self.system)
         profile = path_profile(self.system, graph, one, other)
         if draw:
             name = self.path / f"path-{one.id()}-{other.id()}"
@@ -842,19 +843,20 @@ class Landscape:
 
     def draw(
         self,
+        paths: Sequence[StrPath] | None = None,
         *,
-        colour: str | Measure | None = None,
-        levels: int = LEVELS,
         title: str | None = None,
+        **drawing: Any,
     ) -> tuple[int, int]:
-        """Draw ``disconnectivity.png`` and ``.svg``; see `draw_disconnectivity_graph`.
+        """Draw the disconnectivity graph; see `nnpotential.disconnectivity_graph`.
 
         Parameters
         ----------
-        colour : str or Measure, optional
-            One of ``system.measures``, or one of your own.
-        levels : int
+        paths : sequence of path, optional
+            By default ``disconnectivity.png`` and ``.svg`` in the directory.
         title : str, optional
+        **drawing
+            As for `nnpotential.disconnectivity_graph`.
 
         Returns
         -------
@@ -866,11 +868,12 @@ class Landscape:
             If there is nothing to draw, or the drawing fails.
         """
         self._check_place()
-        levels = check_integer("levels", levels, 2)
-        paths = [self.path / f"disconnectivity.{suffix}" for suffix in ("png", "svg")]
-        return draw_disconnectivity_graph(
-            self.system, self.database, paths, colour=colour, levels=levels, title=title
-        )
+        options = Drawing.of(**drawing)
+        if paths is None:
+            paths = [self.path / f"disconnectivity.{suffix}" for suffix in ("png", "svg")]
+        source = Source.of_landscape(self.system, self.database, self.path.name)
+        [found] = draw_graphs([[source]], paths, options, titles=[title])
+        return len(found), found.n_minima
 
     def summary(self) -> dict[str, Any]:
         """The figures of the landscape as it is now, as in ``summary.json``."""

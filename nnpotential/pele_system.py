@@ -229,7 +229,7 @@ class PeleSystem(BaseSystem):
         return _engine("band.BandDriver")(self.potential, coords1, coords2, **options)
 
     def draw(self, x, index):
-        """The coordinates as bars in pele's GUI; a system shows what they mean.
+        """The `picture` of a point in pele's GUI.
 
         Parameters
         ----------
@@ -237,8 +237,21 @@ class PeleSystem(BaseSystem):
         index : {1, 2}
             Which of two points on one screen.
         """
+        paint(self.picture(x), index)
+
+    def picture(self, x):
+        """The coordinates as bars; a system shows what they mean.
+
+        Parameters
+        ----------
+        x : ndarray, shape (n_dof,)
+
+        Returns
+        -------
+        Picture
+        """
         parts = {f"x{i}": (i - 1, i) for i in range(1, len(x) + 1)} if len(x) <= _FEW else None
-        paint(profile_picture(x, parts), index)
+        return profile_picture(x, parts)
 
     def smooth_path(self, path, **kwargs):
         """The path with images in between, each point as its image near the one before.

@@ -31,6 +31,7 @@ FLOORS = (
     ("exchange",),
     ("landscape",),
     ("request", "interchange", "sharing", "selftest"),
+    ("graphs",),
     ("sweep",),
     ("study",),
     ("cli",),
@@ -71,7 +72,11 @@ ELSEWHERE = {
     "view.paths": "analysis/test_paths.py",
     "view.sections": "analysis/test_sections.py",
     "view.canvas": "view/test_disconnectivity.py",
-    "view.forest": "study/test_study.py",
+    **{
+        f"view.{part}": "test_graphs.py"
+        for part in ("annotations", "colouring", "insets", "options", "source")
+    },
+    "view.trends": "study/test_study.py",
     **{f"study.{part}": "study/test_study.py" for part in ("archetypes", "report", "rows")},
     "view.estimates": "analysis/test_estimates.py",
     "view.reach": "analysis/test_reach.py",

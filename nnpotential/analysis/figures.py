@@ -5,6 +5,7 @@ from collections import Counter
 import networkx as nx
 import numpy as np
 from pele.storage import Minimum, TransitionState
+from sqlalchemy.orm import undefer
 
 from ..contract import TRAVELLING, UNRESOLVED
 from ..search.audit import barrier_audit, from_now
@@ -54,8 +55,11 @@ def landscape_graph(database, counts=is_verified):
     session = database.session
     graph = nx.Graph()
     with snapshot(database):
-        graph.add_nodes_from(filter(counts, session.query(Minimum).order_by(Minimum._id)))
-        states = session.query(TransitionState)
+        minima, states = (
+            session.query(kind).options(undefer(kind.user_data))
+            for kind in (Minimum, TransitionState)
+        )
+        graph.add_nodes_from(filter(counts, minima.order_by(Minimum._id)))
         for ts in states.order_by(TransitionState.energy.desc(), TransitionState._id.desc()):
             ends = ts.minimum1, ts.minimum2
             if counts(ts) and ends[0] != ends[1] and all(end in graph for end in ends):
@@ -103,8 +107,8 @@ def audited_barriers(database, barriers):
     Parameters
     ----------
     database : pele.storage.Database
-    barriers : dict
-        From `barriers_to_lowest`.
+    barriers : list of float
+        To the lowest minimum, from each that quenches found and that is connected to it.
 
     Returns
     -------
@@ -112,10 +116,9 @@ def audited_barriers(database, barriers):
         ``mean_barrier``, None without any; ``n_barriers``; ``barrier_audit`` as
         from `stored_audit`: how far that mean may still fall.
     """
-    sampled = [barrier for m, barrier in barriers.items() if quench_hits(m)]
     return {
-        "mean_barrier": float(np.mean(sampled)) if sampled else None,
-        "n_barriers": len(sampled),
+        "mean_barrier": float(np.mean(barriers)) if barriers else None,
+        "n_barriers": len(barriers),
         "barrier_audit": stored_audit(database),
     }
 
@@ -230,7 +233,7 @@ def _summarise(database):
         "lowest_loss": min((m.energy for m in minima), default=None),
         "losses": quantiles([m.energy for m in minima]),
         "barriers": quantiles(list(barriers.values())),
-        **audited_barriers(database, barriers),
+        **audited_barriers(database, [b for m, b in barriers.items() if quench_hits(m)]),
         "barrier_attempts": len(lowered),
         "coverage": {"n_quenches": n_quenches, "n_minima": len(hits), **coverage(hits)},
         "n_unconnected": len(graph) - len(barriers) - 1 if graph else 0,

@@ -2,12 +2,14 @@
 
 from dataclasses import dataclass, field, fields, replace
 from functools import cached_property
+from numbers import Real
 from typing import Any, Self
 
 import networkx as nx
 import numpy as np
 from numpy.typing import NDArray
 from pele.storage import Database, Minimum, TransitionState
+from sqlalchemy.orm import undefer
 from threadpoolctl import threadpool_limits
 
 from ..contract import LandscapeSystem
@@ -163,7 +165,8 @@ class TransitionNetwork:
         Parameters
         ----------
         graph : networkx.Graph or networkx.MultiGraph
-            Nodes and edges have ``energy``, and may have ``log_determinant`` and ``order``.
+            Nodes and edges have ``energy``, and may have ``log_determinant`` and ``order``;
+            pele's own, of its `Minimum` and with ``ts``, have the energies of these.
         **options
             ``n_vibrations``, ``kinetic``, ``energy_label``.
 
@@ -175,8 +178,13 @@ class TransitionNetwork:
         nodes, edges = list(graph), list(graph.edges(data=True))
         place = {node: k for k, node in enumerate(nodes)}
         return cls(
-            _points_of([graph.nodes[node] for node in nodes], "node"),
-            _points_of([data for *_, data in edges], "edge"),
+            _points_of({f"node {node!r}": (data, node) for node, data in graph.nodes(data=True)}),
+            _points_of(
+                {
+                    f"edge {k} between {u!r} and {v!r}": (data, data.get("ts"))
+                    for k, (u, v, data) in enumerate(edges)
+                }
+            ),
             np.array([[place[u], place[v]] for u, v, _ in edges], dtype=np.int64).reshape(-1, 2),
             **options,
         )
@@ -208,7 +216,8 @@ class TransitionNetwork:
         session = database.session
         with snapshot(database):
             minima, states = (
-                session.query(kind).order_by(kind._id).all() for kind in (Minimum, TransitionState)
+                session.query(kind).options(undefer(kind.user_data)).order_by(kind._id).all()
+                for kind in (Minimum, TransitionState)
             )
         if verified is None:
             verified = any("verified" in notes(point) for point in minima)
@@ -344,14 +353,17 @@ class TransitionNetwork:
         return heights - self.minima.energies
 
 
-def _points_of(entries: list[dict[str, Any]], what: str) -> StationaryPoints:
-    for entry in entries:
-        if "energy" not in entry:
-            raise InputError(f"every {what} of the graph must have an energy")
+def _points_of(entries: dict[str, tuple[dict[str, Any], Any]]) -> StationaryPoints:
+    energies = []
+    for what, (data, point) in entries.items():
+        energy = data.get("energy", getattr(point, "energy", None))
+        if not isinstance(energy, Real):
+            raise InputError(f"{what} of the graph must have a number as energy, not {energy!r}")
+        energies.append(energy)
     return StationaryPoints.of(
-        [entry["energy"] for entry in entries],
-        [entry.get("log_determinant", np.nan) for entry in entries],
-        [entry.get("order", 1) for entry in entries],
+        energies,
+        [data.get("log_determinant", np.nan) for data, _ in entries.values()],
+        [data.get("order", 1) for data, _ in entries.values()],
     )
 
 

@@ -9,13 +9,17 @@ from rich.table import Table
 
 from ..analysis.measures import measures as measures_of
 from ..analysis.measures import with_labels
+from ..checks import check_choice
 from ..errors import InputError
+from ..graphs import disconnectivity_graph, disconnectivity_graphs
 from ..interchange import (
     open_directory,
     open_network,
 )
 from ..landscape import Landscape
 from ..networks.generalisation import MEASURES
+from ..settings import SETTINGS
+from ..view.canvas import FORMATS, check_figure
 from ..view.heat_capacity import draw_heat_capacity
 from ..view.terminal import (
     heard,
@@ -31,21 +35,192 @@ from .shared import (
     Directory,
     Untrusted,
     app,
+    given,
     show_json,
 )
 
 
 @app.command()
 def graph(
-    directory: Directory,
+    sources: Annotated[
+        list[Path],
+        typer.Argument(
+            metavar="DIR...",
+            help="Landscapes, or a folder with min.data and ts.data, or the SQLite file of a pele "
+            "database; several stand on one scale in one figure.",
+        ),
+    ],
+    output: Annotated[
+        list[Path] | None,
+        typer.Option(
+            "--output",
+            "-o",
+            metavar="FILE",
+            help="File to write, png, svg or pdf by its suffix; may be given several times. "
+            "[default: disconnectivity.png and .svg in DIR]",
+        ),
+    ] = None,
+    formats: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--format", metavar="FORMAT", help="png, svg or pdf, in place of the suffix; several."
+        ),
+    ] = None,
+    levels: Annotated[
+        int, typer.Option(min=2, help="Number of levels where branches join.")
+    ] = LEVELS,
+    log: Annotated[
+        bool,
+        typer.Option("--log", help="Levels and axis logarithmic in the loss above the lowest."),
+    ] = False,
+    spacing: Annotated[
+        float | None, typer.Option(help="Distance of the levels, in place of their number.")
+    ] = None,
+    bottom: Annotated[
+        float | None,
+        typer.Option(help="The lowest level, on the axis. [default: the lowest transition state]"),
+    ] = None,
+    top: Annotated[
+        float | None,
+        typer.Option(
+            help="The highest level, on the axis; what lies above is left out. [default: the "
+            "highest transition state]"
+        ),
+    ] = None,
+    scale: Annotated[
+        str | None,
+        typer.Option(
+            metavar="SCALE",
+            help="The axis: energies 'absolute', 'above' the lowest, or 'spread', in units of "
+            "their standard deviation. [default: absolute; above, of several]",
+        ),
+    ] = None,
+    within: Annotated[
+        float | None, typer.Option(help="Only minima within this energy above the lowest.")
+    ] = None,
+    lowest: Annotated[
+        int | None, typer.Option(min=1, help="Only so many minima, the lowest.")
+    ] = None,
+    component: Annotated[
+        str | None,
+        typer.Option(
+            metavar="ID",
+            help="The minima that are connected to this one; 'all' draws all. [default: to the "
+            "lowest]",
+        ),
+    ] = None,
+    order: Annotated[
+        str,
+        typer.Option(
+            metavar="WHAT",
+            help="Branches by 'size', the largest in the middle, or from left to right by a "
+            "measure, as of --colour.",
+        ),
+    ] = "size",
     colour: Colour = None,
-    levels: Annotated[int, typer.Option(min=2, help="Number of levels.")] = LEVELS,
-    title: Annotated[str | None, typer.Option(help="Title above the graph.")] = None,
+    log_colour: Annotated[
+        bool, typer.Option("--log-colour", help="The colour bar is logarithmic.")
+    ] = False,
+    label: Annotated[
+        str | None,
+        typer.Option(metavar="IDS", help="Write the ids of minima at their branches, as 3 or 3,7."),
+    ] = None,
+    inset: Annotated[
+        str | None,
+        typer.Option(
+            metavar="IDS", help="Draw the weights, or the atoms, of these minima below the graph."
+        ),
+    ] = None,
+    joints: Annotated[
+        str | None,
+        typer.Option(
+            metavar="JOINTS",
+            help="'slanted', or 'upright' up to the level. [default: as branches stand apart]",
+        ),
+    ] = None,
+    columns: Annotated[
+        int | None,
+        typer.Option(
+            min=1, max=2, help="Width in columns of a journal. [default: as the branches need]"
+        ),
+    ] = None,
+    height: Annotated[float | None, typer.Option(help="In inches.")] = None,
+    title: Annotated[
+        list[str] | None,
+        typer.Option(help="Title of the graph; of several one each. [default: their names]"),
+    ] = None,
 ):
-    """Draw the disconnectivity graph, as PNG and SVG in DIR."""
-    land = open_directory(directory)
-    drawn, total = land.draw(colour=colour, levels=levels, title=title)
-    say(f"{drawn} of {total} minima drawn: {directory / 'disconnectivity.png'} and .svg")
+    """Draw disconnectivity graphs as papers print them, of one landscape or several.
+
+    Each branch ends at the loss of a minimum; branches join at the level above which their minima
+    are connected. Text stays text, and fonts are embedded. Ids are those of the database, as the
+    other commands print them; docs/graphs.md has more.
+
+    Examples:
+
+    nnpotential graph runs/a --colour test-auc --inset 1,7 --output figure.pdf --columns 1
+
+    nnpotential graph runs/shallow runs/deep --scale spread --top 6 --output figure.pdf
+
+    nnpotential graph PATHSAMPLE/ --within 4 --log --colour basin --output figure.svg
+    """
+    drawing = {
+        "levels": levels,
+        "log": log,
+        "log_colour": log_colour,
+        "order": order,
+        **given(
+            spacing=spacing,
+            bottom=bottom,
+            top=top,
+            scale=scale,
+            within=within,
+            lowest=lowest,
+            component=component,
+            colour=colour,
+            labels=None if label is None else label.split(","),
+            insets=None if inset is None else inset.split(","),
+            joints=joints,
+            columns=columns,
+            height=height,
+        ),
+    }
+    paths = _figure_files(sources, output or [], formats or [])
+    with heard():
+        if len(sources) == 1:
+            if title and len(title) > 1:
+                raise InputError(f"there is one graph but {len(title)} titles")
+            title = title[0] if title else None
+            found = [disconnectivity_graph(sources[0], paths, title=title, **drawing)]
+        else:
+            found = disconnectivity_graphs(sources, paths, titles=title, **drawing)
+    drawn = ", ".join(f"{len(one)} of {one.n_minima} minima" for one in found)
+    first, *others = paths
+    same = all(path.with_suffix("") == first.with_suffix("") for path in others)
+    rest = [path.suffix if same else str(path) for path in others]
+    say(f"{drawn} drawn: {' and '.join([str(first), *rest])}")
+
+
+def _figure_files(sources, output, formats):
+    """Which files to write."""
+    for name in formats:
+        check_choice("format", name, FORMATS)
+    if not output:
+        if len(sources) > 1:
+            raise InputError("several graphs need a file to go to: --output graphs.pdf")
+        if not (sources[0] / SETTINGS).is_file():
+            if not sources[0].exists():
+                raise InputError(f"there is no landscape at {sources[0]}")
+            raise InputError(
+                f"{sources[0]} is no landscape's directory, so that the graph needs a file to go "
+                "to: --output graph.pdf"
+            )
+        output, formats = [sources[0] / "disconnectivity"], formats or ["png", "svg"]
+    if not formats:
+        return [check_figure(path) for path in output]
+    known = tuple(f".{name}" for name in FORMATS)
+    stems = [path.with_suffix("") if path.suffix in known else path for path in output]
+    return [stem.with_name(f"{stem.name}.{name}") for stem in stems for name in formats]
 
 
 @app.command()
@@ -211,8 +386,8 @@ def measures(
     sets = {name: _ids(name, text) for name, text in (("a", a), ("b", b)) if text is not None}
     if (sets or figure) and len(places) > 1:
         raise InputError("rates and the figure are of one landscape: leave out --compare")
-    if figure and figure.suffix not in (".png", ".svg", ".pdf"):
-        raise InputError(f"the figure must be a png, svg or pdf file, not {figure}")
+    if figure:
+        check_figure(figure)
     with_labels(given)  # what is wrong is said before the work
     with heard():
         networks = [open_network(place, untrusted) for place in places]
@@ -229,9 +404,9 @@ def measures(
 def _places_and_temperatures(directories, temperatures, compare):
     """Options take one value each: what follows as '0.1 0.15' or 'A B' is sorted out here."""
     places, more = [], []
-    for given in directories:
-        is_more = temperatures and not given.exists() and _is_number(str(given))
-        (more if is_more else places).append(given)
+    for place in directories:
+        is_more = temperatures and not place.exists() and _is_number(str(place))
+        (more if is_more else places).append(place)
     if not places:
         raise InputError("name the landscape's directory")
     return [places[0], *compare, *places[1:]], [*temperatures, *map(str, more)]

@@ -18,7 +18,7 @@ from ..storage import OUTCOMES
 from ..systems.registry import SYSTEMS
 from ..verification.certificate import CERTIFICATES, CERTIFIED
 from ..verification.certified import NOT_YET
-from ..view.disconnectivity import check_colour
+from ..view.source import check_colour
 from ..view.terminal import (
     Reporter,
     audit_text,

@@ -17,6 +17,7 @@ from ..networks.generalisation import MEASURES
 from ..networks.mlp import INITIALIZATIONS
 from ..search.settings import SearchSettings, option_text
 from ..systems.registry import import_user_module
+from ..view.source import OF_EVERY_NETWORK
 from ..view.terminal import (
     print_summary,
     say,
@@ -112,7 +113,9 @@ Untrusted = Annotated[
 Colour = Annotated[
     str | None,
     typer.Option(
-        metavar="WHAT", help=f"Colour the branches by a measure: of networks {', '.join(MEASURES)}."
+        metavar="WHAT",
+        help=f"Colour the branches: of networks by {', '.join(MEASURES)}; of any landscape by "
+        f"{', '.join(OF_EVERY_NETWORK)}.",
     ),
 ]
 

@@ -1,6 +1,7 @@
 """A directory with a network of stationary points of which no coordinates are known."""
 
 import zipfile
+from collections.abc import Sequence
 from importlib.metadata import version
 from os import PathLike
 from typing import Any, Self
@@ -9,13 +10,13 @@ import numpy as np
 
 from ..analysis.figures import summarise_network
 from ..analysis.transition_network import StationaryPoints, TransitionNetwork
-from ..checks import check_integer, plain
-from ..contract import Measure
+from ..checks import plain
 from ..errors import InputError
 from ..files import absolute, atomic_write, new_directory
 from ..settings import NETWORK, read_settings, write_settings
-from ..view.disconnectivity import draw_network
-from ..view.tree import LEVELS
+from ..view.disconnectivity import draw_graphs
+from ..view.options import Drawing
+from ..view.source import Source
 
 __all__ = ["NetworkDirectory"]
 
@@ -102,23 +103,24 @@ class NetworkDirectory:
 
     def draw(
         self,
+        paths: Sequence[str | PathLike[str]] | None = None,
         *,
-        colour: str | Measure | None = None,
-        levels: int = LEVELS,
         title: str | None = None,
+        **drawing: Any,
     ) -> tuple[int, int]:
         """Draw ``disconnectivity.png`` and ``.svg``, as `Landscape.draw` does.
 
         Raises
         ------
         InputError
-            If a colour is asked for, which would need coordinates.
+            If a measure or an inset is asked for, which would need coordinates.
         """
-        if colour is not None:
-            raise InputError(f"{self.path} has no coordinates, by which minima could be coloured")
-        levels = check_integer("levels", levels, 2)
-        paths = [self.path / f"disconnectivity.{suffix}" for suffix in ("png", "svg")]
-        return draw_network(self._network, paths, levels=levels, title=title)
+        options = Drawing.of(**drawing)
+        if paths is None:
+            paths = [self.path / f"disconnectivity.{suffix}" for suffix in ("png", "svg")]
+        source = Source(self._network, self.path.name)
+        [found] = draw_graphs([[source]], paths, options, titles=[title])
+        return len(found), found.n_minima
 
 
 def _arrays(network: TransitionNetwork) -> dict[str, Any]:

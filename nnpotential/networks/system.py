@@ -20,7 +20,7 @@ from ..contract import (
     Scales,
     is_large,
 )
-from ..drawing import network_picture, paint
+from ..drawing import Picture, network_picture
 from ..errors import InputError
 from .activations import ACTIVATIONS
 from .datasets import Dataset
@@ -264,9 +264,9 @@ class NNSystem(LossSystem):
         zero_modes = self.identity.zero_modes(np.zeros(self.n_dof))
         return NetworkEnclosure(self.net, self.data, self.settings, zero_modes)
 
-    def draw(self, x: Array, index: int) -> None:
-        """Units and weights in pele's GUI; see `network_picture`."""
-        paint(network_picture(self.net.split(x)), index)
+    def picture(self, x: Array) -> Picture:
+        """Units and weights; see `network_picture`."""
+        return network_picture(self.net.split(x))
 
     def get_system_properties(self) -> dict[str, Any]:
         """What a database of this system records, all plain numbers and strings."""

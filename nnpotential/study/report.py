@@ -2,10 +2,14 @@
 
 from collections import defaultdict
 
+from ..analysis.transition_network import StationaryPoints, TransitionNetwork
 from ..errors import InputError
 from ..files import atomic_write
 from ..sweep.records import Records
-from ..view.forest import draw_forest, draw_trends
+from ..view.disconnectivity import draw_graphs
+from ..view.options import Drawing
+from ..view.source import Source
+from ..view.trends import draw_trends
 from .archetypes import ATOMS, DIGITS, NETWORKS
 from .rows import FIGURES, RUNS, means, row_of
 
@@ -23,6 +27,8 @@ _REACH = {
     "reach adam-0.01-32": ("Adam", False),
     "reach sklearn-adam": ("scikit-learn's Adam", False),
 }
+_TOP = 6.0  # spreads above the lowest minimum
+_LEVELS = {"levels": 30, "bottom": 0.2, "top": _TOP}  # the same for all
 _BY = ("dataset", "n_train", "regularization", "hidden")
 
 
@@ -114,26 +120,28 @@ def _draw_graphs(networks, atoms, output):
     depths = sorted({key[-1] for key in first})
     groups = sorted({key[:-1] for key in first}, key=lambda g: (g[0] != "ljat", *g[:2], -g[2]))
     columns = [f"{d} hidden layer{'s' * (d > 1)}" for d in depths]
-    beside = [
-        (f"{row['system']}, {row['n_different']} minima", row)
-        for row in sorted(atoms, key=lambda row: row["system"])
-    ]
+    beside = [_source(row["system"], row) for row in sorted(atoms, key=lambda row: row["system"])]
     panels = []
     for k, group in enumerate(groups):
         row = []
         for depth in depths:
             found = first.get((*group, depth))
-            title = f"{_label(*group)}: {found['n_different']} minima" if found else None
-            row.append(found and (title, found))
+            row.append(found and _source(_label(*group), found))
         if beside:
             row.append(beside[k] if k < len(beside) else None)
         panels.append(row)
-    draw_forest(
+    draw_graphs(
         panels,
         _files(output, "graphs"),
-        columns + (["atoms"] if beside else []),
-        "energy above the lowest, in standard deviations of the minima's energies",
+        Drawing.of(scale="spread", component="all", **_LEVELS),
+        titles=columns + (["atoms"] if beside else []),
     )
+
+
+def _source(title, row):
+    """The sample of a landscape, as `row_of` keeps it."""
+    points = [StationaryPoints.of(row[name]) for name in ("energies", "heights")]
+    return Source(TransitionNetwork(*points, row["ends"]), title)
 
 
 def _write_results(grouped, networks, atoms, path):

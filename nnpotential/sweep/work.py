@@ -18,7 +18,7 @@ from time import monotonic, perf_counter, sleep
 
 from threadpoolctl import threadpool_limits
 
-from ..analysis.figures import landscape_graph
+from ..analysis.transition_network import TransitionNetwork
 from ..errors import InputError
 from ..landscape import Landscape
 from ..lock import held
@@ -150,7 +150,8 @@ def _explore(task, place, settings):
 
 def _tree(database):
     """Lines of the disconnectivity graph, ``[x1, energy1, x2, energy2]`` each."""
-    return lines_of(landscape_graph(database)).reshape(-1, 4).tolist()
+    network = TransitionNetwork.of_database(database, verified=True)
+    return lines_of(network).reshape(-1, 4).tolist()
 
 
 class _Progress:

@@ -5,6 +5,7 @@ from pele.potentials import LJ
 from scipy.spatial.transform import Rotation
 
 from ..contract import Measure
+from ..drawing import atoms_picture
 from .atoms import AtomicSymmetry, AtomicSystem, check_atoms, scatter
 
 __all__ = ["ClusterSymmetry", "LennardJonesCluster", "radius_of_gyration"]
@@ -194,6 +195,11 @@ class LennardJonesCluster(AtomicSystem):
         from pele.systems._opengl_tools import draw_atomic_single_atomtype  # needs OpenGL
 
         draw_atomic_single_atomtype(coords, index, subtract_com=subtract_com)
+
+    def picture(self, x):
+        """Spheres, seen along the shortest axis of the cluster."""
+        X = _centred(x)
+        return atoms_picture(X @ np.linalg.svd(X)[2].T)
 
 
 def radius_of_gyration(x):

@@ -6,7 +6,7 @@ import numpy as np
 from pele.potentials import BLJCut
 
 from ..contract import Scales
-from ..drawing import box_picture, paint
+from ..drawing import atoms_picture, box_picture, paint
 from .atoms import AtomicSymmetry, AtomicSystem, check_atoms, scatter
 
 __all__ = ["BinaryLennardJones", "PeriodicSymmetry"]
@@ -204,6 +204,12 @@ class BinaryLennardJones(AtomicSystem):
         draw_atomic_binary(inside, index, self._large, self._small)
         # pele's box turns four of its edges the wrong way
         paint(box_picture(self.length), 1, to_scale=True)
+
+    def picture(self, x):
+        """Spheres in the box, those of the small species in another colour."""
+        small = np.arange(self.n_atoms) >= self.n_large
+        inside = self.identity.minimum_image(_rows(x))
+        return atoms_picture(inside, small, box_picture(self.length).lines)
 
 
 def _rows(x):

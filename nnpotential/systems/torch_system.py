@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from ..checks import check_integer
-from ..drawing import network_picture, paint, profile_picture
+from ..drawing import network_picture, profile_picture
 from ..errors import InputError
 from ..files import atomic_write, printable
 from ..networks.datasets import Dataset
@@ -226,12 +226,8 @@ class TorchSystem(LossSystem):
         with torch.no_grad(), one_thread():
             return float(self.potential.own_loss([], torch.tensor(f), torch.tensor(y)))
 
-    def draw(self, x, index):
-        """In pele's GUI units and weights of linear layers; of other modules bars by parameter."""
-        paint(self.picture(x), index)
-
     def picture(self, x):
-        """What `draw` paints.
+        """Units and weights of linear layers; of other modules bars by parameter.
 
         Parameters
         ----------

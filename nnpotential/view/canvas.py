@@ -10,21 +10,48 @@ import numpy as np
 from ..errors import InputError
 from ..files import atomic_write
 
-__all__ = ["COLOURS", "ONE_COLUMN", "TWO_COLUMNS", "canvas", "label_decades"]
+__all__ = [
+    "COLOURS",
+    "FORMATS",
+    "ONE_COLUMN",
+    "TWO_COLUMNS",
+    "canvas",
+    "check_figure",
+    "label_decades",
+]
 
 _STEPS = ((1,), (1, 3), (1, 2, 5), (1, 2, 3, 4, 6, 8))  # of a decade, that are labelled
+_PLAIN = 0.01, 1000  # numbers that need no power of ten
 ONE_COLUMN, TWO_COLUMNS = 3.4, 7.0  # inches, of a journal
 # blue, vermilion, bluish green, reddish purple, orange, sky blue: told apart by any eye
 # (M. Okabe and K. Ito, Color Universal Design, 2008)
 COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9")
+FORMATS = ("png", "svg", "pdf")
+_UNDATED = {"svg": {"Date": None}, "pdf": {"CreationDate": None}}
 _STYLE = {
     "font.family": "sans-serif",
     "font.size": 8,
     "axes.linewidth": 0.6,
     "xtick.major.width": 0.6,
     "ytick.major.width": 0.6,
+    # text stays text, fonts are embedded whole; a drawing made twice is the same file
     "svg.fonttype": "none",
+    "svg.hashsalt": "nnpotential",
+    "pdf.fonttype": 42,
 }
+
+
+def check_figure(path):
+    """Return a path whose suffix is a format that can be written.
+
+    Raises
+    ------
+    InputError
+        If it is another.
+    """
+    if Path(path).suffix.lower().lstrip(".") not in FORMATS:
+        raise InputError(f"the figure must be a png, svg or pdf file, not {path}")
+    return Path(path)
 
 
 @contextmanager
@@ -57,7 +84,8 @@ def canvas(what, paths, width, height):
             yield figure
             for path in map(Path, paths):
                 with atomic_write(path, "wb") as file:
-                    figure.savefig(file, format=path.suffix.lstrip("."), dpi=300)
+                    kind = path.suffix.lstrip(".").lower()
+                    figure.savefig(file, format=kind, dpi=300, metadata=_UNDATED.get(kind))
     except InputError:
         raise
     except Exception as error:
@@ -65,7 +93,7 @@ def canvas(what, paths, width, height):
         raise InputError(f"{what} cannot be drawn: {why}") from error
 
 
-def label_decades(axis):
+def label_decades(axis, least=2):
     """Label a logarithmic axis so that its numbers do not run into each other.
 
     matplotlib labels up to nine numbers of a decade where there are few decades.
@@ -74,6 +102,8 @@ def label_decades(axis):
     ----------
     axis : matplotlib.axis.Axis
         With all that is drawn, as its limits decide.
+    least : int
+        Numbers that there should be.
     """
     from matplotlib import ticker
 
@@ -82,10 +112,12 @@ def label_decades(axis):
     for steps in _STEPS:
         found = np.outer(powers, steps).ravel()
         found = found[(found >= low) & (found <= high)]
-        if len(found) > 1:
+        if len(found) >= least:
             axis.set_major_locator(ticker.FixedLocator(found))
             axis.set_major_formatter(
-                ticker.LogFormatterSciNotation(minor_thresholds=(np.inf, np.inf))
+                ticker.FuncFormatter(lambda value, _: f"{value:g}")
+                if _PLAIN[0] <= found[0] and found[-1] <= _PLAIN[1]
+                else ticker.LogFormatterSciNotation(minor_thresholds=(np.inf, np.inf))
             )
             break
     else:

@@ -26,6 +26,7 @@ from .gui_points import (
     lowest_path,
     name_of_energy,
 )
+from .tree import LEVELS
 
 __all__ = [
     "BandExplorer",
@@ -41,7 +42,6 @@ __all__ = [
 ]
 
 _ABOVE = aa2mx(np.array([-0.7, 0.0, 0.0]))
-_LEVELS = 100
 _NEAR = 0.02  # of the width of a tree: as near as a click must be to a branch
 
 
@@ -286,7 +286,7 @@ class Tree(DGraphWidget):
     """The disconnectivity graph of what is known, with branches that can be clicked."""
 
     def __init__(self, system, database, parent=None):
-        super().__init__(None, params={"nlevels": _LEVELS}, parent=parent)
+        super().__init__(None, params={"nlevels": LEVELS}, parent=parent)
         self._system, self._database = system, database
         self.ui.chkbx_order_by_energy.setChecked(True)
         self.ui.chkbx_order_by_basin_size.setChecked(False)
@@ -306,7 +306,7 @@ class Tree(DGraphWidget):
             # pele's levels end below the highest, and leave out what it joins
             low, high = min(energies), max(energies)
             span = max(high - low, 1e-3 * (high - min(m.energy for m in graph)))
-            params.setdefault("Emax", high + span / _LEVELS)
+            params.setdefault("Emax", high + span / LEVELS)
         self.graph = graph
         self.remark = f"{len(graph)} of {n_minima} minima"
         if unverified := count_unverified(graph):

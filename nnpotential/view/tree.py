@@ -22,36 +22,48 @@ class Tree:
         From point to point, a place and an energy each; the lower point comes first.
     owners : ndarray of int, shape (n_lines,)
         The minimum whose end a line is, -1 of a branch of several.
+    spans : ndarray of int, shape (n_lines, 2)
+        The minima of the branch that a line belongs to: those whose place lies between.
     """
 
     places: np.ndarray
     lines: np.ndarray
     owners: np.ndarray
+    spans: np.ndarray
 
 
 class _Branch:
     """A superbasin at a level, and from left to right those that are its parts."""
 
-    def __init__(self, lowest, energy, parts=()):
+    def __init__(self, lowest, energy, parts=(), value=None):
         self.lowest, self.energy = lowest, energy
         self.size = sum(part.size for part in parts) or 1
-        self.left = 0.5  # of its stem
+        self.value = value  # the mean of those of its minima
+        self.parts, self.left = (), 0.5  # of its stem
         if parts:
-            self.main, *others = sorted(parts, key=_rank, reverse=True)
-            self.left, right = self.main.left, self.main.size - self.main.left
-            before, after = [], []
-            for part in others:  # to the side that has more room
-                if self.left <= right:
-                    before.append(part)
-                    self.left += part.size
-                else:
-                    after.append(part)
-                    right += part.size
-            parts = (*reversed(before), self.main, *after)
-        self.parts = parts
+            main, *others = sorted(parts, key=_rank, reverse=True)
+            if main.value is not None:
+                self.value = sum(part.size * part.value for part in parts) / self.size
+                self.parts = tuple(sorted(parts, key=lambda part: (part.value, part.lowest)))
+                before = self.parts[: self.parts.index(main)]
+                self.left = sum(part.size for part in before) + main.left
+            else:
+                self._by_size(main, others)
+
+    def _by_size(self, main, others):
+        self.left, right = main.left, main.size - main.left
+        before, after = [], []
+        for part in others:  # to the side that has more room
+            if self.left <= right:
+                before.append(part)
+                self.left += part.size
+            else:
+                after.append(part)
+                right += part.size
+        self.parts = (*reversed(before), main, *after)
 
 
-def tree(energies, ends, heights, levels):
+def tree(energies, ends, heights, levels, values=None, square=False):
     """Lay out the disconnectivity graph of minima and transition states.
 
     Branches hang from the superbasin that they join, the largest straight below it and
@@ -67,7 +79,12 @@ def tree(energies, ends, heights, levels):
     heights : ndarray, shape (m,)
         Its energy.
     levels : ndarray, ascending
-        Branches join at these; the last is above all transition states.
+        Branches join at these; what joins above the last stands side by side.
+    values : ndarray, shape (n,), optional
+        Branches stand from left to right by the mean of these, in place of by size.
+    square : bool
+        Branches stay upright up to the level where they join, in place of bending to it from
+        the level below.
 
     Returns
     -------
@@ -77,18 +94,17 @@ def tree(energies, ends, heights, levels):
     ----------
     O. M. Becker and M. Karplus, J. Chem. Phys. 106, 1495 (1997).
     """
-    roots = _roots(energies, ends, heights, levels)
-    lines, owners, places = [], [], np.full(len(energies), np.nan)
-    left = 0.0
-    waiting = []
-    for root in sorted(roots, key=lambda branch: (-branch.size, branch.energy)):
+    roots = _roots(energies, ends, heights, levels, values)
+    lines, places = [], np.full(len(energies), np.nan)
+    left, waiting = 0, []
+    for root in sorted(roots, key=_from_left):
         waiting.append((root, left))
         left += root.size
     order = []
     while waiting:
         branch, left = waiting.pop()
         order.append(branch)
-        branch.place = left + branch.left
+        branch.begin, branch.place = left, left + branch.left
         if not branch.parts:
             places[branch.lowest] = branch.place
         for part in branch.parts:
@@ -96,16 +112,21 @@ def tree(energies, ends, heights, levels):
             left += part.size
     for branch in order:
         for part in branch.parts:
-            lines.append(((part.place, part.energy), (part.place, part.top)))
-            owners.append(-1 if part.parts else part.lowest)
-            if part.place != branch.place or part.top < branch.energy:
-                lines.append(((part.place, part.top), (branch.place, branch.energy)))
-                owners.append(-1 if part.parts else part.lowest)
+            top = branch.energy if square else part.top
+            lines.append((part, (part.place, part.energy), (part.place, top)))
+            if not square and (part.place != branch.place or top < branch.energy):
+                lines.append((part, (part.place, top), (branch.place, branch.energy)))
+        if square and branch.parts:
+            ends = branch.parts[0].place, branch.parts[-1].place
+            lines.append((branch, *((place, branch.energy) for place in ends)))
     for root in roots:
-        lines.append(((root.place, root.energy), (root.place, max(root.energy, levels[-1]))))
-        owners.append(-1 if root.parts else root.lowest)
+        top = max(root.energy, levels[-1])
+        lines.append((root, (root.place, root.energy), (root.place, top)))
     return Tree(
-        places, np.array(lines, dtype=float).reshape(-1, 2, 2), np.array(owners, dtype=np.int64)
+        places,
+        np.array([line for _, *line in lines], dtype=float).reshape(-1, 2, 2),
+        np.array([-1 if b.parts else b.lowest for b, *_ in lines], dtype=np.int64),
+        np.array([(b.begin, b.begin + b.size) for b, *_ in lines], dtype=np.int64).reshape(-1, 2),
     )
 
 
@@ -113,9 +134,14 @@ def _rank(branch):
     return branch.size, -branch.energy, -branch.lowest
 
 
-def _roots(energies, ends, heights, levels):
+def _from_left(root):
+    return (-root.size if root.value is None else root.value), root.energy
+
+
+def _roots(energies, ends, heights, levels, values):
     """Superbasins, level by level from below; those that are left at the last."""
-    branches = {k: _Branch(k, float(e)) for k, e in enumerate(energies)}
+    values = [None] * len(energies) if values is None else np.asarray(values).tolist()
+    branches = {k: _Branch(k, float(e), value=values[k]) for k, e in enumerate(energies)}
     sets = nx.utils.UnionFind(branches)
     order, at = np.argsort(heights, kind="stable"), 0
     below = -np.inf

@@ -74,7 +74,9 @@ def test_what_a_graph_says_of_its_points_is_taken_over(chain):
 
 def test_a_graph_without_energies_is_refused(chain):
     del chain.nodes["b"]["energy"]
-    with pytest.raises(InputError, match="every node of the graph must have an energy"):
+    with pytest.raises(
+        InputError, match="node 'b' of the graph must have a number as energy, not None"
+    ):
         TransitionNetwork.of_graph(chain)
 
 

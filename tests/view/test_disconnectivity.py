@@ -9,7 +9,6 @@ import matplotlib
 import pytest
 
 from nnpotential import InputError, Landscape, Measure
-from nnpotential.view.disconnectivity import draw_disconnectivity_graph
 
 COMMAND = [sys.executable, "-P", "-m", "nnpotential"]
 
@@ -164,4 +163,4 @@ def test_a_missing_font_is_one_line(land, monkeypatch):
     monkeypatch.setattr(matplotlib.font_manager.fontManager, "findfont", missing)
     monkeypatch.setattr(matplotlib.font_manager.fontManager, "_find_fonts_by_props", missing)
     with pytest.raises(InputError, match="cannot be drawn: Failed to find font"):
-        draw_disconnectivity_graph(land.system, land.database, [land.path / "a.png"])
+        land.draw([land.path / "a.png"])

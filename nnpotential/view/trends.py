@@ -1,0 +1,48 @@
+"""Figures of many landscapes against depth and data."""
+
+import numpy as np
+
+from .canvas import COLOURS, TWO_COLUMNS, canvas, label_decades
+
+__all__ = ["draw_trends"]
+
+
+def draw_trends(groups, figures, paths):
+    """Draw figures against the number of hidden layers, a panel for each.
+
+    Parameters
+    ----------
+    groups : dict
+        By label of a line, then by number of hidden layers: figure to
+        (mean, half an interval or None, n).
+    figures : dict
+        Names to the label of an axis, and whether it is logarithmic.
+    paths : sequence of path
+    """
+    styles = list(zip(COLOURS, "os^Dvp", strict=True))
+    with canvas("the trends", paths, TWO_COLUMNS, 2.6) as page:
+        panels = page.subplots(1, len(figures), squeeze=False).ravel()
+        for panel, (name, (label, logarithmic)) in zip(panels, figures.items(), strict=True):
+            for (title, line), (colour, marker) in zip(groups.items(), styles, strict=False):
+                known = {x: f[name] for x, f in sorted(line.items()) if f[name][0] is not None}
+                y = np.array([value for value, *_ in known.values()])
+                halves = [half or 0.0 for _, half, _ in known.values()]
+                panel.errorbar(
+                    list(known),
+                    y,
+                    yerr=[np.minimum(halves, 0.9 * y), halves],
+                    color=colour,
+                    marker=marker,
+                    markersize=3,
+                    linewidth=0.8,
+                    capsize=2,
+                    label=title,
+                )
+            panel.set_xticks(sorted({x for line in groups.values() for x in line}))
+            panel.set_ylabel(label, fontsize=7)
+            if logarithmic:
+                panel.set_yscale("log")
+                label_decades(panel.yaxis)
+        page.supxlabel("hidden layers", fontsize=8)
+        handles, labels = panels[0].get_legend_handles_labels()
+        page.legend(handles, labels, loc="outside upper center", ncols=3, frameon=False, fontsize=6)
