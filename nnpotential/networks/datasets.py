@@ -195,7 +195,8 @@ def load_dataset(
     source : str, path or (X, y)
         ``"ljat"``, ``"xor"`` (made here, as large as asked), ``"digits"``,
         ``"iris"``, ``"wine"``, ``"breast_cancer"`` (from scikit-learn),
-        ``"digits_4x4"`` (means over 2 by 2 pixels of these digits), a CSV file whose last column is the target (see `read_table`), an npz file
+        ``"digits_4x4"`` (means over 2 by 2 pixels of these digits), a CSV file
+        whose last column is the target (see `read_table`), an npz file
         with ``X`` and ``y`` or with ``X_train``, ``y_train``, ``X_test`` and
         ``y_test``, or a pair of arrays. In a CSV file the classes may be words
         or begin at another number than 0: sorted, they become 0, 1, ..., as
