@@ -26,7 +26,7 @@ from .analysis.figures import (
     stored_audit,
     summarise,
 )
-from .analysis.kept import Kept
+from .analysis.kept import Kept, read_results
 from .analysis.measures import measures as measures_of
 from .analysis.minima import correlations, minima_table
 from .analysis.paths import PathProfile, path_profile
@@ -61,6 +61,7 @@ from .view.disconnectivity import check_colour, draw_disconnectivity_graph
 from .view.estimates import draw_estimates
 from .view.paths import draw_path
 from .view.reach import draw_reach
+from .view.report import write_report
 from .view.sections import draw_plane, draw_profiles
 from .view.tree import LEVELS
 
@@ -68,6 +69,7 @@ __all__ = ["Landscape"]
 
 _DATABASE = "landscape.sqlite"
 _SUMMARY = "summary.json"
+_REPORT = "report.html"
 
 StrPath: TypeAlias = str | os.PathLike[str]
 Settings: TypeAlias = Mapping[str, Any]
@@ -761,6 +763,53 @@ class Landscape:
         return draw_disconnectivity_graph(
             self.system, self.database, paths, colour=colour, levels=levels, title=title
         )
+
+    def report(
+        self,
+        *,
+        quick: bool = False,
+        levels: int = LEVELS,
+        title: str | None = None,
+        summary: dict[str, Any] | None = None,
+    ) -> Path:
+        """Write ``report.html``, one page of all that is known, which needs nothing else.
+
+        Parameters
+        ----------
+        quick : bool
+            Without curvature, thermodynamics and lengths of paths, which take a Hessian of
+            every point and an alignment with its neighbours.
+        levels : int
+            Of the disconnectivity graph.
+        title : str, optional
+            By default the directory's name.
+        summary : dict, optional
+            From `summary`, where it is at hand.
+
+        Returns
+        -------
+        pathlib.Path
+            Of the page.
+
+        Raises
+        ------
+        InputError
+            If no minimum is verified, ``reach.json`` is damaged, or the page cannot be written.
+        """
+        self._check_place()
+        levels = check_integer("levels", levels, 2)
+        kept = self.path / "reach.json"
+        write_report(
+            self.path / _REPORT,
+            self.system,
+            self.database,
+            self.summary() if summary is None else summary,
+            title=self.path.name if title is None else title,
+            reach=read_results(kept) if kept.exists() else None,
+            levels=levels,
+            quick=quick,
+        )
+        return self.path / _REPORT
 
     def summary(self) -> dict[str, Any]:
         """The figures of the landscape as it is now, as in ``summary.json``."""

@@ -15,7 +15,7 @@ _CURVATURES = (*CURVATURE, "smallest_eigenvalue")
 _LARGEST = 10_000  # coordinates up to which eigenvalues of a Hessian are computed
 
 
-def minima_table(system, database, report, curvature=True):
+def minima_table(system, database, report, network=None, *, curvature=True):
     """Every verified minimum, from the lowest on.
 
     Parameters
@@ -24,6 +24,8 @@ def minima_table(system, database, report, curvature=True):
     database : pele.storage.Database
     report : callable
         ``report(stage, done, total, text)``.
+    network : TransitionNetwork, optional
+        Of the database, where it is at hand.
     curvature : bool
         Whether what needs a Hessian is in it, too.
 
@@ -36,7 +38,8 @@ def minima_table(system, database, report, curvature=True):
         ``log_determinant``, ``largest_eigenvalue`` and ``smallest_eigenvalue`` (NaN where
         it is too large); and each of the system's measures that is defined.
     """
-    network = TransitionNetwork.of_database(database, verified=True)
+    if network is None:
+        network = TransitionNetwork.of_database(database, verified=True)
     if not len(network):
         raise InputError("there is no verified minimum to measure: run 'nnpotential explore' first")
     order = np.argsort(network.minima.energies, kind="stable")
@@ -71,12 +74,19 @@ def coordinates(database, ids, kind=Minimum):
     ------
     int, ndarray
         In the order that was asked for.
+
+    Raises
+    ------
+    InputError
+        If one is not there.
     """
     for at in range(0, len(ids), _AT_ONCE):
         some = ids[at : at + _AT_ONCE]
         rows = database.session.query(kind._id, kind.coords).filter(kind._id.in_(some))
         found = {number: np.asarray(coords) for number, coords in rows}
         for number in some:
+            if number not in found:
+                raise InputError(f"point {number} is gone: the database was changed; try again")
             yield number, found[number]
 
 

@@ -188,6 +188,7 @@ def end(land, figures, colour=None):
         say("no verified minimum was found, so there is nothing to draw")
         return
     draw_graph(land, colour)
+    _write_report(land, figures)
 
 
 def draw_graph(land, colour=None):
@@ -197,3 +198,12 @@ def draw_graph(land, colour=None):
         say(f"warning: {error}")
     else:
         say(f"disconnectivity graph: {land.path / 'disconnectivity.png'}")
+
+
+def _write_report(land, figures):
+    try:
+        path = land.report(quick=True, summary=figures)
+    except InputError as error:
+        say(f"warning: {error}")
+    else:
+        say(f"page to look at: {path}; 'nnpotential report' adds what takes Hessians")

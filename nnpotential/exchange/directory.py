@@ -15,6 +15,7 @@ from ..errors import InputError
 from ..files import absolute, atomic_write, new_directory
 from ..settings import NETWORK, read_settings, write_settings
 from ..view.disconnectivity import draw_network
+from ..view.report import write_network_report
 from ..view.tree import LEVELS
 
 __all__ = ["NetworkDirectory"]
@@ -119,6 +120,14 @@ class NetworkDirectory:
         levels = check_integer("levels", levels, 2)
         paths = [self.path / f"disconnectivity.{suffix}" for suffix in ("png", "svg")]
         return draw_network(self._network, paths, levels=levels, title=title)
+
+    def report(self, *, quick: bool = False, levels: int = LEVELS, title: str | None = None) -> Any:
+        """Write ``report.html``, as `Landscape.report` does; nothing takes long here."""
+        levels = check_integer("levels", levels, 2)
+        title = self.path.name if title is None else title
+        path = self.path / "report.html"
+        write_network_report(path, self._network, self.summary(), title=title, levels=levels)
+        return path
 
 
 def _arrays(network: TransitionNetwork) -> dict[str, Any]:
