@@ -25,7 +25,8 @@ function unpacked(text, Kind) {
   return new Kind(bytes.buffer);
 }
 
-// The graph: one line for all stems, and one for the ends of each shade.
+// The graph: Plotly's axes, zoom and hover, with a path for all stems and one for the ends of
+// each shade. Lines of a trace would be an element each, which 10 000 minima make too slow.
 
 const lines = unpacked(report.graph.lines, Float64Array), owners = unpacked(report.graph.owners, Int32Array);
 const drawn = report.graph.minima;
@@ -40,7 +41,10 @@ const shade = part => {
 };
 const shades = (low, high) => Array.from({length: SHADES}, (_, i) => shade(low + (high - low) * i / (SHADES - 1)));
 const LIGHT = shades(0, 0.86), DARK = shades(0.3, 1);
-const rules = of => of.map((c, i) => `.traceshade${i} path.js-line { stroke: ${c} !important; }`).join("") + `#legend i { background: linear-gradient(to right, ${of}); }`;
+// places of the paths among the shapes of the plot: stems, what is filtered out, plain ends, shades
+const STEMS = 0, FAINT = 1, PLAIN = 2, FIRST = 3;
+const shape = i => `#graph .shapelayer path[data-index="${i}"]`;
+const rules = of => of.map((c, i) => `${shape(FIRST + i)} { stroke: ${c} !important; }`).join("") + `#legend i { background: linear-gradient(to right, ${of}); }`;
 document.head.append(element("style", {textContent: `${rules(LIGHT)} @media screen and (prefers-color-scheme: dark) { ${rules(DARK)} }`}));
 
 const CONFIG = {displayModeBar: false, responsive: true, doubleClick: "reset"};
@@ -57,36 +61,32 @@ function described(k, digits = 6) {
   return names.filter(name => !/^test-auc-/.test(name)).map(name => name === "id" ? `<b>minimum ${column.id[k]}</b>` : `${plain(label[name])}: ${shortly(column[name][k], digits)}`).slice(0, 14).join("<br>");
 }
 
-function graphTraces() {
+function graphPaths() {
   const values = state.colour ? column[state.colour] : null;
   const known = values ? drawn.map(k => values[k]).filter(isNumber) : [];
   const low = known.reduce((a, b) => Math.min(a, b), Infinity), span = known.reduce((a, b) => Math.max(a, b), -Infinity) - low;
-  const traces = new Map(), texts = new Map();
-  const trace = name => {
-    if (!traces.has(name)) traces.set(name, {
-      type: "scatter", mode: "lines", uid: name, x: [], y: [], customdata: [], hovertext: [], hoverinfo: "text",
-      line: {width: drawn.length < 300 ? 1.4 : 0.9, color: "#777", simplify: false}});
-    return traces.get(name);
-  };
-  trace("faint"); trace("ink");
-  const stems = {type: "scatter", mode: "lines", uid: "ink", x: [], y: [], hoverinfo: "skip", line: {width: drawn.length < 300 ? 1.2 : 0.8, color: "#777", simplify: false}};
+  const paths = Array.from({length: FIRST + SHADES}, () => []);
   for (let i = 0; i < owners.length; i++) {
-    const k = owners[i], [x1, y1, x2, y2] = lines.subarray(4 * i, 4 * i + 4);
-    if (k < 0) { stems.x.push(x1, x2, null); stems.y.push(y1, y2, null); continue; }
-    let name = "ink";
-    if (!state.shown[k]) name = "faint";
-    else if (values && isNumber(values[k]) && span > 0) name = `shade${Math.min(SHADES - 1, Math.floor((values[k] - low) / span * SHADES))}`;
-    if (!texts.has(k)) texts.set(k, described(k));
-    const to = trace(name), text = texts.get(k);
-    to.x.push(x1, x2, null); to.y.push(y1, y2, null); to.customdata.push(k, k, null); to.hovertext.push(text, text, "");
+    const k = owners[i], j = 4 * i;
+    let which = PLAIN;
+    if (k < 0) which = STEMS;
+    else if (!state.shown[k]) which = FAINT;
+    else if (values && isNumber(values[k]) && span > 0) which = FIRST + Math.min(SHADES - 1, Math.floor((values[k] - low) / span * SHADES));
+    paths[which].push(`M${lines[j]},${lines[j + 1]}L${lines[j + 2]},${lines[j + 3]}`);
   }
-  const legend = at("legend");
-  legend.replaceChildren();
-  if (values && span > 0) legend.append(shortly(low, 4), element("i"), `${shortly(low + span, 4)}  ${label[state.colour]}`);
-  stems.uid = "ink"; stems.name = "stems";
-  return [stems, ...traces.values()];
+  at("legend").replaceChildren();
+  if (values && span > 0) at("legend").append(shortly(low, 4), element("i"), `${shortly(low + span, 4)}  ${label[state.colour]}`);
+  const width = drawn.length < 300 ? 1.4 : 0.8;
+  return paths.map((parts, i) => ({
+    type: "path", path: parts.join("") || "M0,0", xref: "x", yref: "y", layer: "below",
+    line: {width: i >= FIRST ? width + 0.3 : width, color: "#777"}, fillcolor: "rgba(0,0,0,0)"}));
 }
 
+// what is hovered and clicked: the ends of the branches, along one line that is not seen
+const ends = {type: "scatter", mode: "lines", uid: "ends", x: fromLeft.map(k => placeOf.get(k)), y: fromLeft.map(k => column.loss[k]),
+  customdata: fromLeft, hovertext: fromLeft.map(k => described(k)), hoverinfo: "text", opacity: 0, line: {width: 1, color: "#777"}};
+
+const MARGIN = {l: 78, r: 8, t: 8, b: 12};
 let home = null;
 function bounds() {
   let low = Infinity, high = -Infinity;
@@ -98,9 +98,10 @@ function bounds() {
 function drawGraph() {
   home ||= bounds();
   const graph = at("graph"), now = graph.layout || {xaxis: {range: home.x}, yaxis: {range: home.y}};
-  return Plotly.react(graph, graphTraces(), layout({
-    margin: {l: 78, r: 8, t: 8, b: 12}, dragmode: touch ? false : "zoom", hoverdistance: 30, shapes: marks(), annotations: notes(),
-    xaxis: {visible: false, range: now.xaxis.range.slice()}, yaxis: {title: {text: plain(report.energy), standoff: 6}, automargin: true, range: now.yaxis.range.slice(), zeroline: false, ticks: "outside"},
+  return Plotly.react(graph, [ends], layout({
+    margin: MARGIN, dragmode: touch ? false : "zoom", hoverdistance: 30, shapes: graphPaths(),
+    xaxis: {visible: false, range: now.xaxis.range.slice()},
+    yaxis: {title: {text: plain(report.energy), standoff: 6}, range: now.yaxis.range.slice(), zeroline: false, ticks: "outside"},
   }), CONFIG);
 }
 
@@ -134,18 +135,31 @@ function path(k) {
   return steps;
 }
 
-function marks() {
-  const k = state.selected;
-  if (k < 0 || !placeOf.has(k)) return [];
-  return path(k).filter(step => step.kind === "minimum").map(({k: m}) => ({
-    type: "circle", xref: "x", yref: "y", xsizemode: "pixel", ysizemode: "pixel", xanchor: placeOf.get(m), yanchor: column.loss[m],
-    x0: m === k ? -8 : -4, x1: m === k ? 8 : 4, y0: m === k ? -8 : -4, y1: m === k ? 8 : 4,
-    line: {color: "#d55e00", width: m === k ? 3 : 1.5}, fillcolor: "rgba(0,0,0,0)"}));
-}
+// The selected minimum and those on its path, over the graph: for them it is not drawn anew.
+const marks = document.createElementNS("http://www.w3.org/2000/svg", "svg");
+marks.id = "marks";
+marks.setAttribute("aria-hidden", "true");
 
-function notes() {
-  const k = state.selected;
-  return k < 0 || !placeOf.has(k) ? [] : [{x: placeOf.get(k), y: column.loss[k], text: String(column.id[k]), showarrow: false, yshift: -15, font: {size: 12}}];
+function drawMarks() {
+  const graph = at("graph"), k = state.selected;
+  if (marks.parentNode !== graph) graph.append(marks);
+  marks.replaceChildren();
+  if (k < 0 || !placeOf.has(k) || !graph.layout) return;
+  const {xaxis, yaxis} = graph.layout, wide = graph.clientWidth, high = graph.clientHeight;
+  const part = (v, [from, to]) => (v - from) / (to - from);
+  for (const step of path(k).reverse()) {
+    if (step.kind === "state") continue;
+    const x = part(placeOf.get(step.k), xaxis.range), y = part(step.energy, yaxis.range);
+    if (x < 0 || x > 1 || y < 0 || y > 1) continue;
+    const px = MARGIN.l + x * (wide - MARGIN.l - MARGIN.r), py = MARGIN.t + (1 - y) * (high - MARGIN.t - MARGIN.b);
+    const made = (tag, properties) => {
+      const one = marks.appendChild(document.createElementNS("http://www.w3.org/2000/svg", tag));
+      for (const [name, value] of Object.entries(properties)) one.setAttribute(name, value);
+      return one;
+    };
+    made("circle", {cx: px, cy: py, r: step.k === k ? 8 : 4, class: step.k === k ? "selected" : "passed"});
+    if (step.k === k) made("text", {x: px, y: py - 13, "text-anchor": "middle"}).textContent = column.id[k];
+  }
 }
 
 // One minimum.
@@ -243,7 +257,7 @@ function showMinimum() {
   box.append(element("h3", {}, "Neighbours"));
   const near = neighbours[k].slice().sort((a, b) => heights[a] - heights[b]);
   if (near.length) {
-    box.append(table(["minimum", "loss", "transition state", "its loss", "barrier"], near.slice(0, MOST_NEIGHBOURS).map(s => {
+    box.append(table(["minimum", report.word, "transition state", `its ${report.word}`, "barrier"], near.slice(0, MOST_NEIGHBOURS).map(s => {
       const m = beyond(s, k);
       return [link(m), shortly(column.loss[m], 7), String(report.states.id[s]), shortly(heights[s], 7), shortly(heights[s] - column.loss[k], 4)];
     })));
@@ -262,10 +276,10 @@ function select(k, how = {}) {
   state.selected = k;
   showMinimum();
   drawList(how.list !== false);
-  if (at("graph").layout) Plotly.relayout(at("graph"), {shapes: marks(), annotations: notes()});
+  drawMarks();
   if (!how.first) {
     history.replaceState(null, "", `#minimum=${column.id[k]}`);
-    at("said").textContent = `Minimum ${column.id[k]}: loss ${shortly(column.loss[k], 7)}, barrier to the lowest ${shortly(column.barrier?.[k], 4)}, ${neighbours[k].length} neighbours.`;
+    at("said").textContent = `Minimum ${column.id[k]}: ${report.word} ${shortly(column.loss[k], 7)}, barrier to the lowest ${shortly(column.barrier?.[k], 4)}, ${neighbours[k].length} neighbours.`;
   }
 }
 
@@ -283,7 +297,7 @@ function sorted() {
 function drawHead() {
   at("list").querySelector("thead").replaceChildren(element("tr", {}, ...listed.map(name => {
     const mark = state.sort === name ? (state.down ? " ▾" : " ▴") : "";
-    const button = element("button", {}, (name === "loss" ? "loss" : label[name]) + mark);
+    const button = element("button", {}, (name === "loss" ? report.word : label[name]) + mark);
     button.onclick = () => {
       state.down = state.sort === name && !state.down; state.sort = name; state.page = 0;
       state.order = sorted(); drawHead(); drawList(false);
@@ -301,7 +315,7 @@ function drawList(follow) {
     const button = element("button", {tabIndex: k === reachable ? 0 : -1}, String(column.id[k]));
     button.dataset.k = k;
     button.onclick = () => select(k, {list: true});
-    button.setAttribute("aria-label", `minimum ${column.id[k]}, loss ${shortly(column.loss[k], 7)}`);
+    button.setAttribute("aria-label", `minimum ${column.id[k]}, ${report.word} ${shortly(column.loss[k], 7)}`);
     const row = element("tr", {}, element("td", {}, button), ...listed.slice(1).map(name => element("td", {}, shortly(column[name][k], name === "loss" ? 9 : 5))));
     if (k === state.selected) { row.className = "chosen"; button.setAttribute("aria-current", "true"); }
     return row;
@@ -360,7 +374,7 @@ at("find").oninput = () => {
   if (text !== "" && k !== undefined) select(k);
   else if (text !== "") at("said").textContent = `There is no minimum ${text}.`;
 };
-at("colour").append(element("option", {value: ""}, "nothing"), ...coloured.map(name => element("option", {value: name}, label[name] === report.energy ? "loss" : label[name])));
+at("colour").append(element("option", {value: ""}, "nothing"), ...coloured.map(name => element("option", {value: name}, name === "loss" ? report.word : label[name])));
 at("colour").onchange = () => { state.colour = at("colour").value; drawGraph(); };
 at("in").onclick = () => zoom(0.5);
 at("out").onclick = () => zoom(2);
@@ -391,6 +405,8 @@ addEventListener("hashchange", () => {
 
 // Distributions.
 
+const decades = (low, high) => ({exponentformat: "power", dtick: Math.log10(high / low) >= 3 ? 1 : "D2"});
+
 function histogram(id, values, axis, more) {
   const positive = values.filter(v => v > 0), low = Math.min(...positive), high = Math.max(...positive);
   const log = more.log && positive.length > 2 && high / low > 30;
@@ -406,18 +422,18 @@ function histogram(id, values, axis, more) {
   const own = more.line === undefined ? [] : [{type: "line", x0: more.line, x1: more.line, yref: "paper", y0: 0, y1: 1, line: {color: "#d55e00", width: 2}}];
   if (more.band) own.push({type: "rect", x0: more.band[0], x1: more.band[1], yref: "paper", y0: 0, y1: 1, line: {width: 0}, fillcolor: "rgba(213,94,0,0.3)"});
   Plotly.newPlot(at(id), [{type: "scatter", mode: "lines", uid: id, x: [x[0], ...x, x[x.length - 1]], y: [0, ...y, 0], fill: "tozeroy", fillcolor: "rgba(0,114,178,0.35)", line: {color: "#3a8fc4", width: 1}, hovertext: ["", ...text, ""], hoverinfo: "text", hoveron: "points"}],
-    layout({shapes: own, hovermode: "closest", xaxis: {title: {text: plain(axis)}, type: log ? "log" : "linear", zeroline: false, exponentformat: "power", nticks: 8}, yaxis: {title: {text: "minima"}, rangemode: "tozero"}}), CONFIG);
+    layout({shapes: own, hovermode: "closest", xaxis: {title: {text: plain(axis)}, type: log ? "log" : "linear", zeroline: false, ...(log ? decades(low, high) : {})}, yaxis: {title: {text: "minima"}, rangemode: "tozero"}}), CONFIG);
   return values.length - used.length;
 }
 
 function distributions() {
   histogram("losses", column.loss, report.energy, {});
-  at("losses-said").textContent = `Losses of ${n} minima, the lowest ${shortly(column.loss[0], 9)}.`;
+  at("losses-said").textContent = `The ${n} minima, the lowest at ${shortly(column.loss[0], 9)}.`;
   const barriers = (column.barrier || []).filter((v, k) => isNumber(v) && k > 0);
   if (!barriers.length) { at("barriers").closest("figure").remove(); return; }
   const mean = report.mean_barrier, audit = report.audit;
   const band = isNumber(mean) && audit ? audit.interval.map(fall => (1 - fall) * mean).reverse() : undefined;
-  const zero = histogram("barriers", barriers, `barrier to the lowest: ${report.energy}`, {log: true, line: isNumber(mean) ? mean : undefined, band});
+  const zero = histogram("barriers", barriers, label.barrier, {log: true, line: isNumber(mean) ? mean : undefined, band});
   const percent = share => `${shortly(100 * share, 3)} %`;
   at("barriers-said").textContent = `Barriers of ${barriers.length} minima to the lowest, each an upper bound${zero ? `; ${zero} are zero` : ""}.` +
     (isNumber(mean) ? ` Line: mean over the ${report.n_barriers} that quenches found, ${shortly(mean, 4)}` + (audit ? `; band: it may fall by ${percent(audit.fall)} (${percent(audit.interval[0])} to ${percent(audit.interval[1])}, ${percent(audit.level)} interval of the audit).` : "; not audited.") : "");
@@ -432,7 +448,7 @@ function heatCapacity() {
     traces.push({type: "scatter", mode: "lines", uid: "high", x: curve.temperatures, y: curve.high, line: {width: 0}, fill: "tonexty", fillcolor: "rgba(128,128,128,0.4)", hoverinfo: "skip"});
   }
   traces.push({type: "scatter", mode: "lines", uid: "ink", x: curve.temperatures, y: curve.heat_capacity, line: {width: 1.5, color: "#777"}, hovertemplate: "T = %{x:.4g}<br>%{y:.5g}<extra></extra>"});
-  Plotly.newPlot(at("heat-capacity"), traces, layout({xaxis: {type: "log", title: {text: "temperature"}, exponentformat: "power", nticks: 8}, yaxis: {title: {text: curve.label}, zeroline: false}}), CONFIG);
+  Plotly.newPlot(at("heat-capacity"), traces, layout({xaxis: {type: "log", title: {text: "temperature"}, ...decades(curve.temperatures[0], curve.temperatures[curve.temperatures.length - 1])}, yaxis: {title: {text: curve.label}, zeroline: false}}), CONFIG);
 }
 
 // What is seen first is drawn first.
@@ -441,6 +457,7 @@ const cut = n - drawn.length;
 at("counted").textContent = `${drawn.length} of ${n} minima${cut ? `; the other ${cut} are not connected to the lowest, and stand in the table alone` : ""}.`;
 state.selected = Math.max(0, fromAddress());
 drawGraph().then(() => {
+  at("graph").on("plotly_afterplot", drawMarks);
   at("graph").on("plotly_click", event => { const k = event.points[0].customdata; if (isNumber(k)) select(k); });
   requestAnimationFrame(() => setTimeout(() => {
     document.documentElement.dataset.drawn = performance.now().toFixed(0);

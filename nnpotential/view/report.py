@@ -25,7 +25,6 @@ from .tree import LEVELS, tree
 __all__ = ["write_network_report", "write_report"]
 
 _MOST_WEIGHTS = 4_000_000  # numbers on the page, of the lowest minima: 21 MB
-_ENERGIES = ("loss", "barrier")
 _LABELS = {
     "barrier": "barrier to the lowest",
     "hits": "quenches that ended there",
@@ -136,7 +135,10 @@ def _check(network):
 def _write(path, network, columns, *, labels, levels, measures, reach, summary, weights, **rest):
     title, about, figures, lengths = (rest[n] for n in ("title", "about", "figures", "lengths"))
     label = network.energy_label
-    labels = {**dict.fromkeys(_ENERGIES, label), **_LABELS, **labels, "loss": label, "id": "id"}
+    name, _, _ = label.partition("(")
+    word, unit = (name.split() or ["energy"])[-1], label[len(name) :]
+    labels = {**_LABELS, **labels, "loss": label, "id": "id"}
+    labels["barrier"] = f"{_LABELS['barrier']} {unit}".strip()
     rank = np.empty(len(network), dtype=np.int64)
     order = np.argsort(network.minima.energies, kind="stable")
     rank[order] = np.arange(len(network))
@@ -144,6 +146,7 @@ def _write(path, network, columns, *, labels, levels, measures, reach, summary, 
     data = {
         "title": title,
         "energy": label,
+        "word": word,
         "columns": [{"name": name, "label": labels.get(name, name)} for name in columns],
         "values": list(columns.values()),
         "states": {
@@ -172,6 +175,7 @@ def _write(path, network, columns, *, labels, levels, measures, reach, summary, 
         data=data,
         plotly=_plotly(),
         about=about,
+        word=word,
         figures=figures,
         remarks=summary.get("remarks", []),
         coverage=_coverage(summary),
