@@ -22,7 +22,7 @@ from pele.storage import Minimum, TransitionState
 
 import nnpotential as nnp
 
-sys.path.append(str(Path(__file__).parents[1] / "tests" / "view"))
+sys.path.append(str(Path(__file__).parents[1] / "tests"))
 from browser import CHROMIUM, Browser
 
 REPEATS = 3

@@ -235,7 +235,7 @@ function showMinimum() {
   box.append(element("h3", {}, "Lowest path to the lowest minimum"));
   const steps = path(k);
   if (steps.length > 1) {
-    const profile = element("div", {id: "path", className: "plot"});
+    const profile = element("div", {id: "path", className: "plot", role: "img", "aria-label": "the path, as the table below it holds it"});
     box.append(profile);
     const text = steps.map(step => step.kind === "minimum" ? `minimum ${column.id[step.k]}<br>${shortly(step.energy, 9)}` : `transition state ${report.states.id[step.s]}<br>${shortly(step.energy, 9)}`);
     const isState = step => step.kind === "state";
@@ -243,10 +243,10 @@ function showMinimum() {
       type: "scatter", mode: "lines+markers", uid: "path", x: steps.map(s => s.at), y: steps.map(s => s.energy), hovertext: text, hoverinfo: "text",
       customdata: steps.map(s => isState(s) ? -1 : s.k), line: {width: 1.5, color: "#56a0d0"},
       marker: {size: 9, symbol: steps.map(s => isState(s) ? "triangle-up" : "circle"), color: steps.map(s => isState(s) ? "#d55e00" : "#0072b2"), opacity: 1},
-    }], layout({xaxis: {title: {text: report.states.lengths ? "distance along the path, straight between the points" : "points along the path"}, zeroline: false}, yaxis: {title: {text: plain(report.energy), standoff: 6}, automargin: true, zeroline: false}, margin: {l: 72, r: 12, t: 8, b: 44}}), CONFIG);
+    }], layout({xaxis: {title: {text: report.states.lengths ? "distance along the path" : "points along the path"}, zeroline: false}, yaxis: {title: {text: plain(report.energy), standoff: 6}, automargin: true, zeroline: false}, margin: {l: 72, r: 12, t: 8, b: 44}}), CONFIG);
     profile.on("plotly_click", event => { const m = event.points[0].customdata; if (m >= 0) select(m); });
     const top = steps.reduce((a, b) => b.energy > a.energy ? b : a), states = (steps.length - 1) / 2;
-    box.append(element("p", {className: "note"}, `${states} transition state${states === 1 ? "" : "s"}, the highest ${shortly(top.energy, 9)}${report.states.lengths ? `; ${shortly(steps[steps.length - 1].at, 4)} long` : ""}.`));
+    box.append(element("p", {className: "note"}, `${states} transition state${states === 1 ? "" : "s"}, the highest ${shortly(top.energy, 9)}${report.states.lengths ? `; ${shortly(steps[steps.length - 1].at, 4)} long, taken as straight between the points` : ""}.`));
     const all = element("details", {}, element("summary", {}, "as a table"));
     all.append(table(["", "id", report.states.lengths ? "distance" : "point", report.energy], steps.map(s => isState(s)
       ? ["transition state", String(report.states.id[s.s]), shortly(s.at, 5), shortly(s.energy, 9)]

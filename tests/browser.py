@@ -12,7 +12,7 @@ import time
 CHROMIUM = next(
     filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None
 )
-_KEYS = {"Enter": (13, "\r"), "ArrowDown": (40, ""), "ArrowRight": (39, ""), "Tab": (9, "")}
+_KEYS = {"Enter": (13, "\r"), "Home": (36, ""), "ArrowRight": (39, ""), "ArrowDown": (40, "")}
 
 
 class Browser:
@@ -72,8 +72,8 @@ class Browser:
         size = {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": mobile}
         self.call("Emulation.setDeviceMetricsOverride", **size)
 
-    def dark(self):
-        feature = {"name": "prefers-color-scheme", "value": "dark"}
+    def dark(self, wanted=True):
+        feature = {"name": "prefers-color-scheme", "value": "dark" if wanted else "light"}
         self.call("Emulation.setEmulatedMedia", features=[feature])
 
     def open(self, path, mark="", wait="document.documentElement?.dataset.complete"):
@@ -84,7 +84,7 @@ class Browser:
 
     def until(self, expression, seconds=60):
         end = time.monotonic() + seconds
-        while not self.evaluate(expression):
+        while not self.evaluate(f"Boolean({expression})"):
             assert time.monotonic() < end, f"not within {seconds} s: {expression}; {self.said}"
             time.sleep(0.02)
 
@@ -100,7 +100,7 @@ class Browser:
             self.call("Input.dispatchMouseEvent", type=kind, x=x, y=y, **button)
 
     def key(self, name):
-        code, text = _KEYS.get(name, (ord(name[0]), name))
+        code, text = _KEYS[name] if name in _KEYS else (ord(name), name)
         key = {"key": name, "windowsVirtualKeyCode": code, "text": text}
         self.call("Input.dispatchKeyEvent", type="keyDown", **key)
         self.call("Input.dispatchKeyEvent", type="keyUp", key=name, windowsVirtualKeyCode=code)
