@@ -778,7 +778,8 @@ class Landscape:
         ----------
         quick : bool
             Without curvature, thermodynamics and lengths of paths, which take a Hessian of
-            every point and an alignment with its neighbours.
+            every point and an alignment with its neighbours, and without measures that would
+            take more than half a minute.
         levels : int
             Of the disconnectivity graph.
         title : str, optional

@@ -100,15 +100,18 @@ def read_results(path):
     Raises
     ------
     InputError
-        If the file is damaged.
+        If the file is damaged, or of another version.
     """
-    return _read(path)["results"]
+    found = _read(path)
+    if found["format"] != _FORMAT:
+        raise InputError(f"{path} is of another version: remove it to begin anew")
+    return found.get("results")
 
 
 def _read(path):
     try:
         found = json.loads(path.read_text(encoding="utf-8"))
-        missing = {"format", "settings", "results", "kept"} - set(found)
+        missing = {"format", "settings", "kept"} - set(found)
         if missing:
             raise KeyError(", ".join(sorted(missing)))
         if not isinstance(found["kept"], dict):

@@ -15,7 +15,7 @@ _CURVATURES = (*CURVATURE, "smallest_eigenvalue")
 _LARGEST = 10_000  # coordinates up to which eigenvalues of a Hessian are computed
 
 
-def minima_table(system, database, report, network=None, *, curvature=True):
+def minima_table(system, database, report, network=None, *, curvature=True, measured=True):
     """Every verified minimum, from the lowest on.
 
     Parameters
@@ -28,6 +28,8 @@ def minima_table(system, database, report, network=None, *, curvature=True):
         Of the database, where it is at hand.
     curvature : bool
         Whether what needs a Hessian is in it, too.
+    measured : bool
+        Whether the system's measures are in it, too.
 
     Returns
     -------
@@ -44,7 +46,8 @@ def minima_table(system, database, report, network=None, *, curvature=True):
         raise InputError("there is no verified minimum to measure: run 'nnpotential explore' first")
     order = np.argsort(network.minima.energies, kind="stable")
     ids = network.minima.ids[order]
-    measures = {name: m for name, m in system.measures.items() if not m.lacking}
+    defined = {name: m for name, m in system.measures.items() if not m.lacking}
+    measures = defined if measured else {}
     names = (*(_CURVATURES if curvature else ()), *measures)
     rows = np.empty((len(ids), len(names)))
     for k, (number, x) in enumerate(coordinates(database, ids.tolist())):

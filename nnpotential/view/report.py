@@ -3,6 +3,7 @@
 import base64
 from importlib.resources import files
 from math import prod
+from time import perf_counter
 
 import networkx as nx
 import numpy as np
@@ -25,6 +26,7 @@ from .tree import LEVELS, tree
 __all__ = ["write_network_report", "write_report"]
 
 _MOST_WEIGHTS = 4_000_000  # numbers on the page, of the lowest minima: 21 MB
+_PATIENCE = 30.0  # seconds for the measures of a quick page
 _LABELS = {
     "barrier": "barrier to the lowest",
     "hits": "quenches that ended there",
@@ -53,7 +55,8 @@ def write_report(path, system, database, summary, *, title, reach=None, levels=L
         Of the disconnectivity graph.
     quick : bool
         Without what takes a Hessian of each point or an alignment with its neighbours:
-        curvature, thermodynamics, and lengths of paths.
+        curvature, thermodynamics, and lengths of paths; and without the system's measures
+        where all of them would take more than half a minute.
 
     Raises
     ------
@@ -68,7 +71,8 @@ def write_report(path, system, database, summary, *, title, reach=None, levels=L
         energy_label=system.energy_label,
     )
     _check(network)
-    table = minima_table(system, database, _tell, network, curvature=not quick)
+    measured = not quick or _are_quick(system, database, network)
+    table = minima_table(system, database, _tell, network, curvature=not quick, measured=measured)
     labels = {name: measure.axis for name, measure in system.measures.items()}
     lengths = {} if quick else _lengths(system, database, network)
     weights = _weights(system, database, table["id"].tolist())
@@ -125,6 +129,16 @@ def write_network_report(path, network, summary, *, title, levels=LEVELS):
         measures=measures_of(network),
         reach=None,
     )
+
+
+def _are_quick(system, database, network):
+    """Whether the measures of all minima take no longer than a reader of the page may wait."""
+    [(_, x)] = coordinates(database, [int(network.minima.ids[network.lowest])])
+    began = perf_counter()
+    for measure in system.measures.values():
+        if not measure.lacking:
+            measure.function(x)
+    return (perf_counter() - began) * len(network) < _PATIENCE
 
 
 def _check(network):

@@ -107,6 +107,16 @@ def test_at_the_end_of_a_search_it_leaves_out_what_takes_hessians(alone, tmp_pat
     land.close()
 
 
+def test_measures_that_take_long_are_not_at_the_end_of_a_search(alone, tmp_path, monkeypatch):
+    monkeypatch.setattr("nnpotential.view.report._PATIENCE", 0.0)
+    land = Landscape.open(copy_of(alone, tmp_path))
+    names = [
+        [c["name"] for c in content(land.report(quick=q))[1]["columns"]] for q in (True, False)
+    ]
+    assert names[0] == ["id", "loss", "barrier", "hits"] and "test-auc" in names[1]
+    land.close()
+
+
 def test_weights_that_are_too_many_are_those_of_the_lowest(land, monkeypatch):
     size = land.system.n_dof
     monkeypatch.setattr("nnpotential.view.report._MOST_WEIGHTS", 3 * size + 1)
