@@ -47,7 +47,7 @@ const shape = i => `#graph .shapelayer path[data-index="${i}"]`;
 const rules = of => of.map((c, i) => `${shape(FIRST + i)} { stroke: ${c} !important; }`).join("") + `#legend i { background: linear-gradient(to right, ${of}); }`;
 document.head.append(element("style", {textContent: `${rules(LIGHT)} @media screen and (prefers-color-scheme: dark) { ${rules(DARK)} }`}));
 
-const CONFIG = {displayModeBar: false, responsive: true, doubleClick: "reset"};
+const CONFIG = {displayModeBar: false, responsive: true, doubleClick: false};
 const touch = matchMedia("(pointer: coarse)").matches;
 const layout = more => ({
   margin: {l: 64, r: 12, t: 12, b: 44}, paper_bgcolor: "rgba(0,0,0,0)", plot_bgcolor: "rgba(0,0,0,0)", showlegend: false,
@@ -100,8 +100,9 @@ function drawGraph() {
   const graph = at("graph"), now = graph.layout || {xaxis: {range: home.x}, yaxis: {range: home.y}};
   return Plotly.react(graph, [ends], layout({
     margin: MARGIN, dragmode: touch ? false : "zoom", hoverdistance: 30, shapes: graphPaths(),
-    xaxis: {visible: false, range: now.xaxis.range.slice()},
-    yaxis: {title: {text: plain(report.energy), standoff: 6}, range: now.yaxis.range.slice(), zeroline: false, ticks: "outside"},
+    // a finger scrolls the page; buttons zoom
+    xaxis: {visible: false, fixedrange: touch, range: now.xaxis.range.slice()},
+    yaxis: {title: {text: plain(report.energy), standoff: 6}, range: now.yaxis.range.slice(), fixedrange: touch, zeroline: false, ticks: "outside"},
   }), CONFIG);
 }
 
@@ -142,7 +143,8 @@ marks.setAttribute("aria-hidden", "true");
 
 function drawMarks() {
   const graph = at("graph"), k = state.selected;
-  if (marks.parentNode !== graph) graph.append(marks);
+  const papers = graph.querySelectorAll(".main-svg");
+  papers[papers.length - 1]?.before(marks);  // below what hovering tells
   marks.replaceChildren();
   if (k < 0 || !placeOf.has(k) || !graph.layout) return;
   const {xaxis, yaxis} = graph.layout, wide = graph.clientWidth, high = graph.clientHeight;
@@ -458,6 +460,7 @@ at("counted").textContent = `${drawn.length} of ${n} minima${cut ? `; the other 
 state.selected = Math.max(0, fromAddress());
 drawGraph().then(() => {
   at("graph").on("plotly_afterplot", drawMarks);
+  at("graph").on("plotly_doubleclick", at("all").onclick);
   at("graph").on("plotly_click", event => { const k = event.points[0].customdata; if (isNumber(k)) select(k); });
   requestAnimationFrame(() => setTimeout(() => {
     document.documentElement.dataset.drawn = performance.now().toFixed(0);
