@@ -67,7 +67,8 @@ def report(
 
     The disconnectivity graph to zoom, colour and search; of each minimum its weights, neighbours
     and lowest path to the lowest; losses, barriers, heat capacity, measures, reach (where
-    reach.json is there), coverage, proofs, settings.
+    reach.json is there), coverage, proofs, settings. Of weights the page holds four million, those
+    of the lowest minima.
     """
     place = open_directory(directory)
     with heard():

@@ -47,7 +47,7 @@ const shape = i => `#graph .shapelayer path[data-index="${i}"]`;
 const rules = of => of.map((c, i) => `${shape(FIRST + i)} { stroke: ${c} !important; }`).join("") + `#legend i { background: linear-gradient(to right, ${of}); }`;
 document.head.append(element("style", {textContent: `${rules(LIGHT)} @media screen and (prefers-color-scheme: dark) { ${rules(DARK)} }`}));
 
-const CONFIG = {displayModeBar: false, responsive: true, doubleClick: false};
+const CONFIG = {displayModeBar: false, responsive: true, doubleClick: false, showTips: false};
 const touch = matchMedia("(pointer: coarse)").matches;
 const layout = more => ({
   margin: {l: 64, r: 12, t: 12, b: 44}, paper_bgcolor: "rgba(0,0,0,0)", plot_bgcolor: "rgba(0,0,0,0)", showlegend: false,

@@ -160,6 +160,18 @@ def test_a_network_without_coordinates_has_a_page(tmp_path):
     assert "stationary points without coordinates" in text
 
 
+def test_the_command_writes_the_page(alone, tmp_path, capsys, monkeypatch):
+    path = copy_of(alone, tmp_path)
+    command = ["nnpotential", "report", str(path), "--quick", "--title", "mine"]
+    monkeypatch.setattr("sys.argv", command)
+    with pytest.raises(SystemExit) as ended:
+        main()
+    told = capsys.readouterr()
+    assert (ended.value.code, told.out) == (0, "")
+    assert told.err.startswith(f"report: {path / 'report.html'} (")
+    assert content(path / "report.html")[1]["title"] == "mine"
+
+
 def test_a_place_without_a_landscape_gives_one_line(tmp_path, capsys, monkeypatch):
     monkeypatch.setattr("sys.argv", ["nnpotential", "report", str(tmp_path / "a")])
     with pytest.raises(SystemExit) as ended:
