@@ -21,7 +21,8 @@ function element(tag, properties = {}, ...children) {
 }
 
 function unpacked(text, Kind) {
-  const bytes = Uint8Array.from(atob(text), c => c.charCodeAt(0));
+  const characters = atob(text), bytes = new Uint8Array(characters.length);
+  for (let i = 0; i < bytes.length; i++) bytes[i] = characters.charCodeAt(i);
   return new Kind(bytes.buffer);
 }
 
@@ -179,10 +180,11 @@ function table(head, rows, caption) {
 }
 
 const BLUE = [0, 114, 178], RED = [213, 94, 0], MIDDLE = [247, 247, 247];
-const weights = report.weights && report.weights.n ? unpacked(report.weights.data, Float32Array) : null;
+let weights = null;
 
 function heatMaps(k) {
   const box = element("div", {id: "weights"});
+  weights ||= unpacked(report.weights.data, Float32Array);
   let from = k * report.weights.size;
   for (const {name, shape} of report.weights.blocks) {
     const size = shape.reduce((a, b) => a * b, 1), values = weights.subarray(from, from += size);
