@@ -779,7 +779,7 @@ class Landscape:
         quick : bool
             Without curvature, thermodynamics and lengths of paths, which take a Hessian of
             every point and an alignment with its neighbours, and without measures that would
-            take more than half a minute.
+            take more than a minute.
         levels : int
             Of the disconnectivity graph.
         title : str, optional
