@@ -203,7 +203,6 @@ def _write(path, network, columns, *, labels, levels, measures, reach, summary, 
         ),
         proved=summary.get("proved"),
         settings=_settings(summary),
-        has_weights=bool(weights and weights["n"]),
     )
 
 
