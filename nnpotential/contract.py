@@ -375,6 +375,10 @@ class LandscapeSystem(PeleSystem, ABC):
         """
         return None
 
+    def blocks(self) -> Mapping[str, tuple[int, ...]]:
+        """The arrays that a point consists of, in their order: name and shape; none by default."""
+        return {}
+
     def enclosure(self) -> Enclosure:
         """What a certificate needs.
 

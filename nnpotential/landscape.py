@@ -29,7 +29,7 @@ from .analysis.figures import (
     stored_audit,
     summarise,
 )
-from .analysis.kept import Kept
+from .analysis.kept import Kept, read_results
 from .analysis.locate import Comparison, Located, check_point, compare, locate
 from .analysis.measures import measures as measures_of
 from .analysis.minima import correlations, minima_table
@@ -77,12 +77,15 @@ from .view.estimates import draw_estimates
 from .view.options import Drawing
 from .view.paths import draw_path
 from .view.reach import draw_reach
+from .view.report import write_report
 from .view.sections import draw_plane, draw_profiles
 from .view.source import Source, check_measure
+from .view.tree import LEVELS
 
 __all__ = ["Landscape"]
 
 _SUMMARY = "summary.json"
+_REPORT = "report.html"
 
 StrPath: TypeAlias = str | os.PathLike[str]
 Settings: TypeAlias = Mapping[str, Any]
@@ -874,6 +877,54 @@ class Landscape:
         source = Source.of_landscape(self.system, self.database, self.path.name)
         [found] = draw_graphs([[source]], paths, options, titles=[title])
         return len(found), found.n_minima
+
+    def report(
+        self,
+        *,
+        quick: bool = False,
+        levels: int = LEVELS,
+        title: str | None = None,
+        summary: dict[str, Any] | None = None,
+    ) -> Path:
+        """Write ``report.html``, one page of all that is known, which needs nothing else.
+
+        Parameters
+        ----------
+        quick : bool
+            Without curvature, thermodynamics and lengths of paths, which take a Hessian of
+            every point and an alignment with its neighbours, and without measures that would
+            take more than a minute.
+        levels : int
+            Of the disconnectivity graph.
+        title : str, optional
+            By default the directory's name.
+        summary : dict, optional
+            From `summary`, where it is at hand.
+
+        Returns
+        -------
+        pathlib.Path
+            Of the page.
+
+        Raises
+        ------
+        InputError
+            If no minimum is verified, ``reach.json`` is damaged, or the page cannot be written.
+        """
+        self._check_place()
+        levels = check_integer("levels", levels, 2)
+        kept = self.path / "reach.json"
+        write_report(
+            self.path / _REPORT,
+            self.system,
+            self.database,
+            self.summary() if summary is None else summary,
+            title=self.path.name if title is None else title,
+            reach=read_results(kept) if kept.exists() else None,
+            levels=levels,
+            quick=quick,
+        )
+        return self.path / _REPORT
 
     def summary(self) -> dict[str, Any]:
         """The figures of the landscape as it is now, as in ``summary.json``."""

@@ -79,6 +79,7 @@ ELSEWHERE = {
     "view.trends": "study/test_study.py",
     **{f"study.{part}": "study/test_study.py" for part in ("archetypes", "report", "rows")},
     "view.estimates": "analysis/test_estimates.py",
+    "view.page": "view/test_report.py",
     "view.reach": "analysis/test_reach.py",
     "view.tables": "analysis/test_reach.py",
     **{f"view.gui_{part}": "view/test_gui.py" for part in ("browsers", "runs", "window")},

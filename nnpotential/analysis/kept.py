@@ -9,7 +9,7 @@ from ..files import atomic_write
 from ..interrupts import uninterrupted
 from ..verification.stored import done_in_order
 
-__all__ = ["Kept"]
+__all__ = ["Kept", "read_results"]
 
 _OFTEN = 10.0  # seconds of work that a loss of power may cost
 _FORMAT = 1
@@ -46,17 +46,9 @@ class Kept:
         self._before = None
         if not path.exists():
             return
-        try:
-            found = json.loads(path.read_text(encoding="utf-8"))
-            matches = found["format"] == _FORMAT and found["settings"] == about
-            self.data = found["kept"]
-            if not isinstance(self.data, dict):
-                raise TypeError("no object")
-        except (ValueError, KeyError, TypeError) as error:
-            raise InputError(
-                f"{path} is damaged ({type(error).__name__}: {error}): remove it to begin anew"
-            ) from None
-        if not matches:
+        found = _read(path)
+        self.data = found["kept"]
+        if found["format"] != _FORMAT or found["settings"] != about:
             raise InputError(f"{path} is of other settings: remove it to begin anew")
         self._before = deepcopy(self.data)
 
@@ -100,3 +92,32 @@ class Kept:
                 if monotonic() - self._written > _OFTEN:
                     self.write()
             report(stage, i + 1, len(jobs), text)
+
+
+def read_results(path):
+    """The results in the file of a `Kept`, None where its work never came to an end.
+
+    Raises
+    ------
+    InputError
+        If the file is damaged, or of another version.
+    """
+    found = _read(path)
+    if found["format"] != _FORMAT:
+        raise InputError(f"{path} is of another version: remove it to begin anew")
+    return found.get("results")
+
+
+def _read(path):
+    try:
+        found = json.loads(path.read_text(encoding="utf-8"))
+        missing = {"format", "settings", "kept"} - set(found)
+        if missing:
+            raise KeyError(", ".join(sorted(missing)))
+        if not isinstance(found["kept"], dict):
+            raise TypeError("no object")
+    except (ValueError, KeyError, TypeError) as error:
+        raise InputError(
+            f"{path} is damaged ({type(error).__name__}: {error}): remove it to begin anew"
+        ) from None
+    return found

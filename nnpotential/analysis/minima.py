@@ -2,19 +2,20 @@
 
 import numpy as np
 from pele.storage import Minimum
-from sqlalchemy.orm import undefer
 
 from ..errors import InputError
 from ..resampling import LEVEL, interval, rank_correlation
 from .transition_network import TransitionNetwork
 
-__all__ = ["CURVATURE", "correlations", "minima_table"]
+__all__ = ["CURVATURE", "coordinates", "correlations", "minima_table"]
 
 CURVATURE = ("trace", "log_determinant", "largest_eigenvalue")
+_AT_ONCE = 200  # points read
+_CURVATURES = (*CURVATURE, "smallest_eigenvalue")
 _LARGEST = 10_000  # coordinates up to which eigenvalues of a Hessian are computed
 
 
-def minima_table(system, database, report):
+def minima_table(system, database, report, network=None, *, curvature=True, measured=True):
     """Every verified minimum, from the lowest on.
 
     Parameters
@@ -23,6 +24,12 @@ def minima_table(system, database, report):
     database : pele.storage.Database
     report : callable
         ``report(stage, done, total, text)``.
+    network : TransitionNetwork, optional
+        Of the database, where it is at hand.
+    curvature : bool
+        Whether what needs a Hessian is in it, too.
+    measured : bool
+        Whether the system's measures are in it, too.
 
     Returns
     -------
@@ -33,19 +40,19 @@ def minima_table(system, database, report):
         ``log_determinant``, ``largest_eigenvalue`` and ``smallest_eigenvalue`` (NaN where
         it is too large); and each of the system's measures that is defined.
     """
-    network = TransitionNetwork.of_database(database, verified=True)
+    if network is None:
+        network = TransitionNetwork.of_database(database, verified=True)
     if not len(network):
         raise InputError("there is no verified minimum to measure: run 'nnpotential explore' first")
     order = np.argsort(network.minima.energies, kind="stable")
     ids = network.minima.ids[order]
-    measures = {name: m for name, m in system.measures.items() if not m.lacking}
-    names = (*CURVATURE, "smallest_eigenvalue", *measures)
+    defined = {name: m for name, m in system.measures.items() if not m.lacking}
+    measures = defined if measured else {}
+    names = (*(_CURVATURES if curvature else ()), *measures)
     rows = np.empty((len(ids), len(names)))
-    for k, number in enumerate(ids.tolist()):
-        options = [undefer(Minimum.coords)]
-        x = np.asarray(database.session.get(Minimum, number, options=options).coords)
+    for k, (number, x) in enumerate(coordinates(database, ids.tolist())):
         values = [float(measure.function(x)) for measure in measures.values()]
-        rows[k] = [*_curvature(system, x), *values]
+        rows[k] = [*(_curvature(system, x) if curvature else ()), *values]
         report("minima", k + 1, len(ids), f"minimum {number}")
     hits = np.zeros(len(network), int) if network.hits is None else network.hits
     return {
@@ -57,9 +64,38 @@ def minima_table(system, database, report):
     }
 
 
+def coordinates(database, ids, kind=Minimum):
+    """Minima, or transition states, from the database, some at a time.
+
+    Parameters
+    ----------
+    database : pele.storage.Database
+    ids : list of int
+    kind : {Minimum, TransitionState}
+
+    Yields
+    ------
+    int, ndarray
+        In the order that was asked for.
+
+    Raises
+    ------
+    InputError
+        If one is not there.
+    """
+    for at in range(0, len(ids), _AT_ONCE):
+        some = ids[at : at + _AT_ONCE]
+        rows = database.session.query(kind._id, kind.coords).filter(kind._id.in_(some))
+        found = {number: np.asarray(coords) for number, coords in rows}
+        for number in some:
+            if number not in found:
+                raise InputError(f"point {number} is gone: the database was changed; try again")
+            yield number, found[number]
+
+
 def _curvature(system, x):
     if x.size > _LARGEST:
-        return [np.nan] * 4
+        return [np.nan] * len(_CURVATURES)
     # the known zero modes have eigenvalue 0 exactly
     values = system.get_normalmodes(x)[0]
     values = values[values != 0.0]

@@ -224,6 +224,35 @@ def _figure_files(sources, output, formats):
 
 
 @app.command()
+def report(
+    directory: Directory,
+    quick: Annotated[
+        bool,
+        typer.Option(
+            "--quick",
+            help="Without curvature, thermodynamics and lengths of paths, which take a Hessian of "
+            "every point, as at the end of explore.",
+        ),
+    ] = False,
+    levels: Annotated[int, typer.Option(min=2, help="Levels of the graph.")] = LEVELS,
+    title: Annotated[
+        str | None, typer.Option(help="Title of the page. [default: the name of DIR]")
+    ] = None,
+):
+    """Write DIR/report.html, one page of all that is known, for any browser, without a network.
+
+    The disconnectivity graph to zoom, colour and search; of each minimum its weights, neighbours
+    and lowest path to the lowest; losses, barriers, heat capacity, measures, reach (where
+    reach.json is there), coverage, proofs, settings. Of weights the page holds four million, those
+    of the lowest minima.
+    """
+    place = open_directory(directory)
+    with heard():
+        written = place.report(quick=quick, levels=levels, title=title)
+    say(f"report: {written} ({written.stat().st_size / 1e6:.1f} MB)")
+
+
+@app.command()
 def path(
     directory: Directory,
     start: Annotated[

@@ -113,7 +113,7 @@ def explore(
     colour: Colour = None,
     **search,
 ):
-    """Map a landscape: minima, transition states, verification, graph, summary.
+    """Map a landscape: minima, transition states, verification, graph, summary, report page.
 
     Ctrl-C loses nothing; the same command continues, or with --output DIR alone. Limits on the
     search may be raised later, all other options must stay as they were.

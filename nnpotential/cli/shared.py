@@ -7,7 +7,6 @@ from dataclasses import fields
 from pathlib import Path
 from typing import Annotated
 
-import numpy as np
 import typer
 
 from .. import __version__
@@ -17,6 +16,7 @@ from ..networks.generalisation import MEASURES
 from ..networks.mlp import INITIALIZATIONS
 from ..search.settings import SearchSettings, option_text
 from ..systems.registry import import_user_module
+from ..view.page import finite
 from ..view.source import OF_EVERY_NETWORK
 from ..view.terminal import (
     print_summary,
@@ -37,7 +37,6 @@ __all__ = [
     "end",
     "given",
     "interruptible",
-    "plain",
     "search_options",
     "show_json",
     "sizes",
@@ -158,16 +157,7 @@ def _search_option(option):
 
 
 def show_json(found):
-    show(json.dumps(plain(found), indent=2, allow_nan=False))
-
-
-def plain(found):
-    """JSON knows neither NaN nor infinity."""
-    if isinstance(found, dict):
-        return {name: plain(value) for name, value in found.items()}
-    if isinstance(found, (list, tuple)):
-        return [plain(value) for value in found]
-    return None if isinstance(found, float) and not np.isfinite(found) else found
+    show(json.dumps(finite(found), indent=2, allow_nan=False))
 
 
 def sizes(text):
@@ -210,6 +200,7 @@ def end(land, figures, colour=None):
         say("no verified minimum was found, so there is nothing to draw")
         return
     draw_graph(land, colour)
+    _write_report(land, figures)
 
 
 def draw_graph(land, colour=None):
@@ -219,3 +210,12 @@ def draw_graph(land, colour=None):
         say(f"warning: {error}")
     else:
         say(f"disconnectivity graph: {land.path / 'disconnectivity.png'}")
+
+
+def _write_report(land, figures):
+    try:
+        path = land.report(quick=True, summary=figures)
+    except InputError as error:
+        say(f"warning: {error}")
+    else:
+        say(f"page to look at: {path}; 'nnpotential report' adds what takes Hessians")

@@ -10,13 +10,15 @@ import numpy as np
 
 from ..analysis.figures import summarise_network
 from ..analysis.transition_network import StationaryPoints, TransitionNetwork
-from ..checks import plain
+from ..checks import check_integer, plain
 from ..errors import InputError
 from ..files import absolute, atomic_write, new_directory
 from ..settings import NETWORK, read_settings, write_settings
 from ..view.disconnectivity import draw_graphs
 from ..view.options import Drawing
+from ..view.report import write_network_report
 from ..view.source import Source
+from ..view.tree import LEVELS
 
 __all__ = ["NetworkDirectory"]
 
@@ -121,6 +123,14 @@ class NetworkDirectory:
         source = Source(self._network, self.path.name)
         [found] = draw_graphs([[source]], paths, options, titles=[title])
         return len(found), found.n_minima
+
+    def report(self, *, quick: bool = False, levels: int = LEVELS, title: str | None = None) -> Any:
+        """Write ``report.html``, as `Landscape.report` does; nothing takes long here."""
+        levels = check_integer("levels", levels, 2)
+        title = self.path.name if title is None else title
+        path = self.path / "report.html"
+        write_network_report(path, self._network, self.summary(), title=title, levels=levels)
+        return path
 
 
 def _arrays(network: TransitionNetwork) -> dict[str, Any]:

@@ -77,6 +77,15 @@ class MLP:
     def _shapes(self) -> Iterator[tuple[int, int]]:
         return pairwise(self.layer_sizes)
 
+    def blocks(self) -> dict[str, tuple[int, ...]]:
+        """Shapes of the weights and biases in a parameter vector, by name."""
+        found: dict[str, tuple[int, ...]] = {}
+        for layer, (n_in, n_out) in enumerate(self._shapes(), 1):
+            found[f"layer {layer}, weights"] = n_out, n_in
+            if self.bias:
+                found[f"layer {layer}, biases"] = (n_out,)
+        return found
+
     def split(self, x: Array) -> list[tuple[Array, Array]]:
         """Views of the weights and biases in a parameter vector.
 

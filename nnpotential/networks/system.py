@@ -259,6 +259,9 @@ class NNSystem(LossSystem):
     def outputs(self, x: Array, X: Array) -> Array:
         return self.net.outputs(x, X)
 
+    def blocks(self) -> dict[str, tuple[int, ...]]:
+        return self.net.blocks()
+
     def enclosure(self) -> Enclosure:
         """See `NetworkEnclosure`."""
         zero_modes = self.identity.zero_modes(np.zeros(self.n_dof))

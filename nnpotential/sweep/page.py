@@ -1,10 +1,6 @@
 """sweep.html: one page that needs nothing else, of all that a sweep has found so far."""
 
-import html
-import json
-from importlib.resources import files
-
-from ..files import atomic_write
+from ..view.page import write_page as write_template
 from .table import rows
 
 __all__ = ["write_page"]
@@ -23,13 +19,8 @@ def write_page(path, records):
         Of the sweep.
     records : Records
     """
-    content = json.dumps(_content(records), allow_nan=False, separators=(",", ":"))
-    page = files(__package__).joinpath("page.html").read_text(encoding="utf-8")
-    page = page.replace("TITLE", html.escape(path.name))
-    # no text of the data may end the script
-    page = page.replace("DATA", content.replace("<", "\\u003c"), 1)
-    with atomic_write(path / "sweep.html") as file:
-        file.write(page)
+    name = f"Sweep: {path.name}"
+    write_template(path / "sweep.html", "sweep/page.html", title=name, data=_content(records))
 
 
 def _content(records):

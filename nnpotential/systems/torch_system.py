@@ -262,6 +262,10 @@ class TorchSystem(LossSystem):
             arrays |= {f"{name}_{at}": a for at, a in enumerate(program.constants)}
         return text, arrays
 
+    def blocks(self):
+        """The module's parameters."""
+        return {name: tuple(shape) for name, shape in self.potential.program.parameters.items()}
+
     def describe(self):
         """The sections ``[dataset]``, ``[potential]``, ``[module]`` and ``[symmetry]``."""
         parameters = self.potential.program.parameters

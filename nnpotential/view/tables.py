@@ -13,29 +13,55 @@ __all__ = [
     "print_generalisation",
     "print_located",
     "print_reach",
+    "reach_sentences",
+    "reach_tables",
 ]
 
 
 def print_reach(figures):
     """What `reach_figures` found: where the methods end, then the barriers between ends."""
-    table = _table("method", "runs", "failed", "minima", "new", "at lowest, %", "median rank, %")
-    for method, row in figures["methods"].items():
-        cells = (
-            row["n_runs"],
-            sum(row["failures"].values()),
-            row["n_minima"],
-            row["n_new"],
+    for head, rows in reach_tables(figures):
+        table = _table(*head)
+        for row in rows:
+            table.add_row(*row)
+        show(table)
+    meaning, *notes = reach_sentences(figures)
+    say(meaning)
+    for note in notes:
+        say(f"note: {note}")
+
+
+def reach_tables(figures):
+    """What `reach_figures` found.
+
+    Parameters
+    ----------
+    figures : dict
+
+    Returns
+    -------
+    list of (list of str, list of list of str)
+        Head and rows of each table.
+    """
+    methods, against = figures["methods"], figures["against"]
+    ends = [
+        [
+            method,
+            str(row["n_runs"]),
+            str(sum(row["failures"].values())),
+            str(row["n_minima"]),
+            str(row["n_new"]),
             _number(row["at_lowest"]["mean"], 100, "{:.1f}"),
             _number(row["percentile"]["quantiles"].get("0.5"), 100, "{:.0f}"),
-        )
-        table.add_row(method, *map(str, cells))
-    show(table)
-    methods = figures["methods"]
+        ]
+        for method, row in methods.items()
+    ]
+    head = ["method", "runs", "failed", "minima", "new", "at lowest, %", "median rank, %"]
+    found = [(head, ends)]
     measure = _measure_of(figures)
     columns = [f"{measure}, end", "minimum"] if measure else []
-    above = [row["above_lowest"] for row in methods.values()]
-    factor, unit = _scale(figure["mean"] for figure in above)
-    table = _table(f"loss above lowest{unit}", "end, median", "minimum, mean", *columns)
+    factor, unit = _scale(row["above_lowest"]["mean"] for row in methods.values())
+    losses = []
     for method, row in methods.items():
         cells = [
             _number(row["end_above_lowest"]["quantiles"].get("0.5"), factor),
@@ -44,44 +70,50 @@ def print_reach(figures):
         if measure:
             means = row["measures"].get(measure, {"ends": {}, "minima": {}})
             cells += [_number(means[part].get("mean")) for part in ("ends", "minima")]
-        table.add_row(method, *cells)
-    show(table)
-    against = figures["against"]
+        losses.append([method, *cells])
+    head = [f"loss above lowest{unit}", "end, median", "minimum, mean", *columns]
+    found.append((head, losses))
     factor, unit = _scale(row["barrier"]["mean"] for row in methods.values())
     for title, name in (
         ("barriers between ends", "barrier"),
         ("in minima of quenches", "barrier_of_quenches"),
     ):
-        table = _table(f"{title}{unit}", "pairs", "mean", f"less that of {against}")
+        barriers = []
         for method, row in methods.items():
             change = figures["differences"].get(method, {}).get(name, {})
             cells = (_with_interval(figure, factor) for figure in (row[name], change))
-            table.add_row(method, str(row[name]["n_pairs"]), *cells)
-        show(table)
-    table = _table(f"barriers to ends of {against}{unit}", "pairs", "mean")
-    for method in (method for method in methods if method != against):
-        cross = figures["between"][method][against]
-        table.add_row(method, str(cross["n_pairs"]), _with_interval(cross, factor))
-    show(table)
-    say(
+            barriers.append([method, str(row[name]["n_pairs"]), *cells])
+        found.append(([f"{title}{unit}", "pairs", "mean", f"less that of {against}"], barriers))
+    cross = {method: figures["between"][method][against] for method in methods if method != against}
+    between = [
+        [method, str(row["n_pairs"]), _with_interval(row, factor)] for method, row in cross.items()
+    ]
+    found.append(([f"barriers to ends of {against}{unit}", "pairs", "mean"], between))
+    return found
+
+
+def reach_sentences(figures):
+    """What the tables of `reach_tables` mean, and what else is to be known of them."""
+    said = [
         f"losses and barriers: {figures['energy_label']}; rank: stored minima that lie lower; "
         "barriers: of pairs of ends in different minima that are connected, above the mean of the "
         "two, and of minima that independent quenches found too, for whose barriers the search "
         f"cares; intervals: {100 * figures['level']:g} %, bootstrap over runs"
-    )
+    ]
     for method, row in figures["methods"].items():
         for why, n in row["failures"].items():
-            say(f"note: {method}: {n} of {row['n_runs']} runs failed: {why}")
+            said.append(f"{method}: {n} of {row['n_runs']} runs failed: {why}")
     least = {
         m: row["above_lowest"]["quantiles"].get("0", 0) for m, row in figures["methods"].items()
     }
     lower = [method for method, above in least.items() if above < 0]
     if any(row["n_new"] for row in figures["methods"].values()):
         also = f", {', '.join(lower)} one below all that are stored" if lower else ""
-        say(
-            f"note: new minima are in no barrier{also}; --store keeps them, and the next explore "
+        said.append(
+            f"new minima are in no barrier{also}; --store keeps them, and the next explore "
             "connects them"
         )
+    return said
 
 
 def _measure_of(figures):

@@ -25,12 +25,17 @@ __all__ = [
     "audit_text",
     "duration",
     "heard",
+    "measure_rows",
+    "network_rows",
+    "peak_sentences",
     "prepare_streams",
     "print_measures",
     "print_network_summary",
     "print_summary",
     "say",
     "show",
+    "summary_rows",
+    "temperature_rows",
 ]
 
 
@@ -98,12 +103,18 @@ def _reach(figures):
 
 
 def print_summary(figures):
+    """The figures of a landscape."""
+    _print_rows(summary_rows(figures))
+    for remark in figures["remarks"]:
+        say(f"note: {remark}")
+
+
+def summary_rows(figures):
+    """The figures of `Landscape.summary` as a reader takes them, by label."""
+
     def number(value):
         return "-" if value is None else f"{value:.6g}"
 
-    table = Table(show_header=False)
-    table.add_column()
-    table.add_column(justify="right")
     rows = {
         "minima": figures["n_minima"],
         "minima, one within an energy of 1e-4": figures["n_minima_by_energy"],
@@ -133,36 +144,43 @@ def print_summary(figures):
         ),
         "seconds": ", ".join(f"{s:.1f} {stage}" for stage, s in figures["seconds"].items()),
     }
-    for label, value in rows.items():
-        if value in ("", "-"):
-            continue  # nothing was found that has this figure
-        table.add_row(label.replace("_", " "), str(value).replace("_", " "))
-    show(table)
-    for remark in figures["remarks"]:
-        say(f"note: {remark}")
+    return {
+        label.replace("_", " "): str(value).replace("_", " ")
+        for label, value in rows.items()
+        if value not in ("", "-")  # nothing was found that has this figure
+    }
 
 
 def print_network_summary(figures):
     """The figures of `summarise_network`."""
-    table = Table(show_header=False)
-    table.add_column()
-    table.add_column(justify="right")
+    _print_rows(network_rows(figures))
+
+
+def network_rows(figures):
+    """The figures of `summarise_network` as a reader takes them, by label."""
     losses, barriers = (
         ", ".join(f"{figures[name][q]:.6g}" for q in figures[name]) or "-"
         for name in ("losses", "barriers")
     )
-    for label, value in {
-        "minima": figures["n_minima"],
-        "transition states": figures["n_transition_states"],
-        "degenerate rearrangements": figures["n_degenerate_rearrangements"],
+    return {
+        "minima": str(figures["n_minima"]),
+        "transition states": str(figures["n_transition_states"]),
+        "degenerate rearrangements": str(figures["n_degenerate_rearrangements"]),
         "components": f"{figures['n_components']}, the largest of {figures['largest_component']}",
         "minima connected to the lowest": f"{100 * figures['share_connected']:.1f} %, "
         f"{figures['n_unconnected']} are not",
         f"lowest {figures['energy_label']}": f"{figures['lowest_loss']:.12g}",
         "quartiles of the minima, ends included": losses,
         "quartiles of the barriers to the lowest": barriers,
-    }.items():
-        table.add_row(label, str(value))
+    }
+
+
+def _print_rows(rows):
+    table = Table(show_header=False)
+    table.add_column()
+    table.add_column(justify="right")
+    for row in rows.items():
+        table.add_row(*row)
     show(table)
 
 
@@ -187,7 +205,7 @@ def print_measures(names, found):
     table = Table("", show_header=len(found) > 1)
     for name in names:
         table.add_column(name, justify="right", overflow="fold")
-    rows = [_measures_without_temperature(figures) for figures in found]
+    rows = [measure_rows(figures) for figures in found]
     if len(found) > 1:
         rows = [row | _at_temperatures(figures) for row, figures in zip(rows, found, strict=True)]
     for label in dict.fromkeys(label for row in rows for label in row):
@@ -200,7 +218,8 @@ def print_measures(names, found):
             say(f"note: {remark}" if len(found) == 1 else f"{name}: {remark}")
 
 
-def _measures_without_temperature(figures):
+def measure_rows(figures):
+    """The measures of a landscape that have no temperature, by label."""
     downhill, ratios = figures["downhill_barriers_over_spread"], figures["barrier_ratios"]
     peaks = [_digits(peak["temperature"]) for peak in figures["heat_capacity_peaks"]]
     return {
@@ -231,28 +250,26 @@ def _at_temperatures(figures):
     }
 
 
-def _print_by_temperature(figures):
-    labels = list(figures["shannon_entropy"])
-    table = Table("temperature")
-    for label in labels:
-        table.add_column(label, justify="right")
+def temperature_rows(figures):
+    """The measures of a landscape by temperature: the temperatures, and rows of a text each."""
+    labels, rows = list(figures["shannon_entropy"]), []
     for name, text in _BY_TEMPERATURE.items():
-        table.add_row(text, *(_digits(figures[name][label]) for label in labels))
+        rows.append((text, *(_digits(figures[name][label]) for label in labels)))
         intervals = [_interval(figures["bands"].get(name, {}).get(label)) for label in labels]
         if any(intervals):
-            table.add_row("    between", *(ends or "-" for ends in intervals))
+            rows.append(("    between", *(ends or "-" for ends in intervals)))
     for name in ("a_from_b", "b_from_a"):
         if "rates" in figures:
             text = "<-".join(part.upper() for part in name.split("_from_"))
             for key, label in ((name, f"k({text})"), (f"time_{name}", f"MFPT({text})")):
                 values = (_digits(figures["rates"][t][key], 10) for t in labels)
-                table.add_row(label, *values)
-    show(table)
-    if figures["temperatures_chosen"]:
-        say(
-            "temperatures: the highest peaks of the heat capacity, and the standard deviation of "
-            "the minima's energies; --temperature gives others"
-        )
+                rows.append((label, *values))
+    return labels, rows
+
+
+def peak_sentences(figures):
+    """Which minima are behind each peak of the heat capacity."""
+    said = []
     for peak in figures["heat_capacity_peaks"]:
         losing, gaining = (
             ", ".join(
@@ -262,10 +279,28 @@ def _print_by_temperature(figures):
             )
             for which in ("losing", "gaining")
         )
-        say(
+        said.append(
             f"peak of the heat capacity at {_digits(peak['temperature'])}: weight moves from "
             f"minimum {losing} to {gaining}"
         )
+    return said
+
+
+def _print_by_temperature(figures):
+    labels, rows = temperature_rows(figures)
+    table = Table("temperature")
+    for label in labels:
+        table.add_column(label, justify="right")
+    for row in rows:
+        table.add_row(*row)
+    show(table)
+    if figures["temperatures_chosen"]:
+        say(
+            "temperatures: the highest peaks of the heat capacity, and the standard deviation of "
+            "the minima's energies; --temperature gives others"
+        )
+    for sentence in peak_sentences(figures):
+        say(sentence)
 
 
 def _digits(value, n=5):

@@ -6,7 +6,7 @@ import pytest
 
 from nnpotential import InputError
 from nnpotential.analysis import kept as module
-from nnpotential.analysis.kept import Kept
+from nnpotential.analysis.kept import Kept, read_results
 from nnpotential.search.workers import Crew
 
 
@@ -85,3 +85,19 @@ def test_what_fails_before_any_work_leaves_the_file(tmp_path):
         kept.data["2"] = 4
         raise _Stop
     assert json.loads(path.read_text())["results"] is None  # they are of less than there is
+
+
+def test_results_are_read_without_knowing_the_settings(tmp_path):
+    path = tmp_path / "a.json"
+    with Kept(path, {"seed": 1}) as kept:
+        kept.data["1"] = 1
+    assert read_results(path) is None
+    with Kept(path, {"seed": 1}) as kept:
+        kept.results = {"n": 1}
+    assert read_results(path) == {"n": 1}
+    path.write_text(json.dumps({**json.loads(path.read_text()), "format": 99}))
+    with pytest.raises(InputError, match=r"a\.json is of another version"):
+        read_results(path)
+    path.write_text("[")
+    with pytest.raises(InputError, match=r"a\.json is damaged"):
+        read_results(path)

@@ -86,10 +86,11 @@ def test_a_drawing_that_fails_costs_nothing(tmp_path, land):
     done = run("explore", "-o", land.path)
     assert done.returncode == 0
     assert "transition states" in done.stdout
-    first, warning = done.stderr.splitlines()
+    first, warning, page = done.stderr.splitlines()
     assert first.startswith("landscape: ")
     assert warning.startswith("warning: the disconnectivity graph cannot be drawn")
     assert "matplotlibrc" in warning
+    assert page.startswith("page to look at: ") and (land.path / "report.html").exists()
     assert json.loads((land.path / "summary.json").read_text()) == land.summary()
     done = run("graph", land.path)
     assert done.returncode == 2
