@@ -16,6 +16,18 @@ from nnpotential.cli import main
 from nnpotential.points.saddle import find_transition_state
 
 
+def pytest_terminal_summary(terminalreporter):
+    """How many blocks of code in the documentation ran, and why others did not."""
+    said = [dict(report.user_properties) for report in terminalreporter.getreports("passed")]
+    counts = [properties["blocks"] for properties in said if "blocks" in properties]
+    if counts:
+        skipped = sorted({reason for _, reasons in counts for reason in reasons})
+        terminalreporter.write_line(
+            f"blocks of code in the documentation: {sum(ran for ran, _ in counts)} ran, "
+            f"{sum(len(reasons) for _, reasons in counts)} did not ({', '.join(skipped)})"
+        )
+
+
 @pytest.fixture(autouse=True)
 def _undisturbed(request):
     """Where tests run side by side, one that goes by the clock runs while no other does."""

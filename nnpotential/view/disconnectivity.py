@@ -206,8 +206,8 @@ def _draw_audit(axes, lowest, audited):
         axes.plot([0.99] * 2, [low, high], color=_BAND, **bar)
     percent = [100 * share for share in (audit["fall"], *audit["interval"])]
     return (
-        f"\nmean barrier of {audited['n_barriers']}{' (bar)' * seen}: {mean:.3g}, may fall by "
-        f"{percent[0]:.0f} % ({percent[1]:.0f} to {percent[2]:.0f}{', band' * seen})"
+        f"\nmean barrier of {audited['n_barriers']}{' (bar)' * seen}: {mean:.3g},"
+        f"\nmay fall by {percent[0]:.0f} % ({percent[1]:.0f} to {percent[2]:.0f}{', band' * seen})"
     )
 
 
