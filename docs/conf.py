@@ -17,6 +17,7 @@ html_title = "nnpotential"
 html_static_path = ["static"]
 html_css_files = ["site.css"]
 html_show_sphinx = False
+html_show_copyright = False
 
 autodoc_member_order = "bysource"
 autodoc_typehints = "none"  # docstrings have them
