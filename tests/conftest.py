@@ -21,10 +21,11 @@ def pytest_terminal_summary(terminalreporter):
     said = [dict(report.user_properties) for report in terminalreporter.getreports("passed")]
     counts = [properties["blocks"] for properties in said if "blocks" in properties]
     if counts:
-        skipped = sorted({reason for _, reasons in counts for reason in reasons})
+        skipped = [reason for _, reasons in counts for reason in reasons]
+        why = f" ({', '.join(sorted(set(skipped)))})" if skipped else ""
+        ran = sum(ran for ran, _ in counts)
         terminalreporter.write_line(
-            f"blocks of code in the documentation: {sum(ran for ran, _ in counts)} ran, "
-            f"{sum(len(reasons) for _, reasons in counts)} did not ({', '.join(skipped)})"
+            f"blocks of code in the documentation: {ran} ran, {len(skipped)} did not{why}"
         )
 
 
