@@ -16,6 +16,19 @@ from nnpotential.cli import main
 from nnpotential.points.saddle import find_transition_state
 
 
+def pytest_terminal_summary(terminalreporter):
+    """How many blocks of code in the documentation ran, and why others did not."""
+    said = [dict(report.user_properties) for report in terminalreporter.getreports("passed")]
+    counts = [properties["blocks"] for properties in said if "blocks" in properties]
+    if counts:
+        skipped = [reason for _, reasons in counts for reason in reasons]
+        why = f" ({', '.join(sorted(set(skipped)))})" if skipped else ""
+        ran = sum(ran for ran, _ in counts)
+        terminalreporter.write_line(
+            f"blocks of code in the documentation: {ran} ran, {len(skipped)} did not{why}"
+        )
+
+
 @pytest.fixture(autouse=True)
 def _undisturbed(request):
     """Where tests run side by side, one that goes by the clock runs while no other does."""
