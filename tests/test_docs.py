@@ -26,7 +26,7 @@ PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").r
 def _shell(example):
     """Commands of ours, in this process: most of the time of one is its start."""
     for line in filter(None, example.parsed.replace("\\\n", "").splitlines()):
-        program, *arguments = shlex.split(line)
+        program, *arguments = shlex.split(line, comments=True)
         assert program == "nnpotential", f"not run by this test: {line}"
         with pytest.MonkeyPatch.context() as patch, pytest.raises(SystemExit) as stop:
             patch.setattr(sys, "argv", ["nnpotential", *arguments])
