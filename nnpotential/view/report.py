@@ -27,6 +27,7 @@ from .tree import LEVELS, tree
 __all__ = ["write_network_report", "write_report"]
 
 _MOST_WEIGHTS = 4_000_000  # numbers on the page, of the lowest minima: 21 MB
+_SLANTED = 100  # minima: of more, slanted branches would lie
 _PATIENCE = 60.0  # seconds for the measures of a quick page
 _LABELS = {
     "barrier": "barrier to the lowest",
@@ -267,7 +268,8 @@ def _graph(network, rank, levels):
     energies = network.minima.energies[nodes]
     heights = np.array([energy for *_, energy in edges])
     ends = np.array([[place[one], place[two]] for one, two, _ in edges], dtype=int).reshape(-1, 2)
-    laid = tree(energies, ends, heights, levels_of(energies, heights, number=levels))
+    square = len(nodes) > _SLANTED
+    laid = tree(energies, ends, heights, levels_of(energies, heights, number=levels), square=square)
     owners = np.where(laid.owners < 0, -1, rank[nodes][laid.owners])
     return {
         "minima": rank[nodes],
