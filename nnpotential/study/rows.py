@@ -18,6 +18,7 @@ __all__ = ["FIGURES", "RUNS", "figures_of", "means", "row_of", "sample_of"]
 _METHODS = ("lbfgs", "sgd-0.3-32", "adam-0.01-32", "sklearn-adam")
 RUNS = 20
 _FEW = 0.5  # of a sample, joined to the lowest, below which nothing is said of barriers
+_ENOUGH = 3  # seeds for an interval: of two, Student's is thirteen times their error
 _CACHE = "study.json"  # in the landscape's directory, with what it follows from
 
 # what is told of a landscape, with its unit
@@ -156,7 +157,7 @@ def means(rows, by):
     -------
     dict
         By the values of `by`, in order: figure to (mean, half the interval or None where
-        there is one landscape only, number).
+        there are fewer than three landscapes, number).
     """
     groups = defaultdict(list)
     for row in rows:
@@ -173,6 +174,6 @@ def _interval(values):
     if not values.size:
         return None, None, 0
     half = None
-    if values.size > 1:
+    if values.size >= _ENOUGH:
         half = float(stats.sem(values) * stats.t.ppf(0.975, values.size - 1))
     return float(values.mean()), half, int(values.size)
