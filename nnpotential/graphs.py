@@ -5,6 +5,7 @@ import re
 import sqlite3
 from collections.abc import Sequence
 from contextlib import ExitStack, closing
+from math import isfinite
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -235,6 +236,12 @@ def _of_sqlite(path: Path) -> Source:
         raise InputError(f"{path} {database_fault(error)}") from None
     except sqlite3.DatabaseError as error:
         raise InputError(f"{path} {database_fault(error)}") from None
+    for what, rows in (("minimum", [row[1:] for row in minima]), ("transition state", states)):
+        for energy, *_ in rows:
+            if not (isinstance(energy, float) and isfinite(energy)):
+                raise InputError(
+                    f"{path}: the energy of a {what} is {energy!r:.40}, no finite number"
+                )
     place = {number: k for k, (number, _) in enumerate(minima)}
     joined = [state for state in states if state[1] in place and state[2] in place]
     network = TransitionNetwork(

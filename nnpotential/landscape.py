@@ -1,6 +1,7 @@
 """A landscape: one directory that holds all of it, and the search that fills it."""
 
 import json
+import logging
 import os
 import platform
 import warnings
@@ -257,6 +258,8 @@ class Landscape:
         if not untrusted:
             return cls(path)
         shared = Shared.read(absolute(path))
+        for note in shared.tables.notes:
+            logging.getLogger(__name__).warning("note: %s: %s", path, note)
         folder = Path(mkdtemp(prefix="nnpotential-"))
         try:
             shared.write(folder)

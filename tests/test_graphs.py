@@ -135,6 +135,12 @@ def test_a_database_of_a_stranger_is_not_unpickled(tmp_path):
         connection.execute("UPDATE tbl_minima SET coords = ?, user_data = ?", (trap, trap))
     assert disconnectivity_graph(tmp_path / "a.sqlite").names == [1, 2]
     assert not (tmp_path / "sprung").exists()
+    for energy in ("low", np.inf):
+        with sqlite3.connect(tmp_path / "b.sqlite") as other:
+            sqlite3.connect(tmp_path / "a.sqlite").backup(other)
+            other.execute("UPDATE tbl_minima SET energy = ? WHERE _id = 2", (energy,))
+        with pytest.raises(InputError, match=r"b\.sqlite: the energy of a minimum is "):
+            disconnectivity_graph(tmp_path / "b.sqlite")
     with sqlite3.connect(tmp_path / "a.sqlite") as connection:
         connection.execute("UPDATE tbl_minima SET invalid = 1 WHERE _id = 2")
     assert disconnectivity_graph(tmp_path / "a.sqlite").names == [1]

@@ -33,7 +33,7 @@ def test_the_usual_places(run, mapped):
         ("archive", mapped.path.parent / f"{mapped.path.name}.zip"),
     ):
         code, _, err = run("export", mapped.path, "--to", program)
-        assert (code, name.exists()) == (0, True)
+        assert (code, name.exists()) == (0, True), err
         assert f"written: {name}" in err
         code, _, err = run("export", mapped.path, "--to", program)
         assert (code, err.count("\n")) == (2, 1)

@@ -166,12 +166,16 @@ def _manifest(data: bytes) -> dict[str, Any]:
 
 def _object(name: str, data: bytes) -> dict[str, Any]:
     try:
-        found = json.loads(data)
+        found = json.loads(data, parse_constant=_no_number)
     except (ValueError, RecursionError) as error:
         raise InputError(f"{name} is damaged: {error}") from None
     if not isinstance(found, dict):
         raise InputError(f"{name} is damaged: it is no object")
     return found
+
+
+def _no_number(name: str) -> None:
+    raise ValueError(f"{name} is no number of JSON")
 
 
 def _json(value: Any) -> bytes:

@@ -70,13 +70,13 @@ class PlainPoint:
     eigenvec: Array | None = None
 
     def __post_init__(self) -> None:
-        if not (_is(self.id, int) and self.id > 0):
+        if not (_is(self.id, int) and self.id > 0 and _fits(self.id)):
             raise ValueError(f"the id {self.id!r:.40} is no number above 0")
         if not (_is(self.energy, float) and isfinite(self.energy)):
             raise ValueError(f"the energy {self.energy!r:.40} is no finite number")
         for name, kind in _OPTIONAL.items():
             value = getattr(self, name)
-            if value is not None and not _is(value, kind):
+            if value is not None and not (_is(value, kind) and _fits(value)):
                 raise ValueError(f"{name} is {value!r:.40}")
         vectors = [self.coords] if self.eigenvec is None else [self.coords, self.eigenvec]
         for vector in vectors:
@@ -85,7 +85,7 @@ class PlainPoint:
             if not np.isfinite(vector).all() or vector.shape != self.coords.shape:
                 raise ValueError("coordinates are not finite, or of different numbers")
         if self.ends is not None and not (
-            len(self.ends) == 2 and all(_is(end, int) for end in self.ends)
+            len(self.ends) == 2 and all(_is(end, int) and _fits(end) for end in self.ends)
         ):
             raise ValueError("its two minima are no ids")
 
@@ -194,7 +194,8 @@ class Tables:
             ("job", self.jobs, _JOB),
         ):
             for row in rows:
-                if len(row) != len(kinds) or not all(map(isinstance, row, kinds)):
+                right = len(row) == len(kinds) and all(map(isinstance, row, kinds))
+                if not (right and all(map(_fits, row))):
                     raise InputError(f"a {what} is damaged: {str(row)[:100]!r}")
             if len({row[0] for row in rows}) < len(rows):
                 raise InputError(f"two rows of the kind {what} have one id")
@@ -216,6 +217,15 @@ def _check_json(what: str, text: str | None, kind: type) -> None:
 
 def _is(value: Any, kind: Any) -> bool:
     return isinstance(value, kind) and not isinstance(value, bool)
+
+
+def _fits(value: Any) -> bool:
+    """Whether SQLite and JSON both hold a value."""
+    if isinstance(value, int):
+        return -(2**63) <= value < 2**63
+    if isinstance(value, float):
+        return isfinite(value)
+    return not isinstance(value, str) or not any("\ud800" <= c <= "\udfff" for c in value)
 
 
 def _property(row: tuple[Any, ...]) -> dict[str, Any]:

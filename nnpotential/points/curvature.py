@@ -293,7 +293,7 @@ class _KrylovAscent:
             flip = np.ones_like(modes.eigenvalues)
             flip[followed] = -1.0
             step = trust_region_step(flip * modes.eigenvalues, flip * modes.components, radius)
-            if not modes.refine(step, radius, followed):
+            if not modes.refine(step, radius, followed, careful=lowest):
                 break
         slope, bend = modes.components @ step, 0.5 * modes.eigenvalues @ step**2
         return Uphill(modes.expand(step), float(slope), float(bend), modes.vector(followed))

@@ -352,7 +352,7 @@ class KrylovSpectrum:
     flat_gradient = Spectrum.flat_gradient
     is_flat = Spectrum.is_flat
 
-    def refine(self, step, radius, followed=None):
+    def refine(self, step, radius, followed=None, careful=False):
         """Enlarge the space if it does not resolve a step, and tell whether it did.
 
         Parameters
@@ -367,6 +367,8 @@ class KrylovSpectrum:
             A Ritz vector that must be an eigenvector to a tenth of its
             eigenvalue, or to a ten-thousandth of the largest; where the radius
             limits the step, to its eigenvalue or a hundredth of the largest.
+        careful : bool
+            Ask so much of the mode of any step: walks from a minimum lose it else.
 
         Returns
         -------
@@ -376,7 +378,7 @@ class KrylovSpectrum:
         if self._space.exhausted or size >= _LARGEST:
             return False
         limited = np.linalg.norm(step) > 0.99 * radius
-        forcing, (own, of_largest) = (_FORCING[not limited], _FOLLOWED[not limited])
+        forcing, (own, of_largest) = _FORCING[not limited], _FOLLOWED[careful or not limited]
         enough = self._beyond(step) <= forcing * np.linalg.norm(self.gradient)
         if enough and followed is not None:
             value = abs(self._values[followed])

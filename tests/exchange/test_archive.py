@@ -9,7 +9,7 @@ from dataclasses import fields, replace
 
 import numpy as np
 import pytest
-from landscapes import contents, tree
+from landscapes import contents, interrupt_at, tree
 
 from nnpotential import InputError, Landscape
 from nnpotential.exchange.archive import read_archive, write_archive
@@ -118,7 +118,8 @@ def test_the_same_landscape_gives_the_same_file(tmp_path, archive, small):
 @pytest.mark.parametrize("through", ["archive", "untrusted"])
 def test_a_search_goes_on_as_if_nothing_had_been(tmp_path, land, alone, through):
     """A search that was cut short, carried over and continued ends as one without interruption."""
-    land.explore(max_seconds=0.5, draw=False)
+    with pytest.raises(KeyboardInterrupt):
+        land.explore(interrupt_at(12), draw=False)
     assert contents(land) != contents(alone)
     if through == "archive":
         export_archive(land.path, tmp_path / "a.zip")
@@ -230,6 +231,21 @@ def first(change):
             "a property is damaged",
         ),
         (in_json("database.json", lambda d: d.update(jobs={})), "holds no list of jobs"),
+        (in_json("minima.json", lambda d: d["points"][0].update(pgorder=2**70)), "pgorder is 118"),
+        (in_json("minima.json", lambda d: d["points"][0].update(fvib=np.nan)), "NaN is no number"),
+        (in_json("minima.json", lambda d: d["points"][0].update(id=2**70)), "point 1 is damaged"),
+        (
+            in_json("database.json", lambda d: d["jobs"].append([2**70, "quench", "[]", 1, None])),
+            "a job is damaged",
+        ),
+        (
+            in_json("database.json", lambda d: d["properties"].append([99, "a", 2**70, 0.0, ""])),
+            "a property is damaged",
+        ),
+        (
+            in_json("database.json", lambda d: d["properties"].append([99, "a", 1, 1, "\ud800"])),
+            "a property is damaged",
+        ),
         (
             in_json("database.json", lambda d: d["properties"].clear()),
             "was made with other settings",

@@ -70,10 +70,10 @@ def test_a_graph_of_another_program(tmp_path):
     assert (network.n_vibrations, network.energy_label) == (3, "energy")
 
 
-def test_tables(tmp_path, small):
-    done = export_csv(small.path)
-    assert done.place == small.path / "csv"
-    network = small.network()
+def test_tables(mapped):
+    done = export_csv(mapped.path)
+    assert done.place == mapped.path / "csv"
+    network = mapped.network()
     with open(done.place / "minima.csv") as file:
         minima = list(csv.DictReader(file))
     with open(done.place / "transition_states.csv") as file:
@@ -118,7 +118,10 @@ def test_what_is_no_graphml(tmp_path, text, message):
 
 @pytest.mark.parametrize(
     ("node", "message"),
-    [({}, "every node of the graph must have an energy"), ({"energy": "low"}, "a.graphml: ")],
+    [
+        ({}, "a.graphml: node '1' of the graph must have a number"),
+        ({"energy": "low"}, "a.graphml: "),
+    ],
 )
 def test_a_graph_without_energies(tmp_path, node, message):
     graph = nx.Graph()

@@ -49,6 +49,15 @@ def test_an_untrusted_landscape_opens_as_a_copy(small):
     assert tree(small.path) == before
 
 
+def test_what_an_untrusted_copy_lacks_is_said(mapped, run):
+    with sqlite3.connect(mapped.path / "landscape.sqlite") as connection:
+        connection.execute("UPDATE tbl_minima SET energy = 'low' WHERE _id = 1")
+    connection.close()
+    code, _, err = run("summary", mapped.path, "--open-untrusted")
+    assert code == 0
+    assert f"{mapped.path}: " in err and "malformed points were left out" in err
+
+
 def test_one_that_would_run_something_is_refused(tmp_path, evil, run):
     for attempt in (
         lambda: Landscape.open(evil, untrusted=True),

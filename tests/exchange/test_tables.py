@@ -108,6 +108,7 @@ def test_a_property_that_is_pickled_is_left_out(tmp_path, file):
         ("energy", None),
         ("energy", "low"),
         ("pgorder", "many"),
+        ("fvib", np.inf),
     ],
 )
 def test_a_malformed_point_is_left_out_with_what_it_joins(file, column, value):
