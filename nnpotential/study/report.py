@@ -152,8 +152,8 @@ def _write_results(grouped, networks, atoms, path):
         "",
         "Mean over seeds and half the 95 % interval of the mean (Student), where there are "
         "at least three. Energies are in nats per sample, of atoms in the depth of a pair. "
-        "Barriers and spread are those of the minima that independent quenches found, barriers only where at "
-        "least half of these are joined to the lowest; the last column is the "
+        "Barriers and spread are those of the minima that independent quenches found, barriers "
+        "only where at least half of these are joined to the lowest; the last column is the "
         "barrier audit (mean of its estimate, and the widest of its intervals).",
         "",
         "| " + " | ".join(header) + " |",
