@@ -253,6 +253,17 @@ def _size(found: Points) -> tuple[int, int]:
     return len(found.network), len(found.network.states)
 
 
+def export_place(path: StrPath, output: StrPath | None, usual: str) -> Path:
+    """Where an export goes: as asked, or of the usual name in the directory itself."""
+    return absolute(path) / usual if output is None else absolute(output)
+
+
+def check_exportable(path: StrPath, n_minima: int) -> None:
+    """Refuse a landscape of no verified minimum."""
+    if not n_minima:
+        raise InputError(f"{path} has no verified minimum to export: run 'explore' first")
+
+
 def export_pathsample(
     path: StrPath, output: StrPath | None = None, *, untrusted: bool = False
 ) -> Exported:
@@ -280,11 +291,10 @@ def export_pathsample(
     """
     place = open_directory(path, untrusted)
     notes: list[str] = []
-    target = absolute(path) / "pathsample" if output is None else absolute(output)
+    target = export_place(path, output, "pathsample")
     with new_directory(target) as folder:
         if isinstance(place, Landscape):
-            if not len(place.graph()):
-                raise InputError(f"{path} has no verified minimum to export: run 'explore' first")
+            check_exportable(path, len(place.graph()))
             found = place.points()
             names = found.write(folder)
             if isinstance(place.system, NNSystem):
@@ -328,10 +338,9 @@ def export_topsearch(
     place = open_directory(path, untrusted)
     if not isinstance(place, Landscape):
         raise InputError(f"{path} has no coordinates, without which TopSearch reads no points")
-    target = absolute(path) / "topsearch" if output is None else absolute(output)
+    target = export_place(path, output, "topsearch")
     with new_directory(target) as folder:
-        if not len(place.graph()):
-            raise InputError(f"{path} has no verified minimum to export: run 'explore' first")
+        check_exportable(path, len(place.graph()))
         whole = place.points(TopsearchNetwork)
         found = whole.as_it_holds()
         names = found.write(folder)

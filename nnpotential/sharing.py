@@ -3,16 +3,21 @@
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-from pele.storage import Minimum
-
+from .analysis.minima import minima_table
 from .errors import InputError
 from .exchange.archive import read_archive, write_archive
 from .exchange.directory import NetworkDirectory
 from .exchange.graphs import read_graphml, write_graphml, write_tables
 from .exchange.shared import Shared
 from .files import absolute, new_directory
-from .interchange import Exported, Imported, StrPath, open_directory
+from .interchange import (
+    Exported,
+    Imported,
+    StrPath,
+    check_exportable,
+    export_place,
+    open_directory,
+)
 from .landscape import Landscape
 from .pulse import tell
 from .settings import SETTINGS, is_network
@@ -56,7 +61,7 @@ def export_archive(path: StrPath, output: StrPath | None = None) -> Exported:
             f"{path} is a network without coordinates, which holds no pickles: share the directory "
             "as it is"
         )
-    file = _new_file(output, place.parent / f"{place.name}.zip")
+    file = _new(export_place(place.parent, output, f"{place.name}.zip"))
     shared = Shared.read(place)
     notes = write_archive(file, shared)
     names = sorted(shared.files)
@@ -134,8 +139,8 @@ def export_graphml(
         If there is nothing to write, or the place is taken.
     """
     place = open_directory(path, untrusted)
-    file = _new_file(output, absolute(path) / "network.graphml")
-    network = _network(place)
+    file = _new(export_place(path, output, "network.graphml"))
+    network = _network(path, place)
     write_graphml(file, network, _measures(place, network))
     return Exported.of(file, [file.name], network)
 
@@ -163,9 +168,9 @@ def export_csv(
         As from `export_graphml`.
     """
     place = open_directory(path, untrusted)
-    target = absolute(path) / "csv" if output is None else absolute(output)
+    target = export_place(path, output, "csv")
     with new_directory(target) as folder:
-        network = _network(place)
+        network = _network(path, place)
         names = write_tables(folder, network, _measures(place, network))
     return Exported.of(target, names, network)
 
@@ -212,30 +217,27 @@ def _size(shared: Shared) -> tuple[int, int]:
     return len(shared.tables.minima), len(shared.tables.states)
 
 
-def _new_file(output: StrPath | None, usual: Path) -> Path:
-    file = usual if output is None else absolute(output)
+def _new(file: Path) -> Path:
     if file.exists():
         raise InputError(f"{file} is there already: choose another --output")
     return file
 
 
-def _network(place: Landscape | NetworkDirectory) -> Any:
+def _network(path: StrPath, place: Landscape | NetworkDirectory) -> Any:
     network = place.network()
-    if not len(network):
-        raise InputError(f"{place.path} has no verified minimum to export: run 'explore' first")
+    check_exportable(path, len(network))
     return network
 
 
 def _measures(place: Landscape | NetworkDirectory, network: Any) -> dict[str, Any]:
-    """What the system measures of each minimum."""
+    """What the system measures of each minimum, in the order of the network."""
     if not isinstance(place, Landscape):
         return {}
-    measures = {name: m for name, m in place.system.measures.items() if not m.lacking}
-    session = place.database.session
-    coords = dict(session.query(Minimum._id, Minimum.coords))
-    points = [np.asarray(coords[number]) for number in network.minima.ids.tolist()]
-    values = np.empty((len(points), len(measures)))
-    for k, x in enumerate(points):
-        tell("measures", k, unit="minima")
-        values[k] = [float(measure.function(x)) for measure in measures.values()]
-    return dict(zip(measures, values.T, strict=True))
+    table = minima_table(place.system, place.database, _tell, network, curvature=False)
+    row = {number: k for k, number in enumerate(table["id"].tolist())}
+    rows = [row[number] for number in network.minima.ids.tolist()]
+    return {name: table[name][rows] for name in place.system.measures if name in table}
+
+
+def _tell(stage: str, done: int, *_: Any) -> None:
+    tell(stage, done, unit="measured")

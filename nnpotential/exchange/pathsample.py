@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from ..analysis.transition_network import StationaryPoints, TransitionNetwork
 from ..errors import InputError
+from .point_files import check_files
 
 __all__ = [
     "COLUMNS",
@@ -73,21 +74,7 @@ class PathsampleDatabase:
             Naming the file and the line, if a file is missing, malformed or truncated,
             or belongs to another program.
         """
-        for name, needed in (
-            ("ts.data", "min.data"),
-            ("points.min", "min.data"),
-            ("points.ts", "points.min"),
-            ("points.ts", "ts.data"),
-        ):
-            if name in files and needed not in files:
-                raise InputError(f"{files[name]} says nothing without {needed}: give that too")
-        if "min.data" not in files:
-            raise InputError("min.data is missing: the minima of PATHSAMPLE's database")
-        if "points.min" in files and "ts.data" in files and "points.ts" not in files:
-            raise InputError(
-                f"{files['points.min']} holds the coordinates of the minima, those of the "
-                "transition states are missing: give points.ts too"
-            )
+        check_files(files, "points.min", "points.ts", "PATHSAMPLE's database")
         minima, _ = _read_table("min.data", files["min.data"], 0)
         if not len(minima):
             raise InputError(f"{files['min.data']} holds no minimum")

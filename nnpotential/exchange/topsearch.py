@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from ..analysis.transition_network import StationaryPoints, TransitionNetwork
 from ..errors import InputError
 from .pathsample import COLUMNS, TOPSEARCH, lines_of
+from .point_files import check_files
 
 __all__ = ["TOPSEARCH_FILES", "TopsearchNetwork"]
 
@@ -56,21 +57,7 @@ class TopsearchNetwork:
             Naming the file and the line, if a file is missing, malformed or truncated,
             or belongs to another program.
         """
-        for name, needed in (
-            ("ts.data", "min.data"),
-            ("min.coords", "min.data"),
-            ("ts.coords", "ts.data"),
-            ("ts.coords", "min.coords"),
-        ):
-            if name in files and needed not in files:
-                raise InputError(f"{files[name]} says nothing without {needed}: give that too")
-        if "min.data" not in files:
-            raise InputError("min.data is missing: the minima of TopSearch's network")
-        if {"min.coords", "ts.data"} <= set(files) and "ts.coords" not in files:
-            raise InputError(
-                f"{files['min.coords']} holds the coordinates of the minima, those of the "
-                "transition states are missing: give ts.coords too"
-            )
+        check_files(files, "min.coords", "ts.coords", "TopSearch's network")
         rows = _rows("min.data", files["min.data"])
         if not rows:
             raise InputError(f"{files['min.data']} holds no minimum")
