@@ -20,7 +20,7 @@ from ..interchange import (
     import_topsearch,
 )
 from ..landscape import Landscape
-from ..networks.datasets import DATASETS, load_dataset
+from ..networks.datasets import DATASETS, MEAN_ABSOLUTE, load_dataset
 from ..sharing import (
     export_archive,
     export_csv,
@@ -232,15 +232,21 @@ def dataset(
     standardize: Annotated[
         bool, typer.Option(help="Shift and scale by the training set's mean and deviation.")
     ] = True,
+    mean_absolute: Annotated[
+        bool,
+        typer.Option(
+            "--mean-absolute",
+            help="Instead divide each input by its mean absolute value, as GMIN's MLPNORM does.",
+        ),
+    ] = False,
     regression: Annotated[bool, typer.Option(help="The targets are real numbers.")] = False,
 ):
     """Make or inspect a data set."""
     if output is not None and output.suffix != ".npz":
         raise InputError(f"the output must be an npz file, not {output}")
     with heard():
-        data = load_dataset(
-            name, n_train, n_test, seed, standardize=standardize, regression=regression
-        )
+        scaling = MEAN_ABSOLUTE if mean_absolute else standardize
+        data = load_dataset(name, n_train, n_test, seed, standardize=scaling, regression=regression)
     if output is not None:
         data.save(output)
     table = Table("", "training", "test", title=printable(data.name))

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from ..contract import LandscapeSystem
 from ..errors import InputError
-from ..networks.datasets import Dataset
+from ..networks.datasets import MEAN_ABSOLUTE, Dataset, mean_absolute
 from ..networks.mlp import MLP
 from ..networks.system import NNSystem
 from .pathsample import fortran_number, fortran_text, lines_of
@@ -337,13 +337,8 @@ def read_network(files: Mapping[str, Path], seed: int = 0) -> tuple[NNSystem, li
         notes.append("biases are regularized, as the programs ignore NOREGBIAS with DL")
     details: dict[str, Any] = {"standardize": False}
     if normalized:
-        sizes = np.abs(X).mean(axis=0)
-        if not sizes.all():
-            raise InputError(
-                f"{files[_DATA]}: input {int(np.argmin(sizes)) + 1} is 0 in every sample, and "
-                "MLPNORM cannot divide by its mean absolute value"
-            )
-        X, details["mlpnorm"] = X / sizes, True
+        X = X / mean_absolute(X, files[_DATA])
+        details["standardize"] = MEAN_ABSOLUTE
     nothing = np.empty(0)
     data = Dataset(X, y, nothing, nothing, name=_DATA, details=details)
     system = NNSystem(

@@ -28,12 +28,13 @@ from ..files import atomic_write
 from ..pulse import tell
 from .tables import read_table
 
-__all__ = ["DATASETS", "GENERATED", "Dataset", "load_dataset"]
+__all__ = ["DATASETS", "GENERATED", "MEAN_ABSOLUTE", "Dataset", "load_dataset", "mean_absolute"]
 
 _SKLEARN = ("digits", "iris", "wine", "breast_cancer")
 GENERATED = ("ljat", "xor")
 _POOLED = "digits_4x4"  # few enough inputs for the Hessian of several layers
 DATASETS = (*GENERATED, *_SKLEARN, _POOLED)
+MEAN_ABSOLUTE = "mean_absolute"
 _ARRAYS = ("X_train", "y_train", "X_test", "y_test")
 
 
@@ -185,7 +186,7 @@ def load_dataset(
     n_test: int | None = None,
     seed: int = 0,
     *,
-    standardize: bool = True,
+    standardize: bool | str = True,
     regression: bool = False,
 ) -> Dataset:
     """Load or make a data set and split it.
@@ -208,10 +209,12 @@ def load_dataset(
     seed : int
         Fixes the made data and the split. The split is random; if a class has
         no sample in one of the sets, one of every class is put there first.
-    standardize : bool
+    standardize : bool or "mean_absolute"
         Shift and scale every input, and every regression target, by the
         training set's mean and deviation. One that never changes by more than
-        its rounding is only shifted, to exactly 0.
+        its rounding is only shifted, to exactly 0. With "mean_absolute" inputs
+        are only divided by their mean absolute value in the training set, as
+        GMIN's keyword MLPNORM does, and targets are left as they are.
     regression : bool
         Take the targets of a file or of arrays as real numbers, not classes.
 
@@ -242,6 +245,11 @@ def load_dataset(
         n_train = check_integer("n_train", n_train, 1)
     if n_test is not None:
         n_test = check_integer("n_test", n_test, 0)
+
+    if standardize not in (True, False, MEAN_ABSOLUTE):
+        raise InputError(
+            f'standardize must be true, false or "{MEAN_ABSOLUTE}", not {standardize!r}'
+        )
 
     details, notes = {}, []
     if not isinstance(source, str | os.PathLike):
@@ -289,7 +297,11 @@ def load_dataset(
         train, test = _split(order, n_train, n_test, None if regression else y)
 
     X_train, y_train, X_test, y_test = X[train], y[train], X[test], y[test]
-    if standardize:
+    if standardize == MEAN_ABSOLUTE:
+        sizes = mean_absolute(X_train, name)
+        X_train, X_test = X_train / sizes, X_test / sizes
+        details["standardize"] = MEAN_ABSOLUTE
+    elif standardize:
         X_train, X_test = _standardized(X_train, X_test, np.asarray(given_X).dtype)
         if regression:
             y_train, y_test = _standardized(y_train, y_test, np.asarray(given_y).dtype)
@@ -390,6 +402,23 @@ def _standardized(train, test, precision):
     a[:, constant] = 0.0
     b[:, constant] = np.where(np.abs(shifted) <= rounding[constant], 0.0, shifted)
     return a, b
+
+
+def mean_absolute(X, name):
+    """The mean absolute value of each input, shape (n_inputs,), by which MLPNORM divides.
+
+    Raises
+    ------
+    InputError
+        If an input of the data set `name` is 0 in every sample.
+    """
+    sizes = np.abs(X).mean(axis=0)
+    if not sizes.all():
+        raise InputError(
+            f"{name}: input {int(np.argmin(sizes)) + 1} is 0 in every training sample, and cannot "
+            "be divided by its mean absolute value"
+        )
+    return sizes
 
 
 def _missing_classes(data):

@@ -104,7 +104,7 @@ def test_inputs_divided_by_their_mean_absolute_value(folder):
     expected = np.array([1.0, 0.25, -1.0, 2.0]) / ((1 + 0.25 + 1 + 2) / 4)
     assert system.data.X_train[:, 0] == pytest.approx(expected, rel=1e-15)
     assert system.settings.regularize_bias is False
-    assert system.data.settings["mlpnorm"] is True
+    assert system.data.settings["standardize"] == "mean_absolute"
 
 
 def test_columns_before_the_first_and_samples_after_the_last_are_left_out(folder):
@@ -175,7 +175,7 @@ def test_wrong_hidden_layers(folder, text, message):
 def test_an_input_that_is_always_zero_cannot_be_divided(folder):
     (folder / "MLPdata").write_text("0 0 1\n1 0 2\n")
     (folder / "data").write_text("MLPNORM\nMLPVB3 2 1 2 2 2 0.001\n")
-    with pytest.raises(InputError, match="input 1 is 0 in every sample"):
+    with pytest.raises(InputError, match="input 1 is 0 in every training sample"):
         read_network(files_of(folder))
 
 

@@ -89,6 +89,19 @@ def test_train_and_test_are_disjoint():
     assert sorted(together.ravel()) == list(range(40))
 
 
+def test_inputs_divided_by_their_mean_absolute_value():
+    rng = np.random.default_rng(0)
+    given = rng.normal(5, 3, (100, 2)), np.arange(100) % 2
+    raw = load_dataset(given, n_train=50, n_test=50, seed=1, standardize=False)
+    data = load_dataset(given, n_train=50, n_test=50, seed=1, standardize="mean_absolute")
+    sizes = np.abs(raw.X_train).mean(0)
+    assert np.allclose(data.X_train * sizes, raw.X_train)
+    assert np.allclose(data.X_test * sizes, raw.X_test)
+    assert data.settings["standardize"] == "mean_absolute"
+    with pytest.raises(InputError, match='standardize must be true, false or "mean_absolute"'):
+        load_dataset(given, standardize="maximum")
+
+
 def test_standardised_by_the_training_set_only():
     rng = np.random.default_rng(0)
     X, y = rng.normal(5, 3, (100, 2)), np.arange(100) % 2
