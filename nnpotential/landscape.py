@@ -662,9 +662,9 @@ class Landscape:
         """
         _check_progress(on_progress)
         attempts = check_integer("attempts", attempts, 1)
-        points = [check_point(self.system, x)]
+        points = [check_point(self.system, x, "the point" if other is None else "the first point")]
         if other is not None:
-            points.append(check_point(self.system, other))
+            points.append(check_point(self.system, other, "the second point"))
         look = locate if other is None else compare
         found: Any = look(self.system, self.database, *points)
         if not store and not connect:

@@ -160,8 +160,8 @@ class Comparison:
     path: list[int]
 
 
-def check_point(system: Any, x: Any) -> Array:
-    """Coordinates of a system, or an `InputError` that says what is wrong."""
+def check_point(system: Any, x: Any, name: str = "the point") -> Array:
+    """Coordinates of a system, or an `InputError` that says what is wrong with the point."""
     try:
         x = np.asarray(x, dtype=np.float64)
     except (TypeError, ValueError) as error:
@@ -174,6 +174,12 @@ def check_point(system: Any, x: Any) -> Array:
     if not np.isfinite(x).all():
         at = int(np.flatnonzero(~np.isfinite(x))[0])
         raise InputError(f"the coordinates must be finite: entry {at} is {x[at]}")
+    try:
+        energy = system.potential.getEnergy(x)
+    except InputError as error:
+        raise InputError(f"{name}: {error}") from None
+    if not np.isfinite(energy):
+        raise InputError(f"{name}: its energy is {energy}")
     return x
 
 
@@ -191,8 +197,6 @@ def locate(system: Any, database: Any, x: Array) -> Located:
     Located
     """
     energy, gradient = system.potential.getEnergyGradient(x)
-    if not np.isfinite(energy):
-        raise InputError(f"the energy of the point is {energy}")
     tell("quench", 0, rms(gradient))
     result = system.get_minimizer()(x.copy())
     measures = {name: m.function for name, m in system.measures.items() if not m.lacking}

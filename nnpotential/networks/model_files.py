@@ -1,5 +1,6 @@
 """Trained networks in files: arrays of NumPy, state dicts of torch, safetensors. No pickles."""
 
+import warnings
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
@@ -85,14 +86,22 @@ def _shown(shapes: list[tuple[int, ...]]) -> str:
 
 
 def _npy(path: Path) -> dict[str, Any]:
-    return {"": np.load(path, allow_pickle=False)}
+    return {"": _plain(path, lambda: np.load(path, allow_pickle=False))}
 
 
 def _npz(path: Path) -> dict[str, Any]:
     if not zipfile.is_zipfile(path):
         raise InputError(f"{path} is no npz file")
     with np.load(path, allow_pickle=False) as file:
-        return dict(file)
+        return _plain(path, lambda: dict(file))
+
+
+def _plain(path: Path, load: Callable[[], Any]) -> Any:
+    """What NumPy loads, without its advice to trust what is no plain array."""
+    try:
+        return load()
+    except ValueError:
+        raise InputError(f"{path} holds no plain arrays of numbers, as of numpy.save") from None
 
 
 def _torch(path: Path) -> dict[str, Any]:
@@ -104,7 +113,8 @@ def _torch(path: Path) -> dict[str, Any]:
             "'nnpotential[torch]'"
         ) from None
     try:
-        found = torch.load(path, map_location="cpu", weights_only=True)
+        with warnings.catch_warnings(action="ignore"):  # the line below says it all
+            found = torch.load(path, map_location="cpu", weights_only=True)
     except Exception:  # of many kinds, with advice to trust the file
         raise InputError(
             f"{path} is no state dict that torch reads without trust (weights_only=True): save one "

@@ -191,6 +191,12 @@ def test_what_is_no_point(small, x, message):
         small.locate(np.zeros(36), x)
 
 
+def test_which_of_two_is_no_point(small):
+    x = stored(small)[0].coords
+    with pytest.raises(InputError, match="the second point: the parameters are too large"):
+        small.locate(x, np.full(x.size, 1e200))
+
+
 def test_a_quench_that_ends_in_no_minimum(tmp_path, ljat):
     net = nnp.MLP([3, 2, 4])
     land = Landscape.create(tmp_path / "a", net, ljat, regularization=0.0, **TINY)
