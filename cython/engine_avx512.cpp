@@ -20,8 +20,8 @@ namespace {
 #include "engine_impl.hpp"
 }  // namespace
 
-const Engine engine_avx512 = {"avx512",      gradient,     product,
-                             hessian_samples, hessian_part, function};
+const Engine engine_avx512 = {"avx512",       gradient,      product,      hessian_samples,
+                              hessian_part, hessian_place, function};
 }  // namespace nnpotential
 
 #if defined(__clang__)

@@ -12,6 +12,6 @@ namespace {
 #include "engine_impl.hpp"
 }  // namespace
 
-const Engine engine_baseline = {"baseline",   gradient,     product,
-                                hessian_samples, hessian_part, function};
+const Engine engine_baseline = {"baseline",       gradient,      product,      hessian_samples,
+                              hessian_part, hessian_place, function};
 }  // namespace nnpotential
