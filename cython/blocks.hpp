@@ -1,7 +1,7 @@
 // Products of small matrices over the samples of a tile, and sums over samples.
 // Included once per instruction set, after simd.hpp, in its namespace.
 
-constexpr size_t fold_tiles = 16;   // tiles summed plainly, then compensated
+constexpr size_t fold_tiles = 8;   // tiles summed plainly, then compensated
 constexpr size_t lane_budget = 256;  // parameters whose sums stay in lanes
 
 NNP_INLINE void copy(size_t n, const double *from, double *to) {
@@ -295,12 +295,14 @@ static void outer_rows(size_t width, const Sides sides, size_t columns, size_t K
                        const Sums &sums, size_t at) {
   constexpr int C = NNP_LANES == 8 ? 5 : 3;
   size_t k = 0;
-  for (; k + C <= columns; k += C)
+  for (; k + C <= columns && (C == 5 || columns - k != 4); k += C)
     outer_block<R, C>(width, sides.from(0, k, width), K, sums, at + k);
   const Sides left = sides.from(0, k, width);
   switch (columns - k) {
     case 4:
-      return outer_block<R, 4>(width, left, K, sums, at + k);
+      if (C == 5) return outer_block<R, 4>(width, left, K, sums, at + k);
+      outer_block<R, 2>(width, left, K, sums, at + k);
+      return outer_block<R, 2>(width, sides.from(0, k + 2, width), K, sums, at + k + 2);
     case 3:
       return outer_block<R, 3>(width, left, K, sums, at + k);
     case 2:
@@ -310,9 +312,14 @@ static void outer_rows(size_t width, const Sides sides, size_t columns, size_t K
   }
 }
 
+// So that few blocks are small: 3 + 3 + 4 rather than 4 + 4 + 2.
+NNP_INLINE size_t outer_rows_at_once(size_t left) {
+  if (NNP_LANES == 8) return left < 5 ? left : 5;
+  return left < 5 ? left : left % 4 == 0 || left % 4 == 3 ? 4 : 3;
+}
+
 static void outer(size_t rows, size_t K, size_t width, const Sides &sides,
                   const Sums &sums, size_t at) {
-  constexpr int R = NNP_LANES == 8 ? 5 : 3;
   constexpr size_t reduced = NNP_LANES == 2 ? 2 : 3;  // rows that fit the registers
   size_t k = 0;
   // columns outside: those of a step stay in cache for all rows
@@ -329,20 +336,27 @@ static void outer(size_t rows, size_t K, size_t width, const Sides &sides,
         outer_reduced<1>(width, here, K, to);
     }
   const size_t columns = K - k;
-  size_t r = 0;
-  for (; r + R <= rows; r += R)
-    outer_rows<R>(width, sides.from(r, k, width), columns, K, sums, at + r * K + k);
-  const Sides left = sides.from(r, k, width);
-  at += r * K + k;
-  switch (rows - r) {
-    case 4:
-      return outer_rows<4>(width, left, columns, K, sums, at);
-    case 3:
-      return outer_rows<3>(width, left, columns, K, sums, at);
-    case 2:
-      return outer_rows<2>(width, left, columns, K, sums, at);
-    case 1:
-      return outer_rows<1>(width, left, columns, K, sums, at);
+  if (columns == 0) return;
+  for (size_t r = 0, n; r < rows; r += n) {
+    n = outer_rows_at_once(rows - r);
+    const Sides here = sides.from(r, k, width);
+    const size_t to = at + r * K + k;
+    switch (n) {
+      case 5:
+        if (NNP_LANES == 8) outer_rows<NNP_LANES == 8 ? 5 : 4>(width, here, columns, K, sums, to);
+        break;
+      case 4:
+        outer_rows<4>(width, here, columns, K, sums, to);
+        break;
+      case 3:
+        outer_rows<3>(width, here, columns, K, sums, to);
+        break;
+      case 2:
+        outer_rows<2>(width, here, columns, K, sums, to);
+        break;
+      default:
+        outer_rows<1>(width, here, columns, K, sums, to);
+    }
   }
 }
 

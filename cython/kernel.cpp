@@ -12,11 +12,11 @@ namespace {
 // threads: so the order of additions, and the memory for them, is fixed.
 constexpr size_t max_chunks = 16;
 // Less work than this is not worth a second thread.
-constexpr size_t tiles_in_chunk = 4;
+constexpr size_t tiles_in_chunk = 2;
 // Tiles whose Hessians are summed plainly before they join the total.
-constexpr size_t fold_tiles = 64;
+constexpr size_t fold_tiles = 32;
 // Room for the second derivatives of a run of samples: it should stay in cache.
-constexpr size_t hessian_doubles = 1 << 19;
+constexpr size_t hessian_doubles = 1 << 20;
 
 std::vector<const Engine *> available() {
   std::vector<const Engine *> found;
@@ -263,7 +263,7 @@ double Kernel::energy_gradient_hessian(const double *x, double *gradient,
   for (const Layer &a : problem_.layers)
     for (const Layer &b : problem_.layers) pairs += a.n_out * b.n_out;
   HessianSamples samples(std::min(
-      std::clamp(hessian_doubles / (pairs * tile_samples), size_t(1), size_t(8)), n_tiles));
+      std::clamp(hessian_doubles / (pairs * tile_samples), size_t(1), size_t(4)), n_tiles));
   size_t summed = 0, folds = 0;  // tiles in `sums`, and sums in `total`
   auto fold = [&] {
     for (size_t k = 0; k < size; ++k) total[k] = folds ? total[k] + sums[k] : sums[k];

@@ -169,7 +169,7 @@ struct Tile {
   const double *truth;   // [truth_rows][width]
 };
 
-constexpr size_t tile_samples = 64;
+constexpr size_t tile_samples = 128;
 constexpr size_t lane_multiple = 8;  // whole vectors of every engine
 // Columns of a part of the Hessian, about: with a tile's samples they stay in cache.
 constexpr size_t hessian_columns = 48;
