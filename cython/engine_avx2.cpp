@@ -1,6 +1,7 @@
 // The engine for AVX2. The target holds for the project's own code only: what
 // the standard headers define must run everywhere.
 #if defined(__x86_64__)
+#include <algorithm>
 #include <cstring>
 #include <utility>
 #include <vector>

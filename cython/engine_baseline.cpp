@@ -1,5 +1,6 @@
 // The engine for every machine: SSE2 on x86-64, NEON on 64-bit Arm, plain
 // numbers elsewhere, as the compiler's own target allows.
+#include <algorithm>
 #include <cstring>
 #include <utility>
 #include <vector>
