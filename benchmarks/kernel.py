@@ -5,6 +5,10 @@
 The bound is the time of the method's products of matrices at the rate of DGEMM, and of
 its tanh, exp and log at that of the fastest vector library here, all measured in the
 same run; "BLAS at its sizes" is that time with each product made by BLAS as one call.
+A Hessian counts its gradient, each second derivative once (half of a layer's with itself,
+by symmetry in the units and in the inputs), and the matrices these are made of; making the
+columns of those products, moving their results into place and the lower triangle count
+nothing, which is most of what networks of few units leave above the bound.
 
 Every peer computes the same loss and gradient, in float64 and in float32, and is checked
 against the kernel, which is in float64, before it is timed. The process is pinned to one
@@ -389,7 +393,9 @@ def geometric_mean(values):
 
 
 def markdown(result):
-    lines = ["# Kernel benchmark", "", f"Machine: {result['machine']}", ""]
+    load = ", ".join(f"{value:.1f}" for value in result["load"])
+    lines = ["# Kernel benchmark", ""]
+    lines += [f"Machine: {result['machine']}; load at start and end {load}", ""]
     lines += [f"`{result['command']}`", "", f"Engine: {result['engine']}", ""]
     if result["absent"]:
         lines += [f"Not installed: {', '.join(result['absent'])}", ""]
@@ -443,6 +449,7 @@ def main():
     pin_to_one_core()
     shapes = SHAPES[:-1] if options.quick else SHAPES
     absent = set()
+    load = [os.getloadavg()[0]]
     peers = against_peers(shapes, options.repeats, absent)
     means = []
     for what in ("gradient", "hessian", "product"):
@@ -464,6 +471,7 @@ def main():
         "bound": against_bound(shapes, options.repeats, rate),
         "together": together(shapes, options.repeats),
         "growth": growth(options.quick, rate),
+        "load": [*load, os.getloadavg()[0]],
     }
     options.output.mkdir(parents=True, exist_ok=True)
     (options.output / "kernel.json").write_text(json.dumps(result, indent=1) + "\n")

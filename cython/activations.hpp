@@ -57,7 +57,10 @@ struct Gelu {
     V density;
     const V tail = normal_tail(select(z < 0.0, -z, z), density);
     const V below = select(z < 0.0, tail, 1.0 - tail);
-    return {z * below, below + z * density, 2.0 * density - z * density * z};
+    // the second in factors that the first has not: where they had one in common the
+    // first would be rounded otherwise than where it is wanted alone
+    const V second = (1.4142135623730951 - z) * density * (1.4142135623730951 + z);
+    return {z * below, below + z * density, second};
   }
 };
 

@@ -1,7 +1,7 @@
 // Products of small matrices over the samples of a tile, and sums over samples.
 // Included once per instruction set, after simd.hpp, in its namespace.
 
-constexpr size_t fold_tiles = 16;   // tiles summed plainly, then compensated
+constexpr size_t fold_tiles = 8;   // tiles summed plainly, then compensated
 constexpr size_t lane_budget = 256;  // parameters whose sums stay in lanes
 
 NNP_INLINE void copy(size_t n, const double *from, double *to) {
@@ -26,10 +26,17 @@ struct Factors {
   double *Y;
   size_t ldy;
   const double *matrix2 = nullptr, *A2 = nullptr;
+  size_t column = 0;  // of the whole product, where A and Y begin
 };
 
-template <int R, int NV>
-NNP_INLINE void multiply_block(const Factors f, size_t row, size_t s) {
+// What becomes of a product while it is still in registers: `(row, column, value)`
+// gives the vector to be stored.
+struct AsItIs {
+  NNP_MEMBER V operator()(size_t, size_t, V value) const { return value; }
+};
+
+template <int R, int NV, class After>
+NNP_INLINE void multiply_block(const Factors f, size_t row, size_t s, const After after) {
   V acc[R][NV];
   double *Y = f.Y + row * f.ldy + s;
   for (int r = 0; r < R; ++r)
@@ -50,20 +57,22 @@ NNP_INLINE void multiply_block(const Factors f, size_t row, size_t s) {
   add_product(f.matrix + row * f.rs, f.A + s);
   if (f.matrix2) add_product(f.matrix2 + row * f.rs, f.A2 + s);
   for (int r = 0; r < R; ++r)
-    for (int v = 0; v < NV; ++v) store(Y + r * f.ldy + v * NNP_LANES, acc[r][v]);
+    for (int v = 0; v < NV; ++v)
+      store(Y + r * f.ldy + v * NNP_LANES,
+            after(row + r, f.column + s + v * NNP_LANES, acc[r][v]));
 }
 
 // With a copy of the factors, which nothing stored can change.
-template <int R>
-static void multiply_rows(const Factors f, size_t row) {
+template <int R, class After>
+static void multiply_rows(const Factors f, size_t row, const After after) {
   size_t s = 0;
   for (constexpr size_t n = block_vectors * NNP_LANES; s + n <= f.width; s += n)
-    multiply_block<R, block_vectors>(f, row, s);
+    multiply_block<R, block_vectors>(f, row, s, after);
   if (block_vectors > 2 && s + 2 * NNP_LANES <= f.width) {
-    multiply_block<R, 2>(f, row, s);
+    multiply_block<R, 2>(f, row, s, after);
     s += 2 * NNP_LANES;
   }
-  for (; s < f.width; s += NNP_LANES) multiply_block<R, 1>(f, row, s);
+  for (; s < f.width; s += NNP_LANES) multiply_block<R, 1>(f, row, s, after);
 }
 
 // How many of the rows left to take at once, so that few blocks are small: 5 + 5
@@ -74,27 +83,28 @@ NNP_INLINE size_t rows_at_once(size_t left) {
   return left % 6 == 0 ? 6 : left < 5 ? left : 5;
 }
 
-static void multiply_all_rows(size_t rows, const Factors &f) {
+template <class After>
+static void multiply_all_rows(size_t rows, const Factors &f, const After &after) {
   for (size_t r = 0, n; r < rows; r += n) {
     n = rows_at_once(rows - r);
     switch (n) {
       case 6:
-        if (block_rows >= 6) multiply_rows<block_rows>(f, r);
+        if (block_rows >= 6) multiply_rows<block_rows>(f, r, after);
         break;
       case 5:
-        if (block_rows >= 6) multiply_rows<block_rows - 1>(f, r);
+        if (block_rows >= 6) multiply_rows<block_rows - 1>(f, r, after);
         break;
       case 4:
-        multiply_rows<4>(f, r);
+        multiply_rows<4>(f, r, after);
         break;
       case 3:
-        multiply_rows<3>(f, r);
+        multiply_rows<3>(f, r, after);
         break;
       case 2:
-        multiply_rows<2>(f, r);
+        multiply_rows<2>(f, r, after);
         break;
       default:
-        multiply_rows<1>(f, r);
+        multiply_rows<1>(f, r, after);
     }
   }
 }
@@ -102,17 +112,18 @@ static void multiply_all_rows(size_t rows, const Factors &f) {
 // Where A is large all rows are done for a few columns at a time. These are copied
 // side by side if they are used often: a row of A apart, they would push each other
 // out of the cache.
-static void multiply(size_t rows, const Factors &f) {
+template <class After = AsItIs>
+static void multiply(size_t rows, const Factors &f, const After &after = {}) {
   constexpr size_t wide = block_vectors * NNP_LANES, deep = 2048 / wide;
   if (f.K <= 32 || rows <= block_rows || f.K * f.lda <= 2048)
-    return multiply_all_rows(rows, f);
+    return multiply_all_rows(rows, f, after);
   if (rows <= 2 * block_rows) {
     Factors part = f;
     for (size_t s = 0; s < f.width; s += wide) {
       part.width = f.width - s < wide ? f.width - s : wide;
-      part.A = f.A + s, part.Y = f.Y + s;
+      part.A = f.A + s, part.Y = f.Y + s, part.column = f.column + s;
       if (f.matrix2) part.A2 = f.A2 + s;
-      multiply_all_rows(rows, part);
+      multiply_all_rows(rows, part, after);
     }
     return;
   }
@@ -122,6 +133,7 @@ static void multiply(size_t rows, const Factors &f) {
   for (size_t s = 0; s < f.width; s += wide) {
     const size_t width = f.width - s < wide ? f.width - s : wide;
     part.A = panel, part.lda = part.width = width, part.Y = f.Y + s;
+    part.column = f.column + s;
     for (size_t k = 0; k < f.K; k += deep) {
       part.K = f.K - k < deep ? f.K - k : deep;
       for (size_t i = 0; i < part.K; ++i)
@@ -129,19 +141,23 @@ static void multiply(size_t rows, const Factors &f) {
       part.matrix = f.matrix + k * f.cs;
       part.bias = k ? nullptr : f.bias;
       part.add = f.add || k;
-      multiply_all_rows(rows, part);
+      if (k + part.K == f.K && !f.matrix2)
+        multiply_all_rows(rows, part, after);
+      else
+        multiply_all_rows(rows, part, AsItIs());
     }
   }
   if (!f.matrix2) return;
   part = f;
   part.matrix = f.matrix2, part.A = f.A2, part.matrix2 = nullptr, part.add = true;
-  multiply(rows, part);
+  multiply(rows, part, after);
 }
 
+template <class After = AsItIs>
 static void multiply(size_t rows, size_t K, const double *matrix, size_t rs,
-                     size_t cs, const double *A, size_t width,
-                     const double *bias, bool add, double *Y) {
-  multiply(rows, {K, matrix, rs, cs, A, width, width, bias, add, Y, width});
+                     size_t cs, const double *A, size_t width, const double *bias,
+                     bool add, double *Y, const After &after = {}) {
+  multiply(rows, {K, matrix, rs, cs, A, width, width, bias, add, Y, width}, after);
 }
 
 // Numbers rounded up to whole vectors of this engine.
@@ -279,12 +295,14 @@ static void outer_rows(size_t width, const Sides sides, size_t columns, size_t K
                        const Sums &sums, size_t at) {
   constexpr int C = NNP_LANES == 8 ? 5 : 3;
   size_t k = 0;
-  for (; k + C <= columns; k += C)
+  for (; k + C <= columns && (C == 5 || columns - k != 4); k += C)
     outer_block<R, C>(width, sides.from(0, k, width), K, sums, at + k);
   const Sides left = sides.from(0, k, width);
   switch (columns - k) {
     case 4:
-      return outer_block<R, 4>(width, left, K, sums, at + k);
+      if (C == 5) return outer_block<R, 4>(width, left, K, sums, at + k);
+      outer_block<R, 2>(width, left, K, sums, at + k);
+      return outer_block<R, 2>(width, sides.from(0, k + 2, width), K, sums, at + k + 2);
     case 3:
       return outer_block<R, 3>(width, left, K, sums, at + k);
     case 2:
@@ -294,9 +312,14 @@ static void outer_rows(size_t width, const Sides sides, size_t columns, size_t K
   }
 }
 
+// So that few blocks are small: 3 + 3 + 4 rather than 4 + 4 + 2.
+NNP_INLINE size_t outer_rows_at_once(size_t left) {
+  if (NNP_LANES == 8) return left < 5 ? left : 5;
+  return left < 5 ? left : left % 4 == 0 || left % 4 == 3 ? 4 : 3;
+}
+
 static void outer(size_t rows, size_t K, size_t width, const Sides &sides,
                   const Sums &sums, size_t at) {
-  constexpr int R = NNP_LANES == 8 ? 5 : 3;
   constexpr size_t reduced = NNP_LANES == 2 ? 2 : 3;  // rows that fit the registers
   size_t k = 0;
   // columns outside: those of a step stay in cache for all rows
@@ -313,20 +336,27 @@ static void outer(size_t rows, size_t K, size_t width, const Sides &sides,
         outer_reduced<1>(width, here, K, to);
     }
   const size_t columns = K - k;
-  size_t r = 0;
-  for (; r + R <= rows; r += R)
-    outer_rows<R>(width, sides.from(r, k, width), columns, K, sums, at + r * K + k);
-  const Sides left = sides.from(r, k, width);
-  at += r * K + k;
-  switch (rows - r) {
-    case 4:
-      return outer_rows<4>(width, left, columns, K, sums, at);
-    case 3:
-      return outer_rows<3>(width, left, columns, K, sums, at);
-    case 2:
-      return outer_rows<2>(width, left, columns, K, sums, at);
-    case 1:
-      return outer_rows<1>(width, left, columns, K, sums, at);
+  if (columns == 0) return;
+  for (size_t r = 0, n; r < rows; r += n) {
+    n = outer_rows_at_once(rows - r);
+    const Sides here = sides.from(r, k, width);
+    const size_t to = at + r * K + k;
+    switch (n) {
+      case 5:
+        if (NNP_LANES == 8) outer_rows<NNP_LANES == 8 ? 5 : 4>(width, here, columns, K, sums, to);
+        break;
+      case 4:
+        outer_rows<4>(width, here, columns, K, sums, to);
+        break;
+      case 3:
+        outer_rows<3>(width, here, columns, K, sums, to);
+        break;
+      case 2:
+        outer_rows<2>(width, here, columns, K, sums, to);
+        break;
+      default:
+        outer_rows<1>(width, here, columns, K, sums, to);
+    }
   }
 }
 
@@ -360,8 +390,9 @@ class Folder {
         plain_(lanes_ ? n : 0),
         error_(n),
         total_(total) {
-    std::memset(total, 0, n * sizeof(double));
+    if (n > 0) std::memset(total, 0, n * sizeof(double));
   }
+  size_t size() const { return n_; }
   Sums sums() { return {part_.data(), lanes_}; }
   void fold() {
     if (lanes_)
@@ -369,7 +400,7 @@ class Folder {
         plain_[i] = sum(load(part_.data() + i * NNP_LANES));
     add_compensated(n_, lanes_ ? plain_.data() : part_.data(), total_,
                     error_.data());
-    std::memset(part_.data(), 0, size_ * sizeof(double));
+    if (size_ > 0) std::memset(part_.data(), 0, size_ * sizeof(double));
   }
   void finish() {
     for (size_t i = 0; i < n_; ++i) total_[i] += error_[i];

@@ -1,6 +1,7 @@
 // The engine for AVX512. The target holds for the project's own code only: what
 // the standard headers define must run everywhere.
 #if defined(__x86_64__)
+#include <algorithm>
 #include <cstring>
 #include <utility>
 #include <vector>
@@ -20,8 +21,8 @@ namespace {
 #include "engine_impl.hpp"
 }  // namespace
 
-const Engine engine_avx512 = {"avx512",      gradient,     product,
-                             hessian_samples, hessian_part, function};
+const Engine engine_avx512 = {"avx512",       gradient,      product,      hessian_samples,
+                              hessian_part, hessian_place, function};
 }  // namespace nnpotential
 
 #if defined(__clang__)

@@ -1,5 +1,6 @@
 // The engine for every machine: SSE2 on x86-64, NEON on 64-bit Arm, plain
 // numbers elsewhere, as the compiler's own target allows.
+#include <algorithm>
 #include <cstring>
 #include <utility>
 #include <vector>
@@ -12,6 +13,6 @@ namespace {
 #include "engine_impl.hpp"
 }  // namespace
 
-const Engine engine_baseline = {"baseline",   gradient,     product,
-                                hessian_samples, hessian_part, function};
+const Engine engine_baseline = {"baseline",       gradient,      product,      hessian_samples,
+                              hessian_part, hessian_place, function};
 }  // namespace nnpotential

@@ -73,14 +73,14 @@ static void backward(const Problem &problem, const double *x, const Tile &tile,
                      Work &w, bool keep) {
   for (size_t l = problem.layers.size() - 1; l-- > 0;) {
     const Layer &above = problem.layers[l + 1];
-    double *delta = w.delta[l].data();
-    multiply(above.n_in, above.n_out, x + above.weights, 1, above.n_in,
-             w.delta[l + 1].data(), tile.width, nullptr, false, delta);
+    const size_t width = tile.width;
     const double *d1 = w.d1[l].data();
-    for (size_t k = 0; k < above.n_in * tile.width; k += NNP_LANES) {
-      const V back = load(delta + k);
-      if (keep) store(w.back[l].data() + k, back);
-      store(delta + k, back * load(d1 + k));
-    }
+    double *kept = keep ? w.back[l].data() : nullptr;
+    multiply(above.n_in, above.n_out, x + above.weights, 1, above.n_in,
+             w.delta[l + 1].data(), width, nullptr, false, w.delta[l].data(),
+             [=](size_t k, size_t s, V back) {
+               if (kept) store(kept + k * width + s, back);
+               return back * load(d1 + k * width + s);
+             });
   }
 }

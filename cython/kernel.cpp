@@ -12,11 +12,11 @@ namespace {
 // threads: so the order of additions, and the memory for them, is fixed.
 constexpr size_t max_chunks = 16;
 // Less work than this is not worth a second thread.
-constexpr size_t tiles_in_chunk = 4;
+constexpr size_t tiles_in_chunk = 2;
 // Tiles whose Hessians are summed plainly before they join the total.
-constexpr size_t fold_tiles = 64;
+constexpr size_t fold_tiles = 32;
 // Room for the second derivatives of a run of samples: it should stay in cache.
-constexpr size_t hessian_doubles = 1 << 19;
+constexpr size_t hessian_doubles = 1 << 20;
 
 std::vector<const Engine *> available() {
   std::vector<const Engine *> found;
@@ -66,24 +66,32 @@ void sum_parts(size_t chunks, size_t n, const Buffer &parts, double *sums) {
 
 // The upper triangle in parts that write to different places.
 std::vector<HessianPart> hessian_parts(const Problem &problem, bool gauss_newton) {
-  constexpr size_t columns = 96;  // about, of a part: they should stay in cache
   const size_t extra = problem.model.bias ? 1 : 0, L = problem.layers.size();
+  // with room for a vector too far
+  auto stride = [](size_t columns) { return padded(columns) + lane_multiple; };
   std::vector<HessianPart> parts;
+  size_t at = 0;
   for (size_t l = 0; l < L; ++l)
     for (size_t m = l; m < L; ++m) {
       const Layer &below = problem.layers[l], &above = problem.layers[m];
       const size_t n_j = below.n_in + extra, n_q = above.n_in + extra;
-      if (m > l + 1 && !gauss_newton) {
-        const size_t some = 1 + columns / (above.n_out * n_q);
-        for (size_t i = 0; i < below.n_out; i += some)
-          parts.push_back({l, m, i, std::min(i + some, below.n_out), true});
-        continue;
-      }
-      for (size_t first = 0, last; first < n_j; first = last) {
+      const size_t n_l = below.n_out, n_m = above.n_out;
+      HessianPart part{l, m, 0, 0, !gauss_newton, 0, {}};
+      const size_t end = part.by_unit() ? n_l : n_j;
+      for (; part.first < end; part.first = part.last) {
         size_t n = 0;
-        for (last = first; last < n_j && (n == 0 || n < columns); ++last)
-          n += l == m ? n_q - last : n_q;
-        parts.push_back({l, m, first, last, false});
+        for (part.last = part.first; part.last < end && n < hessian_columns; ++part.last)
+          n += part.by_unit() ? n_m * n_q : l == m ? n_q - part.last : n_q;
+        const size_t some = part.last - part.first;
+        part.size = part.by_unit()
+                        ? HessianPart::Size{some * n_j, stride(n_m * n_q), 0, 0}
+                        : HessianPart::Size{l == m ? n_l * (n_l + 1) / 2 : n_l * n_m,
+                                            stride(n), 0, 0};
+        if (m == l + 1 && part.mixed)
+          part.size.more_rows = n_m, part.size.more_stride = stride(n_l * some);
+        part.at = at;
+        at += part.size.numbers();
+        parts.push_back(part);
       }
     }
   return parts;
@@ -246,41 +254,49 @@ double Kernel::energy_gradient_hessian(const double *x, double *gradient,
                                        double *hessian,
                                        bool gauss_newton) const {
   const size_t P = problem_.n_parameters, n = problem_.n_samples;
-  const double energy = energy_gradient(x, gradient);
-  std::fill(hessian, hessian + P * P, 0.0);
-
+  const size_t n_tiles = problem_.n_tiles, chunks = n_chunks(n_tiles);
   const std::vector<HessianPart> parts = hessian_parts(problem_, gauss_newton);
-  const bool fold = problem_.n_tiles > fold_tiles;
-  Buffer part(fold ? P * P : 0);
-  // as many samples at once as their second derivatives leave room for
+  const size_t size = parts.back().at + parts.back().size.numbers();
+  Buffer sums = Buffer::raw(size), total = Buffer::raw(n_tiles > fold_tiles ? size : 0);
+  // as many tiles at once as their second derivatives leave room for
   size_t pairs = 0;
   for (const Layer &a : problem_.layers)
     for (const Layer &b : problem_.layers) pairs += a.n_out * b.n_out;
-  const size_t step =
-      std::min(std::clamp(hessian_doubles / (pairs * tile_samples), size_t(1),
-                          size_t(8)),
-               problem_.n_tiles);
-  // rows of samples a power of two apart would push each other out of the cache
-  HessianSamples samples(step * tile_samples + lane_multiple);
-  size_t folded = 0;
-  for (size_t t = 0; t < problem_.n_tiles; t += step) {
-    const size_t last = std::min(t + step, problem_.n_tiles);
-    engine_->hessian_samples(problem_, x, t, last, gauss_newton, samples);
-    double *to = fold ? part.data() : hessian;
+  HessianSamples samples(std::min(
+      std::clamp(hessian_doubles / (pairs * tile_samples), size_t(1), size_t(4)), n_tiles));
+  size_t summed = 0, folds = 0;  // tiles in `sums`, and sums in `total`
+  auto fold = [&] {
+    for (size_t k = 0; k < size; ++k) total[k] = folds ? total[k] + sums[k] : sums[k];
+    ++folds;
+    summed = 0;
+  };
+  auto empty = [&] {
+    if (summed >= fold_tiles) fold();
     pool_->run(parts.size(), [&](size_t u) {
-      engine_->hessian_part(problem_, samples, parts[u], to);
+      engine_->hessian_part(problem_, samples, parts[u], summed > 0,
+                            sums.data() + parts[u].at);
     });
-    if (fold && (last - folded >= fold_tiles || last == problem_.n_tiles)) {
-      folded = last;
-      for (size_t k = 0; k < P * P; ++k) {
-        hessian[k] += part[k];
-        part[k] = 0;
-      }
-    }
-  }
+    summed += samples.counts.size();
+    samples.counts.clear();
+  };
+  Buffer losses(chunks), gradients = Buffer::raw(chunks * P);
+  for (size_t c = 0; c < chunks; ++c)
+    losses[c] = engine_->hessian_samples(
+        problem_, x, c * n_tiles / chunks, (c + 1) * n_tiles / chunks, gauss_newton,
+        gradients.data() + c * P, samples, empty);
+  empty();
+  if (folds) fold();
+  double loss;
+  sum_parts(chunks, 1, losses, &loss);
+  sum_parts(chunks, P, gradients, gradient);
+  const double energy = finish(x, loss, n, gradient);
+
+  const Buffer &result = folds ? total : sums;
+  pool_->run(parts.size(), [&](size_t u) {
+    engine_->hessian_place(problem_, parts[u], 1.0 / n, result.data() + parts[u].at,
+                           hessian);
+  });
   complete_blocks(problem_, hessian);
-  for (size_t r = 0; r < P; ++r)
-    for (size_t k = r; k < P; ++k) hessian[r * P + k] /= n;
   const double c = 2 * problem_.model.regularization;
   for_each_penalised([&](size_t k) { hessian[k * P + k] += c; });
   // the lower triangle, in squares that stay in cache

@@ -57,6 +57,76 @@ struct Layer {
   size_t n_in, n_out, weights, biases;
 };
 
+// Memory that a thread has let go and takes again: a call needs what the last one
+// did, and new pages would cost a small network more than its arithmetic.
+class Shelf {
+ public:
+  static double *take(size_t size) {
+    if (Shelf *shelf = here())
+      if (auto &blocks = shelf->blocks_[size_class(size)]; !blocks.empty()) {
+        double *block = blocks.back();
+        blocks.pop_back();
+        shelf->bytes_ -= bytes(size);
+        return block;
+      }
+    void *block = std::aligned_alloc(64, bytes(size));
+    if (!block) throw std::bad_alloc();
+    return static_cast<double *>(block);
+  }
+  static void give(double *block, size_t size) noexcept {
+    Shelf *shelf = bytes(size) <= most / 4 ? here() : nullptr;
+    if (!shelf) return std::free(block);
+    if (shelf->bytes_ + bytes(size) > most) shelf->clear();
+    try {
+      shelf->blocks_[size_class(size)].push_back(block);
+      shelf->bytes_ += bytes(size);
+    } catch (const std::bad_alloc &) {
+      std::free(block);
+    }
+  }
+
+ private:
+  static constexpr size_t most = size_t(1) << 25;
+
+  // Cache lines, rounded up to 1, 2, 3, 4, 5, 6, 7, 8, 10, 12, 14, 16, 20 ...
+  static size_t lines(size_t size, size_t *number = nullptr) {
+    const size_t n = size / 8 + 1;
+    size_t doublings = 0;
+    while (n > size_t(8) << doublings) ++doublings;
+    const size_t steps = ((n - 1) >> doublings) + 1;
+    if (number) *number = 4 * doublings + steps;
+    return steps << doublings;
+  }
+  static size_t bytes(size_t size) { return 64 * lines(size); }
+  static size_t size_class(size_t size) {
+    size_t number;
+    lines(size, &number);
+    return number;
+  }
+  // Null once the thread ends.
+  static Shelf *here() {
+    static thread_local bool ended = false;
+    struct Owner {
+      Shelf shelf;
+      ~Owner() { ended = true; }
+    };
+    if (ended) return nullptr;
+    static thread_local Owner owner;
+    return &owner.shelf;
+  }
+  void clear() {
+    for (auto &blocks : blocks_) {
+      for (double *block : blocks) std::free(block);
+      blocks.clear();
+    }
+    bytes_ = 0;
+  }
+  ~Shelf() { clear(); }
+
+  std::vector<double *> blocks_[4 * 64 + 9];
+  size_t bytes_ = 0;
+};
+
 // Memory aligned to whole cache lines, zero at first unless raw.
 class Buffer {
  public:
@@ -65,18 +135,20 @@ class Buffer {
   }
   static Buffer raw(size_t n) {
     Buffer buffer{nullptr};
-    if (n == 0) return buffer;
-    buffer.data_ = static_cast<double *>(
-        std::aligned_alloc(64, (n * sizeof(double) / 64 + 1) * 64));
-    if (!buffer.data_) throw std::bad_alloc();
+    if (n > 0) buffer.data_ = Shelf::take(n), buffer.size_ = n;
     return buffer;
   }
-  Buffer(Buffer &&other) noexcept : data_(other.data_) { other.data_ = nullptr; }
+  Buffer(Buffer &&other) noexcept : data_(other.data_), size_(other.size_) {
+    other.data_ = nullptr;
+  }
   Buffer &operator=(Buffer &&other) noexcept {
     std::swap(data_, other.data_);
+    std::swap(size_, other.size_);
     return *this;
   }
-  ~Buffer() { std::free(data_); }
+  ~Buffer() {
+    if (data_) Shelf::give(data_, size_);
+  }
   double *data() { return data_; }
   const double *data() const { return data_; }
   double &operator[](size_t i) { return data_[i]; }
@@ -85,6 +157,7 @@ class Buffer {
  private:
   explicit Buffer(std::nullptr_t) : data_(nullptr) {}
   double *data_;
+  size_t size_ = 0;
 };
 
 // A run of samples, stored feature by feature so that the vector lanes run
@@ -96,8 +169,10 @@ struct Tile {
   const double *truth;   // [truth_rows][width]
 };
 
-constexpr size_t tile_samples = 64;
+constexpr size_t tile_samples = 128;
 constexpr size_t lane_multiple = 8;  // whole vectors of every engine
+// Columns of a part of the Hessian, about: with a tile's samples they stay in cache.
+constexpr size_t hessian_columns = 48;
 
 inline size_t padded(size_t count) {
   return (count + lane_multiple - 1) / lane_multiple * lane_multiple;

@@ -31,15 +31,21 @@ static void product(const Problem &problem, const double *x,
       const double *v = vectors + i * P;
       for (size_t l = 0; l < L; ++l) {
         const Layer &layer = problem.layers[l];
-        multiply(layer.n_out,
-                 {layer.n_in, v + layer.weights, layer.n_in, 1, w.into(tile, l), width,
-                  width, problem.model.bias ? v + layer.biases : nullptr, false,
-                  Rz[l].data(), width, l > 0 ? x + layer.weights : nullptr,
-                  l > 0 ? Ra[l - 1].data() : nullptr});
-        if (l + 1 < L)
-          for (size_t k = 0; k < layer.n_out * width; k += NNP_LANES)
-            store(Ra[l].data() + k,
-                  load(w.d1[l].data() + k) * load(Rz[l].data() + k));
+        const Factors f = {
+            layer.n_in, v + layer.weights, layer.n_in, 1, w.into(tile, l), width,
+            width, problem.model.bias ? v + layer.biases : nullptr, false,
+            Rz[l].data(), width, l > 0 ? x + layer.weights : nullptr,
+            l > 0 ? Ra[l - 1].data() : nullptr};
+        if (l + 1 == L) {
+          multiply(layer.n_out, f);
+          break;
+        }
+        const double *d1 = w.d1[l].data();
+        double *to = Ra[l].data();
+        multiply(layer.n_out, f, [=](size_t k, size_t s, V value) {
+          store(to + k * width + s, load(d1 + k * width + s) * value);
+          return value;
+        });
       }
       loss_product(problem, tile, w.a[L - 1].data(), Rz[L - 1].data(),
                    Rdelta[L - 1].data());
@@ -55,14 +61,15 @@ static void product(const Problem &problem, const double *x,
         }
         outer(layer.n_out, layer.n_in, width,
               {R, w.into(tile, l), delta, Ra[l - 1].data()}, sums, layer.weights);
-        double *back = Rdelta[l - 1].data();
-        multiply(layer.n_in, {layer.n_out, v + layer.weights, 1, layer.n_in, delta,
-                              width, width, nullptr, false, back, width,
-                              x + layer.weights, R});
-        for (size_t k = 0; k < layer.n_in * width; k += NNP_LANES)
-          store(back + k, load(w.d1[l - 1].data() + k) * load(back + k) +
-                              load(w.d2[l - 1].data() + k) *
-                                  load(Rz[l - 1].data() + k));
+        const double *d1 = w.d1[l - 1].data(), *d2 = w.d2[l - 1].data();
+        const double *z = Rz[l - 1].data();
+        multiply(layer.n_in,
+                 {layer.n_out, v + layer.weights, 1, layer.n_in, delta, width, width,
+                  nullptr, false, Rdelta[l - 1].data(), width, x + layer.weights, R},
+                 [=](size_t k, size_t s, V back) {
+                   const size_t at = k * width + s;
+                   return load(d1 + at) * back + load(d2 + at) * load(z + at);
+                 });
       }
     }
     if ((t + 1 - first) % fold_tiles == 0 || t + 1 == last)
