@@ -138,7 +138,7 @@ def _sample(network, n_pairs, of_quenches, seed):
     ids = network.minima.ids.tolist()
     wanted = np.ones(len(network), bool)
     if of_quenches:
-        wanted = np.zeros_like(wanted) if network.hits is None else network.hits > 0
+        wanted = np.zeros_like(wanted) if network.measured is None else network.measured
     groups = [
         [k for k in sorted(group) if wanted[k]]
         for group in nx.connected_components(network.graph())

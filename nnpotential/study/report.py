@@ -11,6 +11,7 @@ from ..view.options import Drawing
 from ..view.source import Source
 from ..view.trends import draw_trends
 from .archetypes import ATOMS, DIGITS, NETWORKS
+from .grown import grown
 from .rows import FIGURES, RUNS, means, row_of
 
 __all__ = ["collect", "report"]
@@ -30,6 +31,11 @@ _REACH = {
 _TOP = 6.0  # spreads above the lowest minimum
 _LEVELS = {"levels": 30, "bottom": 0.2, "top": _TOP}  # the same for all
 _BY = ("dataset", "n_train", "regularization", "hidden")
+# of landscapes that are grown, of which neither coverage nor different minima of quenches is told
+_OF_GROWN = ("lowest", "spread", "basins_share", "mean_barrier", "barrier_over_spread")
+_FURTHER_OF_GROWN = ("downhill_over_spread", "barrier_over_peak", "frustration", "joined")
+_GROWN_AXIS = {"levels": 40, "bottom": 0.2, "top": 8.0}
+_GROWN_COLUMNS = 4
 
 
 def collect(folder, runs=RUNS):
@@ -73,7 +79,7 @@ def collect(folder, runs=RUNS):
 
 
 def report(folder, output, runs=RUNS):
-    """Write ``graphs``, ``trends``, ``reach`` and ``results.md`` of what is finished.
+    """Write ``graphs``, ``trends``, ``reach``, ``grown`` and ``results.md`` of what is finished.
 
     Parameters
     ----------
@@ -90,18 +96,25 @@ def report(folder, output, runs=RUNS):
         How many landscapes there are.
     """
     networks, atoms = collect(folder, runs)
-    if not networks:
+    by_growth = {seedling.title: row_of(place, 0) for seedling, place in grown(folder)}
+    if not networks and not by_growth:
         raise InputError(f"{folder} holds no finished landscape of a network yet")
     output.mkdir(parents=True, exist_ok=True)
     grouped = means(networks, _BY)
-    _draw_graphs(networks, atoms, output)
     lines = defaultdict(dict)
     for (*group, hidden), found in grouped.items():
         lines[_label(*group)][hidden] = found
-    draw_trends(dict(lines), _TRENDS, _files(output, "trends"))
-    draw_trends(dict(lines), _REACH, _files(output, "reach"))
-    _write_results(grouped, networks, atoms, output / "results.md")
-    return len(networks) + len(atoms)
+    if networks:
+        _draw_graphs(networks, atoms, output)
+        draw_trends(dict(lines), _TRENDS, _files(output, "trends"))
+        draw_trends(dict(lines), _REACH, _files(output, "reach"))
+    if by_growth:
+        _draw_grown(by_growth, output)
+    parts = [_of_quenches(grouped, networks, atoms)] if networks else []
+    parts += [_of_growth(by_growth)] if by_growth else []
+    with atomic_write(output / "results.md") as file:
+        file.write("\n\n".join(parts) + "\n")
+    return len(networks) + len(atoms) + len(by_growth)
 
 
 def _label(dataset, n, regularization):
@@ -144,7 +157,49 @@ def _source(title, row):
     return Source(TransitionNetwork(*points, row["ends"]), title)
 
 
-def _write_results(grouped, networks, atoms, path):
+def _draw_grown(rows, output):
+    """Side by side: atoms first, then networks."""
+    sources = [_source(title, row) for title, row in rows.items()]
+    n = min(_GROWN_COLUMNS, len(sources))
+    sources += [None] * (-len(sources) % n)
+    draw_graphs(
+        [sources[k : k + n] for k in range(0, len(sources), n)],
+        _files(output, "grown"),
+        Drawing.of(scale="spread", component="all", **_GROWN_AXIS),
+    )
+
+
+def _of_growth(rows):
+    """The table of landscapes that were grown."""
+    header = ["landscape", "minima reached", "of all", "transition states"]
+    header += [FIGURES[name] for name in _OF_GROWN]
+    header += ["quartiles", *(FIGURES[name] for name in _FURTHER_OF_GROWN)]
+    header.append("barriers may fall by, %")
+    lines = [
+        "# Landscapes grown from their lowest minimum",
+        "",
+        "One protocol for all: walks up the softest modes of the lowest minima that are joined to "
+        "the lowest of all, until so many minima are reached; then attempts to lower their "
+        "barriers, and the audit. These minima are the surroundings of a lowest one, connected by "
+        "construction, and no sample of the whole landscape: set them beside one another, not "
+        "beside those of quenches. One landscape each; energies in nats per sample, of atoms "
+        "in the depth of a pair. "
+        "Quartiles: of the barriers over the spread.",
+        "",
+        "| " + " | ".join(header) + " |",
+        "|" + " ---: |" * len(header),
+    ]
+    for title, row in rows.items():
+        cells = [title, str(row["n_different"]), str(row["n_minima"]), str(row["n_states"])]
+        cells += [_cell(row[name], None) for name in _OF_GROWN]
+        cells.append(", ".join(f"{q:.3g}" for q in row["quartiles"] or ()) or "-")
+        cells += [_cell(row[name], None) for name in _FURTHER_OF_GROWN]
+        lines.append("| " + " | ".join([*cells, _audit([row])]) + " |")
+    return "\n".join(lines)
+
+
+def _of_quenches(grouped, networks, atoms):
+    """The table of landscapes whose minima are those of independent quenches."""
     header = ["data", "N", "regularization", "hidden layers", "seeds", *FIGURES.values()]
     header.append("barriers may fall by, %")
     lines = [
@@ -167,8 +222,7 @@ def _write_results(grouped, networks, atoms, path):
     for row in atoms:
         cells = [row["system"], "", "", "", "1", *(_cell(row[name], None) for name in FIGURES)]
         lines.append("| " + " | ".join([*cells, _audit([row])]) + " |")
-    with atomic_write(path) as file:
-        file.write("\n".join(lines) + "\n")
+    return "\n".join(lines)
 
 
 def _cell(value, half):
