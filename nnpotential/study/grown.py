@@ -8,7 +8,7 @@ barriers of a glass can be set beside those of networks, these are grown in the 
 
 import time
 from contextlib import nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import permutations, product
 from pathlib import Path
 
@@ -33,6 +33,7 @@ SEARCH = {
     "untrap_attempts": 200,
     "audit_sample": 10,
 }
+SEEDS = range(3)
 QUICK = SEARCH | {"grow": 40, "untrap_attempts": 20, "audit_sample": 3}
 
 
@@ -72,13 +73,16 @@ class Seedling:
     Parameters
     ----------
     name : str
-        Of its folder.
+        Of its folder, with the seed.
     title : str
     hidden : list of int, optional
         Of a network on 100 samples of `ljat`; without it `name` is that of atoms.
     regularization : float, optional
     begin : callable, optional
-        Gives where to quench from, in place of a random start.
+        Gives where to quench from, in place of a random start; then seeds differ in little,
+        and one is enough.
+    seed : int
+        Of data and search.
     """
 
     name: str
@@ -86,13 +90,20 @@ class Seedling:
     hidden: tuple = ()
     regularization: float = 0.0
     begin: object = None
+    seed: int = 0
+
+    @property
+    def folder(self):
+        """Of its landscape."""
+        return f"{self.name}_seed-{self.seed}"
 
     def system(self):
         """What is mapped."""
         if not self.hidden:
-            return named_system(self.name)
-        data = load_dataset("ljat", n_train=100, n_test=1000, seed=0)
-        return NNSystem(MLP([3, *self.hidden, 4]), data, regularization=self.regularization)
+            return named_system(self.name, self.seed)
+        data = load_dataset("ljat", n_train=100, n_test=1000, seed=self.seed)
+        options = {"regularization": self.regularization, "seed": self.seed}
+        return NNSystem(MLP([3, *self.hidden, 4]), data, **options)
 
 
 def _network(hidden, regularization):
@@ -107,6 +118,17 @@ ATOMS = [
     Seedling("lj13", "LJ13"),
     Seedling("lj38", "LJ38", begin=two_funnels),
 ]
+
+
+def _seedlings(seeds):
+    """In the order in which they are worth having."""
+    every = [*ATOMS, *NETWORKS]
+    return [
+        replace(one, seed=seed)
+        for seed in seeds
+        for one in every
+        if one.begin is None or seed == seeds[0]
+    ]
 
 
 def grow(folder, quick=False, *, workers=1, max_seconds=np.inf, reporter=None):
@@ -124,24 +146,23 @@ def grow(folder, quick=False, *, workers=1, max_seconds=np.inf, reporter=None):
         Makes a context manager that is told of the progress of one, such as a `Reporter`.
     """
     end = time.monotonic() + max_seconds
-    seedlings = [ATOMS[0], *NETWORKS[:1], ATOMS[1]] if quick else [*ATOMS, *NETWORKS]
-    for seedling in seedlings:
+    for seedling in [ATOMS[0], *NETWORKS[:1], ATOMS[1]] if quick else _seedlings(SEEDS):
         left = end - time.monotonic()
         if left <= 0:
             return
         with reporter() if reporter else nullcontext() as report:
-            _grow(folder / GROWN / seedling.name, seedling, quick, workers, left, report)
+            _grow(folder / GROWN / seedling.folder, seedling, quick, workers, left, report)
 
 
 def _grow(place, seedling, quick, workers, left, report):
     def tell(stage, *progress):
-        report(f"{seedling.name} {stage}", *progress)
+        report(f"{seedling.folder} {stage}", *progress)
 
     search = QUICK if quick else SEARCH
     if seedling.begin is not None:
         search = search | {"quenches": 0}
     place.parent.mkdir(parents=True, exist_ok=True)
-    land = Landscape.open_or_create(place, seedling.system(), **search)
+    land = Landscape.open_or_create(place, seedling.system(), seed=seedling.seed, **search)
     try:
         if seedling.begin is not None and not land.database.number_of_minima():
             for x in seedling.begin():
@@ -155,14 +176,14 @@ def _grow(place, seedling, quick, workers, left, report):
 
 
 def grown(folder):
-    """The landscapes that are finished, in the order in which they are shown.
+    """The landscapes that are finished, seed by seed, each in the order in which they are shown.
 
     Yields
     ------
     Seedling, pathlib.Path
     """
-    for seedling in [*ATOMS, *NETWORKS]:
-        place = Path(folder) / GROWN / seedling.name
+    for seedling in _seedlings(SEEDS):
+        place = Path(folder) / GROWN / seedling.folder
         if not (place / SETTINGS).is_file():
             continue
         land = Landscape.open(place)

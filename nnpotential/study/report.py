@@ -2,6 +2,8 @@
 
 from collections import defaultdict
 
+import numpy as np
+
 from ..analysis.transition_network import StationaryPoints, TransitionNetwork
 from ..errors import InputError
 from ..files import atomic_write
@@ -96,7 +98,7 @@ def report(folder, output, runs=RUNS):
         How many landscapes there are.
     """
     networks, atoms = collect(folder, runs)
-    by_growth = {seedling.title: row_of(place, 0) for seedling, place in grown(folder)}
+    by_growth = [{"title": seedling.title, **row_of(place, 0)} for seedling, place in grown(folder)]
     if not networks and not by_growth:
         raise InputError(f"{folder} holds no finished landscape of a network yet")
     output.mkdir(parents=True, exist_ok=True)
@@ -157,9 +159,17 @@ def _source(title, row):
     return Source(TransitionNetwork(*points, row["ends"]), title)
 
 
+def _by_title(rows):
+    """Landscapes that differ in their seed alone, the first seed first."""
+    found = defaultdict(list)
+    for row in rows:
+        found[row["title"]].append(row)
+    return found
+
+
 def _draw_grown(rows, output):
-    """Side by side: atoms first, then networks."""
-    sources = [_source(title, row) for title, row in rows.items()]
+    """Side by side: atoms first, then networks; the first seed that is finished."""
+    sources = [_source(title, same[0]) for title, same in _by_title(rows).items()]
     n = min(_GROWN_COLUMNS, len(sources))
     sources += [None] * (-len(sources) % n)
     draw_graphs(
@@ -171,9 +181,9 @@ def _draw_grown(rows, output):
 
 def _of_growth(rows):
     """The table of landscapes that were grown."""
-    header = ["landscape", "minima reached", "of all", "transition states"]
+    header = ["landscape", "seeds", "minima reached", "of all", "transition states"]
     header += [FIGURES[name] for name in _OF_GROWN]
-    header += ["quartiles", *(FIGURES[name] for name in _FURTHER_OF_GROWN)]
+    header += ["its quartiles", *(FIGURES[name] for name in _FURTHER_OF_GROWN)]
     header.append("barriers may fall by, %")
     lines = [
         "# Landscapes grown from their lowest minimum",
@@ -182,19 +192,24 @@ def _of_growth(rows):
         "the lowest of all, until so many minima are reached; then attempts to lower their "
         "barriers, and the audit. These minima are the surroundings of a lowest one, connected by "
         "construction, and no sample of the whole landscape: set them beside one another, not "
-        "beside those of quenches. One landscape each; energies in nats per sample, of atoms "
-        "in the depth of a pair. "
-        "Quartiles: of the barriers over the spread.",
+        "beside those of quenches. Mean over seeds (start and data) and half the 95 % interval of "
+        "the mean (Student); counts and quartiles are means. Energies in nats per sample, of atoms "
+        "in the depth of a pair. The last column is the barrier audit (mean of its estimate, and "
+        "the widest of its intervals).",
         "",
         "| " + " | ".join(header) + " |",
         "|" + " ---: |" * len(header),
     ]
-    for title, row in rows.items():
-        cells = [title, str(row["n_different"]), str(row["n_minima"]), str(row["n_states"])]
-        cells += [_cell(row[name], None) for name in _OF_GROWN]
-        cells.append(", ".join(f"{q:.3g}" for q in row["quartiles"] or ()) or "-")
-        cells += [_cell(row[name], None) for name in _FURTHER_OF_GROWN]
-        lines.append("| " + " | ".join([*cells, _audit([row])]) + " |")
+    figures = means(rows, ("title",))
+    for title, same in _by_title(rows).items():
+        found = figures[(title,)]
+        counts = ("n_different", "n_minima", "n_states")
+        cells = [title, len(same), *(f"{np.mean([row[n] for row in same]):.0f}" for n in counts)]
+        cells += [_cell(*found[name][:2]) for name in _OF_GROWN]
+        quartiles = [row["quartiles"] for row in same if row["quartiles"]]
+        cells.append(", ".join(f"{q:.3g}" for q in np.mean(quartiles, 0)) if quartiles else "-")
+        cells += [_cell(*found[name][:2]) for name in _FURTHER_OF_GROWN]
+        lines.append("| " + " | ".join([*map(str, cells), _audit(same)]) + " |")
     return "\n".join(lines)
 
 

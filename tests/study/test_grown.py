@@ -18,21 +18,25 @@ def test_landscapes_are_grown_and_reported(tmp_path, monkeypatch):
     monkeypatch.setattr(grown, "SEARCH", grown.SEARCH | few)
     monkeypatch.setattr(grown, "ATOMS", [eight])
     monkeypatch.setattr(grown, "NETWORKS", [net])
+    monkeypatch.setattr(grown, "SEEDS", range(2))
     grown.grow(tmp_path, max_seconds=0.3)
-    assert len(list(grown.grown(tmp_path))) < 2
+    assert len(list(grown.grown(tmp_path))) < 3
     grown.grow(tmp_path)
-    places = {seedling.name: place for seedling, place in grown.grown(tmp_path)}
-    assert list(places) == ["lj8", "net"]
-    land = nnp.Landscape.open(places["lj8"])
+    places = {seedling.folder: place for seedling, place in grown.grown(tmp_path)}
+    assert list(places) == ["lj8_seed-0", "net_seed-0", "net_seed-1"]
+    land = nnp.Landscape.open(places["lj8_seed-0"])
     assert [m.user_data["outside"] for m in land.database.minima()[:2]] == [1, 1]
-    row = row_of(places["lj8"], 0)
+    row = row_of(places["lj8_seed-0"], 0)
     assert row["n_different"] == land.summary()["n_grown"] and row["coverage"] is None
     low, middle, high = row["quartiles"]
     assert 0 < low <= middle <= high
-    assert report(tmp_path, tmp_path / "report") == 2
+    assert report(tmp_path, tmp_path / "report") == 3
     assert (tmp_path / "report" / "grown.png").stat().st_size > 10_000
     lines = (tmp_path / "report" / "results.md").read_text().splitlines()
-    assert [line.split(" | ")[0] for line in lines[-2:]] == ["| eight atoms", "| a network"]
+    assert [line.split(" | ")[:2] for line in lines[-2:]] == [
+        ["| eight atoms", "1"],
+        ["| a network", "2"],
+    ]
 
 
 def eight_from_two():
