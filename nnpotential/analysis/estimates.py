@@ -91,7 +91,8 @@ def estimate_barriers(system, database, kept, crew, report, *, pairs, of_quenche
     pairs : int
         All, if there are not so many.
     of_quenches : bool
-        Only of minima that independent quenches found: for their barriers the search cares.
+        Only of minima that independent quenches found, or that were grown: for their barriers
+        the search cares.
     seed : int
 
     Returns

@@ -75,7 +75,8 @@ class Known:
     grown : set of int
         Minima that walks reached from what is joined to the lowest.
     is_grown : bool
-        Whether there were such walks: from then on nothing is stored that they do not join.
+        Whether there were such walks: from then on transition states are left out that lead
+        neither from nor to what is joined to the lowest, unless two minima are to be connected.
     """
 
     def __init__(self, system, database, kinds, seed):

@@ -56,9 +56,9 @@ class SearchSettings:
     )
     untrap_attempts: int | None = _option(
         None,
-        "Attempts in all to lower the barriers of the minima that quenches found: bands across "
-        "their highest transition states, walks uphill from behind them, bands between "
-        "neighbours. By default until another round of them gains less than two per cent.",
+        "Attempts in all to lower the barriers of the minima that quenches found, or that were "
+        "grown: bands across their highest transition states, walks uphill from behind them, bands "
+        "between neighbours. By default until another round of them gains less than two per cent.",
         "connections",
         least=0,
     )
