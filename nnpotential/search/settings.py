@@ -94,6 +94,7 @@ class SearchSettings:
         "quenches = 1 and no basin-hopping, all of the landscape.",
         "connections",
         least=0,
+        later=True,
     )
     lookahead: int = _option(
         16,
