@@ -108,7 +108,7 @@ class Seedling:
 
 def _network(hidden, regularization):
     sizes = "-".join(map(str, hidden))
-    title = f"network 3-{sizes}-4, {regularization:g}"
+    title = f"network 3-{sizes}-4, penalty {regularization:g}"
     return Seedling(f"ljat-{sizes}-{regularization:g}", title, tuple(hidden), regularization)
 
 

@@ -36,8 +36,7 @@ _BY = ("dataset", "n_train", "regularization", "hidden")
 # of landscapes that are grown, of which neither coverage nor different minima of quenches is told
 _OF_GROWN = ("lowest", "spread", "basins_share", "mean_barrier", "barrier_over_spread")
 _FURTHER_OF_GROWN = ("downhill_over_spread", "barrier_over_peak", "frustration", "joined")
-_GROWN_AXIS = {"levels": 40, "bottom": 0.2, "top": 8.0}
-_GROWN_COLUMNS = 4
+_GROWN_AXIS = {"levels": 32, "bottom": 0.25, "top": 8.0}
 
 
 def collect(folder, runs=RUNS):
@@ -98,7 +97,10 @@ def report(folder, output, runs=RUNS):
         How many landscapes there are.
     """
     networks, atoms = collect(folder, runs)
-    by_growth = [{"title": seedling.title, **row_of(place, 0)} for seedling, place in grown(folder)]
+    by_growth = [
+        {"title": seedling.title, "is_network": bool(seedling.hidden), **row_of(place, 0)}
+        for seedling, place in grown(folder)
+    ]
     if not networks and not by_growth:
         raise InputError(f"{folder} holds no finished landscape of a network yet")
     output.mkdir(parents=True, exist_ok=True)
@@ -168,12 +170,15 @@ def _by_title(rows):
 
 
 def _draw_grown(rows, output):
-    """Side by side: atoms first, then networks; the first seed that is finished."""
-    sources = [_source(title, same[0]) for title, same in _by_title(rows).items()]
-    n = min(_GROWN_COLUMNS, len(sources))
-    sources += [None] * (-len(sources) % n)
+    """Atoms above, networks below; the first seed that is finished."""
+    first = [same[0] for same in _by_title(rows).values()]
+    parts = [
+        [_source(row["title"], row) for row in first if row["is_network"] == network]
+        for network in (False, True)
+    ]
+    n = max(map(len, parts))
     draw_graphs(
-        [sources[k : k + n] for k in range(0, len(sources), n)],
+        [part + [None] * (n - len(part)) for part in parts if part],
         _files(output, "grown"),
         Drawing.of(scale="spread", component="all", **_GROWN_AXIS),
     )
