@@ -11,7 +11,6 @@ nothing, and the same command goes on.
 """
 
 import argparse
-import os
 import sys
 import time
 from pathlib import Path
@@ -36,11 +35,9 @@ def main():
     options = parser.parse_args()
     output = options.output or Path("runs/archetypes" + "-quick" * options.quick)
     end = time.monotonic() + options.max_seconds
-    left = end - time.monotonic()
-    if not options.only_report and left > 0:
-        # first, as it is the shortest part
-        workers = options.workers or os.cpu_count() or 1
-        grow(output, options.quick, workers=workers, max_seconds=left, reporter=Reporter)
+    if not options.only_report:  # first, as it is the shortest part
+        seconds, workers = options.max_seconds, options.workers
+        grow(output, options.quick, workers=workers, max_seconds=seconds, reporter=Reporter)
     for part in () if options.only_report or options.only_grown else parts(options.quick):
         left = end - time.monotonic()
         if left <= 0:

@@ -254,7 +254,11 @@ class Grow(FollowMode):
 
     def progress(self, known, search):
         done = len(known.grown)
-        return done, max(search.grow, done), f"minima, {known.n_transition_states()} states"
+        return (
+            done,
+            max(search.grow, done),
+            f"reached, {known.n_transition_states()} transition states",
+        )
 
 
 class Lower(_Bridge):

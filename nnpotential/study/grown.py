@@ -6,6 +6,7 @@ by construction (as in V. K. de Souza and D. J. Wales, J. Chem. Phys. 129, 16450
 barriers of a glass can be set beside those of networks, these are grown in the same way.
 """
 
+import os
 import time
 from contextlib import nullcontext
 from dataclasses import dataclass, replace
@@ -131,7 +132,7 @@ def _seedlings(seeds):
     ]
 
 
-def grow(folder, quick=False, *, workers=1, max_seconds=np.inf, reporter=None):
+def grow(folder, quick=False, *, workers=None, max_seconds=np.inf, reporter=None):
     """Map what is not finished yet; stopped, the next call goes on.
 
     Parameters
@@ -140,12 +141,13 @@ def grow(folder, quick=False, *, workers=1, max_seconds=np.inf, reporter=None):
         Of the study.
     quick : bool
         Few minima, of a network, the cluster with one funnel and the glass.
-    workers : int
+    workers : int, optional
+        By default one for each core.
     max_seconds : float
     reporter : callable, optional
         Makes a context manager that is told of the progress of one, such as a `Reporter`.
     """
-    end = time.monotonic() + max_seconds
+    end, workers = time.monotonic() + max_seconds, workers or os.cpu_count() or 1
     for seedling in [ATOMS[0], *NETWORKS[:1], ATOMS[1]] if quick else _seedlings(SEEDS):
         left = end - time.monotonic()
         if left <= 0:

@@ -19,9 +19,9 @@ def test_landscapes_are_grown_and_reported(tmp_path, monkeypatch):
     monkeypatch.setattr(grown, "ATOMS", [eight])
     monkeypatch.setattr(grown, "NETWORKS", [net])
     monkeypatch.setattr(grown, "SEEDS", range(2))
-    grown.grow(tmp_path, max_seconds=0.3)
+    grown.grow(tmp_path, workers=1, max_seconds=0.3)
     assert len(list(grown.grown(tmp_path))) < 3
-    grown.grow(tmp_path)
+    grown.grow(tmp_path, workers=1)
     places = {seedling.folder: place for seedling, place in grown.grown(tmp_path)}
     assert list(places) == ["lj8_seed-0", "net_seed-0", "net_seed-1"]
     land = nnp.Landscape.open(places["lj8_seed-0"])
