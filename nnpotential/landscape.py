@@ -552,7 +552,8 @@ class Landscape:
         pairs : int
             Size of the random sample of connected pairs of minima.
         of_quenches : bool
-            Only of minima that independent quenches found: for their barriers the search cares.
+            Only of minima that independent quenches found, or that were grown: for their barriers
+            the search cares.
         on_progress, workers, executor, job_timeout, draw
             As for `reach`.
 

@@ -7,6 +7,7 @@ from .index import points_near
 
 __all__ = [
     "CONNECTIONS",
+    "GROWTH",
     "MALFORMED",
     "NOT_CHECKED",
     "OUTCOMES",
@@ -16,6 +17,8 @@ __all__ = [
     "find_point",
     "forget_verification",
     "found_as_source",
+    "is_grown",
+    "is_measured",
     "is_verified",
     "is_well_formed",
     "may_count",
@@ -50,7 +53,8 @@ OUTCOMES = {
 
 # what else may lead to a minimum; the others are the names of the starts of quenches
 CONNECTIONS = "connections"
-_OTHER_SOURCES = (OUTSIDE, "basin_hopping", CONNECTIONS)
+GROWTH = "growth"
+_OTHER_SOURCES = (OUTSIDE, "basin_hopping", CONNECTIONS, GROWTH)
 
 
 def store_minimum(database, identity, energy, coords):
@@ -145,6 +149,20 @@ def quench_hits(minimum):
     """Number of independent quenches that ended in a minimum."""
     hits = notes(minimum).items()
     return sum(n for name, n in hits if isinstance(n, int) and name not in _OTHER_SOURCES)
+
+
+def is_grown(minimum):
+    """Whether a minimum was reached by walks from what is joined to the lowest."""
+    return isinstance(notes(minimum).get(GROWTH), int)
+
+
+def is_measured(minimum):
+    """Whether a minimum is one of those whose barriers are searched for, and told.
+
+    Independent quenches found it, or the landscape was grown to it; not those that
+    connections met on their way.
+    """
+    return bool(quench_hits(minimum)) or is_grown(minimum)
 
 
 def found_as_source(minimum):

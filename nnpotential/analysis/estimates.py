@@ -91,7 +91,8 @@ def estimate_barriers(system, database, kept, crew, report, *, pairs, of_quenche
     pairs : int
         All, if there are not so many.
     of_quenches : bool
-        Only of minima that independent quenches found: for their barriers the search cares.
+        Only of minima that independent quenches found, or that were grown: for their barriers
+        the search cares.
     seed : int
 
     Returns
@@ -138,7 +139,7 @@ def _sample(network, n_pairs, of_quenches, seed):
     ids = network.minima.ids.tolist()
     wanted = np.ones(len(network), bool)
     if of_quenches:
-        wanted = np.zeros_like(wanted) if network.hits is None else network.hits > 0
+        wanted = np.zeros_like(wanted) if network.measured is None else network.measured
     groups = [
         [k for k in sorted(group) if wanted[k]]
         for group in nx.connected_components(network.graph())

@@ -13,7 +13,15 @@ from ..search.barriers import barriers_of, bottlenecks
 from ..search.forest import Forest
 from ..search.journal import Journal
 from ..sessions import snapshot
-from ..storage import UNVERIFIED, is_verified, notes, points_from_outside, quench_hits
+from ..storage import (
+    UNVERIFIED,
+    is_grown,
+    is_measured,
+    is_verified,
+    notes,
+    points_from_outside,
+    quench_hits,
+)
 from ..verification.certified import count_certificates
 
 __all__ = [
@@ -101,14 +109,14 @@ def barriers_to_lowest(graph):
 def audited_barriers(database, barriers):
     """The mean barrier, of which minima it is, and how far it may still fall.
 
-    Of the minima that quenches found: for these the search has lowered the
-    barriers, and not for what it met on its way.
+    Of the minima that quenches found, and those grown: for these the search has
+    lowered the barriers, and not for what it met on its way.
 
     Parameters
     ----------
     database : pele.storage.Database
     barriers : list of float
-        To the lowest minimum, from each that quenches found and that is connected to it.
+        To the lowest minimum, from each that `is_measured` and connected to it.
 
     Returns
     -------
@@ -212,10 +220,11 @@ def _summarise(database):
     barriers = barriers_to_lowest(graph)
     hits = [h for m in minima if (h := quench_hits(m))]
     n_quenches = sum(found is not None for _, found in journal.jobs("quench"))
-    attempts, followed, rearranged, lowered = (
+    attempts, followed, grown, rearranged, lowered = (
         [found for _, found in journal.jobs(kind) if found is not None]
-        for kind in ("connect", "single_ended", "rearrange", "lower")
+        for kind in ("connect", "single_ended", "grow", "rearrange", "lower")
     )
+    followed += grown
     outcomes = Counter(
         notes(point).get("verified", UNVERIFIED) for points in stored for point in points
     )
@@ -233,9 +242,10 @@ def _summarise(database):
         "lowest_loss": min((m.energy for m in minima), default=None),
         "losses": quantiles([m.energy for m in minima]),
         "barriers": quantiles(list(barriers.values())),
-        **audited_barriers(database, [b for m, b in barriers.items() if quench_hits(m)]),
+        **audited_barriers(database, [b for m, b in barriers.items() if is_measured(m)]),
         "barrier_attempts": len(lowered),
         "coverage": {"n_quenches": n_quenches, "n_minima": len(hits), **coverage(hits)},
+        "n_grown": sum(map(is_grown, minima)),
         "n_unconnected": len(graph) - len(barriers) - 1 if graph else 0,
         "connection_attempts": len(attempts),
         "connection_attempts_with_transition_state": sum(found > 0 for found in attempts),
@@ -341,6 +351,12 @@ def remarks(system, figures):
             f"{seen['n_minima']} different minima in {seen['n_quenches']} quenches: there are more "
             "than can be listed; those of the quenches are a sample of them, and what connections "
             "met on their way is no sample of anything"
+        )
+    if figures["n_grown"]:
+        said.append(
+            f"{figures['n_grown']} minima were reached by walks from what is joined to the lowest: "
+            "they are its surroundings and no independent sample; mean barrier and audit are "
+            "theirs too, coverage is of the quenches alone"
         )
     if figures["verified_by_older_definition"]:
         said.append(

@@ -16,7 +16,7 @@ from ..contract import LandscapeSystem
 from ..errors import InputError
 from ..pulse import tell
 from ..sessions import snapshot
-from ..storage import is_verified, may_count, notes, quench_hits
+from ..storage import is_grown, is_verified, may_count, notes, quench_hits
 
 __all__ = ["StationaryPoints", "TransitionNetwork"]
 
@@ -127,6 +127,8 @@ class TransitionNetwork:
     energy_label : str
     hits : ndarray of int, shape (n_minima,), or None
         How many independent quenches ended in each minimum.
+    grown : ndarray of bool, shape (n_minima,), or None
+        Which minima were reached by growth from the lowest.
     audit : dict
         The share by which barriers may still fall, see
         `nnpotential.search.audit.barrier_audit`; empty where it is not known.
@@ -144,6 +146,7 @@ class TransitionNetwork:
     kinetic: bool = True
     energy_label: str = "energy"
     hits: NDArray[np.int64] | None = None
+    grown: NDArray[np.bool_] | None = None
     audit: dict[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -237,10 +240,12 @@ class TransitionNetwork:
                 for begin, negative, points in ((0, 0, minima), (len(minima), 1, states))
             ]
         hits = np.array([quench_hits(m) for m in minima], dtype=np.int64)
+        grown = np.array([is_grown(m) for m in minima], dtype=bool)
         return cls(
             *(StationaryPoints.of(*_columns(entries)) for entries in parts),
             [[place[ts.minimum1.id()], place[ts.minimum2.id()]] for ts in states],
             hits=hits if hits.any() else None,
+            grown=grown if grown.any() else None,
             **options,
         )
 
@@ -257,6 +262,15 @@ class TransitionNetwork:
     def lowest(self) -> int:
         """Position of the minimum of lowest energy, the first of equals."""
         return int(np.argmin(self.minima.energies))
+
+    @property
+    def measured(self) -> NDArray[np.bool_] | None:
+        """Whether each minimum is one whose barriers were searched for, None if none is.
+
+        Independent quenches found it, or growth from the lowest, which is no independent sample.
+        """
+        parts = [part > 0 for part in (self.hits, self.grown) if part is not None]
+        return np.any(parts, axis=0) if parts else None
 
     def graph(self) -> nx.Graph:
         """The lowest transition state of each pair, between positions of minima.
@@ -286,8 +300,8 @@ class TransitionNetwork:
     def among(self, kept: Any) -> Self:
         """The network of some minima alone, with the same barriers between them.
 
-        Of minima that quenches found this is a sample as large as their number; what
-        connections met on their way is no sample of anything.
+        Of minima that quenches found (`measured`) this is a sample as large as their number;
+        what connections met on their way is no sample of anything.
 
         Parameters
         ----------
@@ -322,6 +336,7 @@ class TransitionNetwork:
             states=self.states.at(np.array(chosen, dtype=np.int64)),
             ends=np.array(ends, dtype=np.int64).reshape(-1, 2),
             hits=None if self.hits is None else self.hits[kept],
+            grown=None if self.grown is None else self.grown[kept],
         )
 
     def spanning_tree(self) -> nx.Graph:

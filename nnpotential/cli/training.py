@@ -114,8 +114,8 @@ def estimates(
         bool,
         typer.Option(
             "--quenches",
-            help="Only of minima that independent quenches found, for whose barriers the search "
-            "cares.",
+            help="Only of minima that independent quenches found, or that were grown: for their "
+            "barriers the search cares.",
         ),
     ] = False,
     workers: Workers = 1,

@@ -134,7 +134,7 @@ class NetworkDirectory:
 
 
 def _arrays(network: TransitionNetwork) -> dict[str, Any]:
-    arrays: dict[str, Any] = {"ends": network.ends, "hits": network.hits}
+    arrays: dict[str, Any] = {name: getattr(network, name) for name in ("ends", "hits", "grown")}
     for kind in ("minima", "states"):
         points = vars(getattr(network, kind))
         arrays |= {f"{kind}_{name}": values for name, values in points.items()}
@@ -146,7 +146,8 @@ def _read(path: Any, section: dict[str, Any]) -> TransitionNetwork:
         arrays = dict(stored)
     minima, states = (_points(arrays, f"{kind}_") for kind in ("minima", "states"))
     known = {name: section[name] for name in _SCALARS if name in section}
-    known |= {"hits": arrays.get("hits"), "audit": section.get("audit", {})}
+    known |= {name: arrays.get(name) for name in ("hits", "grown")}
+    known |= {"audit": section.get("audit", {})}
     return TransitionNetwork(minima, states, arrays["ends"], **known)
 
 

@@ -13,6 +13,7 @@ __all__ = ["next_job"]
 _HOPELESS = 100  # quenches without a minimum after which coverage will never come
 _SOURCES = {"quench", "hop"}
 _FURTHER = {"single_ended", "rearrange"}
+_GROWING = {"grow", "check_minimum", "check_transition_state"}
 _BY_THE_WAY = 20, 0.5  # attempts to join what connections found on their way: at least, a target
 _LOWER, _AUDIT_SAMPLE, _AUDIT = 3, 4, 5  # what a derived seed is for
 # images tried in vain before the search ends, and more for each transition state that is known:
@@ -39,6 +40,7 @@ def next_job(known, search, stages):
         return None
     for stage, part, beside in (
         ("connections", _connection, None),
+        ("connections", _growth, _GROWING if search.grow else None),
         ("connections", _lowering, {"connect", "lower", *_FURTHER, "audit"}),
         ("connections", _further, {*_FURTHER, "audit"}),
         ("audit", _audit, {"audit"}),
@@ -83,6 +85,18 @@ def _connection(known, search):
         pair = missing_connection(*state)
         if pair is not None:
             return "connect", *pair, BY_THE_WAY
+    return None
+
+
+def _growth(known, search):
+    """A walk up the softest mode that is left of the lowest minimum joined to the lowest of all."""
+    if not search.grow or len(known.grown) >= search.grow:
+        return None
+    n_modes, joined = search.grown_modes, known.joined()
+    for i in known.forest.upward():
+        way = known.mode_left(i) if i in joined else None
+        if way is not None and way[0] < n_modes:
+            return "grow", i, *way
     return None
 
 
@@ -131,6 +145,8 @@ def _draw(known, *purpose):
 
 def _further(known, search):
     """More transition states than connections need: up the soft modes, then between images."""
+    if search.grow:
+        return None
     affordable = _affordable_modes(known) if search.soft_modes is None else search.soft_modes
     for i in sorted(known.forest):
         for mode in range(min(affordable, known.n_modes(i))):

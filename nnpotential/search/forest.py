@@ -172,6 +172,10 @@ class Forest:
         """The minimum of lowest energy, the first of equals; None without any."""
         return self._sorted[0][1] if self._sorted else None
 
+    def upward(self):
+        """The minima from the lowest on."""
+        return (i for _, i in self._sorted)
+
     def outward(self, level):
         """The minima by the distance of their energy from a level, and then by id."""
         found = self._sorted

@@ -18,7 +18,17 @@ from ..points.connect import below, connect_band, connect_pair, rearrangements, 
 from ..points.effort import Counted
 from ..points.polish import polish_minimum, polish_transition_state
 from ..points.states import StoredStates
-from ..storage import OUTSIDE, add_hit, find_point, merge_minima, notes, quench_hits, record_outcome
+from ..storage import (
+    CONNECTIONS,
+    GROWTH,
+    OUTSIDE,
+    add_hit,
+    find_point,
+    merge_minima,
+    notes,
+    quench_hits,
+    record_outcome,
+)
 from .barriers import mean_barrier
 
 __all__ = [
@@ -27,6 +37,7 @@ __all__ = [
     "AuditBarrier",
     "Connect",
     "FollowMode",
+    "Grow",
     "Hop",
     "Kind",
     "Lower",
@@ -175,6 +186,8 @@ class _Bridge(Kind):
     """Where transition states come from."""
 
     stage = "connect"
+    source = CONNECTIONS  # under which their minima count a hit
+    joins = False  # minima that were apart: what leads to neither of a grown landscape is kept
 
     def merge(self, known, result, *args):
         found, failures, _, met = result or _NOTHING
@@ -184,8 +197,7 @@ class _Bridge(Kind):
             if not known.has_state(state):
                 found += below(known.system, state, failures)
         known.count_failures("transition_states", failures)
-        for connection in found:
-            known.add_connection(connection)
+        known.add_connections(found, self.source, anywhere=self.joins)
         return n
 
     def progress(self, known, search):
@@ -197,7 +209,7 @@ class _Bridge(Kind):
 class Connect(_Bridge):
     """A double-ended search: two minima, a strategy, and what it is for."""
 
-    name = "connect"
+    name, joins = "connect", True
 
     def needs(self, known, i, j, strategy, purpose):
         return known.coords(i), known.coords(j), strategy
@@ -229,6 +241,24 @@ class FollowMode(_Bridge):
 
     def begin(self, known, *args):
         known.followed.add(args)
+
+
+class Grow(FollowMode):
+    """As `FollowMode`, from a minimum joined to the lowest; what it finds is to be measured."""
+
+    name, stage, source = "grow", "growth", GROWTH
+
+    def begin(self, known, *args):
+        super().begin(known, *args)
+        known.is_grown = True
+
+    def progress(self, known, search):
+        done = len(known.grown)
+        return (
+            done,
+            max(search.grow, done),
+            f"reached, {known.n_transition_states()} transition states",
+        )
 
 
 class Lower(_Bridge):
@@ -426,6 +456,7 @@ SEARCHES = (
     Hop(),
     Connect(),
     FollowMode(),
+    Grow(),
     Lower(),
     AuditBarrier(),
     Rearrange(),

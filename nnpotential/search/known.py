@@ -10,12 +10,15 @@ from ..contract import is_large
 from ..errors import InputError
 from ..index import all_points, energies, n_stored, stored_point
 from ..storage import (
+    CONNECTIONS,
     MALFORMED,
     NOT_CHECKED,
     add_hit,
     find_point,
     forget_verification,
     found_as_source,
+    is_grown,
+    is_measured,
     is_well_formed,
     notes,
     points_from_outside,
@@ -69,6 +72,11 @@ class Known:
         By minimum, images of itself that it was tried with.
     n_in_vain : int
         Such tries since the last one that found a new transition state.
+    grown : set of int
+        Minima that walks reached from what is joined to the lowest.
+    is_grown : bool
+        Whether there were such walks: from then on transition states are left out that lead
+        neither from nor to what is joined to the lowest, unless two minima are to be connected.
     """
 
     def __init__(self, system, database, kinds, seed):
@@ -103,7 +111,8 @@ class Known:
     def _restore_points(self):
         session = self.database.session
         self.forest = Forest()
-        self._sampled = {True: set(), False: set()}  # minima by whether a quench has hit them
+        self._sampled = {True: set(), False: set()}  # minima by whether they are measured
+        self.grown = set()
         self._bottlenecks = None, []  # what they follow from, and they
         self._sampling = 0  # changes of these
         self._seen = Counter()  # minima by the number of independent quenches that hit them
@@ -126,6 +135,7 @@ class Known:
         self.given_out, self.merged = Counter(), Counter()
         self.attempts, self.n_by_the_way, self.followed = Attempts(), 0, set()
         self.rearranged, self.n_in_vain = Counter(), 0
+        self.is_grown = False
         self.lowering = Lowering(self.journal.tally["lowering"])
         self.audit = Audit(self.journal.tally["audit"])
         for job, found in self.journal.all_jobs():
@@ -237,7 +247,7 @@ class Known:
         self._next_mode.pop(number, None)
 
     def targets(self):
-        """The minima that have to be joined to the lowest: those that quenches found.
+        """The minima that have to be joined to the lowest: those of quenches, and those grown.
 
         If there are none, those that came from elsewhere but not from connections.
         """
@@ -284,11 +294,33 @@ class Known:
             return np.array([])
         return energies(self.database, TransitionState)
 
-    def add_connection(self, found):
+    def add_connections(self, found, source=CONNECTIONS, *, anywhere=True):
+        """Store transition states, in a grown landscape those that lead out of it."""
+        if anywhere or not self.is_grown:
+            for connection in found:
+                self.add_connection(connection, source)
+            return
+        waiting, n = list(found), None
+        while len(waiting) != n:  # one may lead on to another
+            n, later = len(waiting), []
+            for connection in waiting:
+                if self._is_attached(connection):
+                    self.add_connection(connection, source)
+                else:
+                    later.append(connection)
+            waiting = later
+
+    def _is_attached(self, found):
+        """Whether one of the minima of a transition state is joined to the lowest."""
+        at, joined = (self.database, self.system.identity, Minimum), self.joined()
+        ends = (find_point(*at, *end) for end in (found.minimum1, found.minimum2))
+        return any(end is not None and end.id() in joined for end in ends)
+
+    def add_connection(self, found, source=CONNECTIONS):
         """Store a transition state and its minima, both to be checked, if it is new."""
         if self.has_state(found):
             return
-        ends = [self.add_minimum(end, "connections") for end in (found.minimum1, found.minimum2)]
+        ends = [self.add_minimum(end, source) for end in (found.minimum1, found.minimum2)]
         ts, _ = store_transition_state(
             self.database,
             self.system.identity,
@@ -314,6 +346,7 @@ class Known:
         self._seen[quench_hits(minimum)] -= 1
         for sampled in self._sampled.values():
             sampled.discard(minimum.id())
+        self.grown.discard(minimum.id())
         self._sampling += 1
         self.forest.remove(minimum.id())
 
@@ -324,12 +357,14 @@ class Known:
         self._sample(minimum)
 
     def _sample(self, minimum):
-        """Note who found it: quenches, which are independent, or else any search for minima."""
-        by_quench = bool(quench_hits(minimum))
-        if not by_quench and not found_as_source(minimum):
+        """Note who found it: quenches or growth, or else any other search for minima."""
+        measured = is_measured(minimum)
+        if not measured and not found_as_source(minimum):
             return
-        if minimum.id() not in self._sampled[by_quench]:
-            self._sampled[by_quench].add(minimum.id())
+        if is_grown(minimum):
+            self.grown.add(minimum.id())
+        if minimum.id() not in self._sampled[measured]:
+            self._sampled[measured].add(minimum.id())
             self._sampling += 1
 
     def count_failures(self, of, failures):

@@ -13,6 +13,7 @@ __all__ = ["AUDIT_SAMPLE", "STAGES", "WALKS_TIMES_COORDINATES", "SearchSettings"
 STAGES = ("minima", "connections", "audit")
 
 AUDIT_SAMPLE = 20
+GROWN_MODES = 3  # of each minimum, both ways
 
 # What a search spends on further transition states that was not told: 500 walks of eight atoms.
 WALKS_TIMES_COORDINATES = 12_000
@@ -55,9 +56,9 @@ class SearchSettings:
     )
     untrap_attempts: int | None = _option(
         None,
-        "Attempts in all to lower the barriers of the minima that quenches found: bands across "
-        "their highest transition states, walks uphill from behind them, bands between "
-        "neighbours. By default until another round of them gains less than two per cent.",
+        "Attempts in all to lower the barriers of the minima that quenches found, or that were "
+        "grown: bands across their highest transition states, walks uphill from behind them, bands "
+        "between neighbours. By default until another round of them gains less than two per cent.",
         "connections",
         least=0,
     )
@@ -80,9 +81,20 @@ class SearchSettings:
         "Softest modes of every minimum followed uphill, both ways, for further transition states. "
         f"By default as many as {WALKS_TIMES_COORDINATES} walks, divided by the number of "
         "coordinates, allow: all of a small landscape, where bands between images of one minimum "
-        "then follow until they find nothing new, and none of a large one.",
+        "then follow until they find nothing new, and none of a large one. Where the landscape "
+        f"is grown, those of each minimum that growth walks from, {GROWN_MODES} by default.",
         "connections",
         least=0,
+    )
+    grow: int = _option(
+        0,
+        "Where above 0, soft modes are followed not from every minimum, but from the lowest minima "
+        "that are joined to the lowest of all, until such walks have reached this many: the "
+        "surroundings of the lowest, connected by construction, and no independent sample. With "
+        "quenches = 1 and no basin-hopping, all of the landscape.",
+        "connections",
+        least=0,
+        later=True,
     )
     lookahead: int = _option(
         16,
@@ -107,6 +119,10 @@ class SearchSettings:
             raise InputError(
                 f"until_barrier = {self.until_barrier:g} needs the audit: audit_sample must be at "
                 "least 1, not 0"
+            )
+        if self.grow and self.soft_modes == 0:
+            raise InputError(
+                f"grow = {self.grow} needs walks: soft_modes must be at least 1, not 0"
             )
         if self.initializations is None:
             return
@@ -148,6 +164,11 @@ class SearchSettings:
             self,
             initializations=tuple(check_choice("initialization", name, starts) for name in names),
         )
+
+    @property
+    def grown_modes(self) -> int:
+        """How many modes of a minimum growth follows."""
+        return GROWN_MODES if self.soft_modes is None else self.soft_modes
 
     def check_workers(self, workers: int) -> None:
         """Refuse more workers than there are jobs under way."""

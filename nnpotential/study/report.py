@@ -2,6 +2,8 @@
 
 from collections import defaultdict
 
+import numpy as np
+
 from ..analysis.transition_network import StationaryPoints, TransitionNetwork
 from ..errors import InputError
 from ..files import atomic_write
@@ -11,6 +13,7 @@ from ..view.options import Drawing
 from ..view.source import Source
 from ..view.trends import draw_trends
 from .archetypes import ATOMS, DIGITS, NETWORKS
+from .grown import grown
 from .rows import FIGURES, RUNS, means, row_of
 
 __all__ = ["collect", "report"]
@@ -30,6 +33,10 @@ _REACH = {
 _TOP = 6.0  # spreads above the lowest minimum
 _LEVELS = {"levels": 30, "bottom": 0.2, "top": _TOP}  # the same for all
 _BY = ("dataset", "n_train", "regularization", "hidden")
+# of landscapes that are grown, of which neither coverage nor different minima of quenches is told
+_OF_GROWN = ("lowest", "spread", "basins_share", "mean_barrier", "barrier_over_spread")
+_FURTHER_OF_GROWN = ("downhill_over_spread", "barrier_over_peak", "frustration", "joined")
+_GROWN_AXIS = {"levels": 32, "bottom": 0.25, "top": 8.0}
 
 
 def collect(folder, runs=RUNS):
@@ -73,7 +80,7 @@ def collect(folder, runs=RUNS):
 
 
 def report(folder, output, runs=RUNS):
-    """Write ``graphs``, ``trends``, ``reach`` and ``results.md`` of what is finished.
+    """Write ``graphs``, ``trends``, ``reach``, ``grown`` and ``results.md`` of what is finished.
 
     Parameters
     ----------
@@ -90,18 +97,28 @@ def report(folder, output, runs=RUNS):
         How many landscapes there are.
     """
     networks, atoms = collect(folder, runs)
-    if not networks:
+    by_growth = [
+        {"title": seedling.title, "is_network": bool(seedling.hidden), **row_of(place, 0)}
+        for seedling, place in grown(folder)
+    ]
+    if not networks and not by_growth:
         raise InputError(f"{folder} holds no finished landscape of a network yet")
     output.mkdir(parents=True, exist_ok=True)
     grouped = means(networks, _BY)
-    _draw_graphs(networks, atoms, output)
     lines = defaultdict(dict)
     for (*group, hidden), found in grouped.items():
         lines[_label(*group)][hidden] = found
-    draw_trends(dict(lines), _TRENDS, _files(output, "trends"))
-    draw_trends(dict(lines), _REACH, _files(output, "reach"))
-    _write_results(grouped, networks, atoms, output / "results.md")
-    return len(networks) + len(atoms)
+    if networks:
+        _draw_graphs(networks, atoms, output)
+        draw_trends(dict(lines), _TRENDS, _files(output, "trends"))
+        draw_trends(dict(lines), _REACH, _files(output, "reach"))
+    if by_growth:
+        _draw_grown(by_growth, output)
+    parts = [_of_quenches(grouped, networks, atoms)] if networks else []
+    parts += [_of_growth(by_growth)] if by_growth else []
+    with atomic_write(output / "results.md") as file:
+        file.write("\n\n".join(parts) + "\n")
+    return len(networks) + len(atoms) + len(by_growth)
 
 
 def _label(dataset, n, regularization):
@@ -144,7 +161,65 @@ def _source(title, row):
     return Source(TransitionNetwork(*points, row["ends"]), title)
 
 
-def _write_results(grouped, networks, atoms, path):
+def _by_title(rows):
+    """Landscapes that differ in their seed alone, the first seed first."""
+    found = defaultdict(list)
+    for row in rows:
+        found[row["title"]].append(row)
+    return found
+
+
+def _draw_grown(rows, output):
+    """Atoms above, networks below; the first seed that is finished."""
+    first = [same[0] for same in _by_title(rows).values()]
+    parts = [
+        [_source(row["title"], row) for row in first if row["is_network"] == network]
+        for network in (False, True)
+    ]
+    n = max(map(len, parts))
+    draw_graphs(
+        [part + [None] * (n - len(part)) for part in parts if part],
+        _files(output, "grown"),
+        Drawing.of(scale="spread", component="all", **_GROWN_AXIS),
+    )
+
+
+def _of_growth(rows):
+    """The table of landscapes that were grown."""
+    header = ["landscape", "seeds", "minima reached", "of all", "transition states"]
+    header += [FIGURES[name] for name in _OF_GROWN]
+    header += ["its quartiles", *(FIGURES[name] for name in _FURTHER_OF_GROWN)]
+    header.append("barriers may fall by, %")
+    lines = [
+        "# Landscapes grown from their lowest minimum",
+        "",
+        "One protocol for all: walks up the softest modes of the lowest minima that are joined to "
+        "the lowest of all, until so many minima are reached; then attempts to lower their "
+        "barriers, and the audit. These minima are the surroundings of a lowest one, connected by "
+        "construction, and no sample of the whole landscape: set them beside one another, not "
+        "beside those of quenches. Mean over seeds (start and data) and half the 95 % interval of "
+        "the mean (Student); counts and quartiles are means. Energies in nats per sample, of atoms "
+        "in the depth of a pair. The last column is the barrier audit (mean of its estimate, and "
+        "the widest of its intervals).",
+        "",
+        "| " + " | ".join(header) + " |",
+        "|" + " ---: |" * len(header),
+    ]
+    figures = means(rows, ("title",))
+    for title, same in _by_title(rows).items():
+        found = figures[(title,)]
+        counts = ("n_different", "n_minima", "n_states")
+        cells = [title, len(same), *(f"{np.mean([row[n] for row in same]):.0f}" for n in counts)]
+        cells += [_cell(*found[name][:2]) for name in _OF_GROWN]
+        quartiles = [row["quartiles"] for row in same if row["quartiles"]]
+        cells.append(", ".join(f"{q:.3g}" for q in np.mean(quartiles, 0)) if quartiles else "-")
+        cells += [_cell(*found[name][:2]) for name in _FURTHER_OF_GROWN]
+        lines.append("| " + " | ".join([*map(str, cells), _audit(same)]) + " |")
+    return "\n".join(lines)
+
+
+def _of_quenches(grouped, networks, atoms):
+    """The table of landscapes whose minima are those of independent quenches."""
     header = ["data", "N", "regularization", "hidden layers", "seeds", *FIGURES.values()]
     header.append("barriers may fall by, %")
     lines = [
@@ -167,8 +242,7 @@ def _write_results(grouped, networks, atoms, path):
     for row in atoms:
         cells = [row["system"], "", "", "", "1", *(_cell(row[name], None) for name in FIGURES)]
         lines.append("| " + " | ".join([*cells, _audit([row])]) + " |")
-    with atomic_write(path) as file:
-        file.write("\n".join(lines) + "\n")
+    return "\n".join(lines)
 
 
 def _cell(value, half):

@@ -12,7 +12,7 @@ from ..analysis.thermodynamics import frustration, heat_capacity_peaks
 from ..files import atomic_write
 from ..landscape import Landscape
 
-__all__ = ["FIGURES", "RUNS", "figures_of", "means", "row_of", "sample_of"]
+__all__ = ["ALL", "FIGURES", "RUNS", "figures_of", "means", "row_of", "sample_of"]
 
 # quasi-Newton, SGD and Adam on exactly our loss, and as practitioners call them
 _METHODS = ("lbfgs", "sgd-0.3-32", "adam-0.01-32", "sklearn-adam")
@@ -40,11 +40,12 @@ FIGURES = {
     },
     "joined": "share of them joined to the lowest",
 }
+ALL = {*FIGURES, "quartiles", "n_states"}
 
 
 def sample_of(network):
-    """The network among the minima that independent quenches found: a sample."""
-    return network.among(np.flatnonzero(network.hits))
+    """The network among the minima that are measured: those of quenches, a sample, or grown."""
+    return network.among(np.flatnonzero(network.measured))
 
 
 def row_of(path, runs=RUNS):
@@ -55,17 +56,18 @@ def row_of(path, runs=RUNS):
     path : pathlib.Path
         Its directory.
     runs : int
-        Of each method of training.
+        Of each method of training; with 0 nothing is trained.
 
     Returns
     -------
     dict
-        Of `FIGURES`, with ``audit``, the barrier audit, and what a picture needs:
-        ``energies``, ``ends``, ``heights`` of its sample.
+        Of `FIGURES`, with ``audit``, the barrier audit, ``quartiles`` of the barriers over
+        the spread, ``n_minima`` and ``n_states`` of the whole network, and what a picture
+        needs: ``energies``, ``ends``, ``heights`` of its sample.
     """
     try:
         kept = json.loads((path / _CACHE).read_text(encoding="utf-8"))
-        if kept["of"] == [_written(path), runs] and {*FIGURES} <= {*kept["row"]}:
+        if kept["of"] == [_written(path), runs] and {*kept["row"]} >= ALL:
             return kept["row"]
     except (OSError, ValueError, KeyError):
         kept = None  # made anew below
@@ -85,7 +87,7 @@ def _written(path):
 
 def _reach(land, width, runs):
     """How far above the lowest minimum training ends, where there is a network to train."""
-    if not land.system.trainers or not width:
+    if not land.system.trainers or not width or not runs:
         return {}
     found = land.reach(methods=_METHODS, runs=runs, draw=False)["methods"]
     means = {name: found[name]["above_lowest"]["mean"] for name in _METHODS}
@@ -98,7 +100,7 @@ def figures_of(network):
     Parameters
     ----------
     network : TransitionNetwork
-        With ``hits``.
+        With ``hits``, or grown.
 
     Returns
     -------
@@ -118,7 +120,9 @@ def figures_of(network):
     return {
         "n_different": len(sample),
         "n_by_energy": distinct_energies(sample.minima.energies),
-        "coverage": coverage(sample.hits.tolist())["good_turing"],
+        "coverage": coverage([] if sample.hits is None else sample.hits[sample.hits > 0].tolist())[
+            "good_turing"
+        ],
         "lowest": float(network.minima.energies.min()),
         "spread": width,
         "mean_barrier": _mean(known),
@@ -133,7 +137,11 @@ def figures_of(network):
         else None,
         "joined": joined,
         "audit": network.audit if known.size else {},
+        "quartiles": np.quantile(known / width, (0.25, 0.5, 0.75)).tolist()
+        if known.size and width
+        else None,
         "n_minima": len(network),
+        "n_states": int((network.ends[:, 0] != network.ends[:, 1]).sum()),
         "energies": sample.minima.energies.tolist(),
         "ends": sample.ends.tolist(),
         "heights": sample.states.energies.tolist(),

@@ -31,7 +31,8 @@ def relative_cost(n_parameters, n_samples, search):
     modes = search.soft_modes
     if modes is None:  # as many as a budget allows
         modes = WALKS_TIMES_COORDINATES // (2 * n_parameters * max(found, 1))
-    walks = 2 * found * min(modes, n_parameters)
+    # of a grown landscape each minimum takes some two walks
+    walks = 2 * (search.grow or found * min(modes, n_parameters))
     lowered = search.untrap_attempts
     if lowered is None:  # rounds until one gains little
         lowered = 100

@@ -69,6 +69,12 @@ def point_request(settings, **how):
     )
 
 
+# settings that came when there were sweeps, whose points stay the same where they are not used
+_LATER = {
+    option.name: option.default for option in fields(SearchSettings) if "later" in option.metadata
+}
+
+
 @dataclass(frozen=True)
 class Point:
     """One landscape of a sweep.
@@ -109,7 +115,9 @@ class Point:
     @property
     def key(self):
         """Two points of one key are the same landscape, whatever they are called."""
-        return _digest(self.resolved)
+        search = self.resolved["search"]
+        known = {k: v for k, v in search.items() if k not in _LATER or v != _LATER[k]}
+        return _digest({**self.resolved, "search": known})
 
     @property
     def landscape(self):

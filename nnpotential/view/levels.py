@@ -21,7 +21,7 @@ def on_axis(network, scale, lowest):
     network : TransitionNetwork
     scale : str
         One of `SCALES`: energies as they are, above the lowest, or in units of the standard
-        deviation of the minima (of those that quenches found, where that is known).
+        deviation of the minima (of those that are `measured`, where that is known).
     lowest : float
         The zero of the last two.
 
@@ -33,7 +33,8 @@ def on_axis(network, scale, lowest):
         return 0.0, 1.0
     if scale == "above":
         return lowest, 1.0
-    sample = network if network.hits is None else network.among(np.flatnonzero(network.hits))
+    measured = network.measured
+    sample = network if measured is None else network.among(np.flatnonzero(measured))
     return lowest, spread(sample) or 1.0
 
 

@@ -104,7 +104,7 @@ class Source:
             return None
         network, barriers = self.network, self.network.barriers()
         known = np.isfinite(barriers) & (np.arange(len(network)) != network.lowest)
-        known &= False if network.hits is None else network.hits > 0
+        known &= False if network.measured is None else network.measured
         return audited_barriers(self.database, barriers[known].tolist())
 
     def check(self):

@@ -126,7 +126,8 @@ def summary_rows(figures):
         f"lowest {figures['energy_label']}": number(figures["lowest_loss"]),
         "its median over the minima": number(figures["losses"].get("0.5")),
         "median barrier to the lowest": number(figures["barriers"].get("0.5")),
-        f"mean barrier, {figures['n_barriers']} minima of quenches": audit_text(figures),
+        f"mean barrier, {figures['n_barriers']} minima of quenches"
+        + " or grown" * bool(figures["n_grown"]): audit_text(figures),
         "degenerate minima, counted nowhere": figures["degenerate_minima"]["n"],
         "failed quenches": _by_reason(figures["failed_quenches"], figures["failures"]),
         "coverage (Good-Turing)": number(figures["coverage"]["good_turing"]),

@@ -173,6 +173,7 @@ def test_every_figure_by_hand(by_hand):
         "n_barriers": 1,
         "barrier_attempts": 0,
         "barrier_audit": None,
+        "n_grown": 0,
         "n_unconnected": 1,
         "connection_attempts": 2,
         "connection_attempts_with_transition_state": 1,
@@ -270,6 +271,7 @@ def figures():
         "degenerate_minima": {"n": 0, "lowest_loss": None, "causes": {}},
         "verified_by_older_definition": False,
         "n_from_outside": 0,
+        "n_grown": 0,
     }
 
 

@@ -207,3 +207,13 @@ def test_files_that_cannot_be_read(tmp_path):
     (tmp_path / "bad.toml").write_text("seed = [0, 1\n")
     with pytest.raises(InputError, match="is no TOML"):
         read_definition(tmp_path / "bad.toml")
+
+
+def test_a_setting_that_came_later_leaves_finished_points_what_they_are():
+    """The key of a point of a sweep that was run before there was growth."""
+    search = {"quenches": 3}
+    [before] = Grid({"system": {"name": "lj7"}, "search": search})
+    [unused] = Grid({"system": {"name": "lj7"}, "search": search | {"grow": 0}})
+    [grown] = Grid({"system": {"name": "lj7"}, "search": search | {"grow": 5}})
+    assert before.key == unused.key != grown.key
+    assert before.key == "9b40174b8254b700fc29880181d13f528b44e8b4f898c5c7af8915f6928c4a9b"
