@@ -2,7 +2,9 @@
 
 from collections import namedtuple
 
-__all__ = ["ATOMS", "DIGITS", "NETWORKS", "Part", "parts"]
+from ..networks.datasets import MEAN_ABSOLUTE
+
+__all__ = ["ATOMS", "DIGITS", "GROUPS", "NETWORKS", "Part", "parts"]
 
 # The same number of coordinates, 84 to 94, in one, two and three hidden layers
 HIDDEN = [[10], [6, 6], [5, 5, 5]]
@@ -20,6 +22,7 @@ SEARCH = {
 }
 QUICK = SEARCH | {"quenches": 15, "untrap_attempts": 40, "audit_sample": 5}
 NETWORKS, DIGITS, ATOMS = "networks", "digits", "atoms"
+GROUPS = "mean-absolute"  # inputs and penalty as the published landscapes have them
 
 Part = namedtuple("Part", "folder definition")
 
@@ -52,17 +55,21 @@ def parts(quick=False, seeds=SEEDS, n_train=(100, 1000), regularization=REGULARI
         grid = sorted(((seed, n) for seed in seeds for n in n_train), key=lambda g: (g[0], g[1]))
         hidden, atoms = HIDDEN, [["lj13"], ["blj60"]]
 
-    def networks(folder, dataset, n_test, hidden, seed, n):
+    def networks(folder, dataset, n_test, hidden, seed, n, penalties=None, **more):
         definition = {
             "seed": [seed],
-            "dataset": {"name": dataset, "n_train": [n], "n_test": n_test},
+            "dataset": {"name": dataset, "n_train": [n], "n_test": n_test, **more},
             "network": {"hidden": list(hidden)},
-            "potential": {"regularization": list(regularization)},
+            "potential": {"regularization": list(penalties or regularization)},
             "search": search,
         }
         return Part(folder, definition)
 
     ljat = [networks(NETWORKS, "ljat", 1000, hidden, *at) for at in grid]
     others = [Part(ATOMS, {"seed": [0], "system": {"name": n}, "search": search}) for n in atoms]
+    if quick:
+        return [ljat[0], *others, *ljat[1:]]
     digits = [networks(DIGITS, "digits_4x4", 797, HIDDEN_DIGITS, *at) for at in grid]
-    return [ljat[0], *others, *ljat[1:], *([] if quick else digits)]
+    scaled = {"penalties": [1e-5], "standardize": MEAN_ABSOLUTE}
+    groups = [networks(GROUPS, "ljat", 1000, hidden, *at, **scaled) for at in grid]
+    return [ljat[0], *others, *ljat[1:], *groups, *digits]

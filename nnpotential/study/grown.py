@@ -77,8 +77,9 @@ class Seedling:
         Of its folder, with the seed.
     title : str
     hidden : list of int, optional
-        Of a network on 100 samples of `ljat`; without it `name` is that of atoms.
+        Of a network on `ljat`; without it `name` is that of atoms.
     regularization : float, optional
+    n_train : int, optional
     begin : callable, optional
         Gives where to quench from, in place of a random start; then seeds differ in little,
         and one is enough.
@@ -90,6 +91,7 @@ class Seedling:
     title: str
     hidden: tuple = ()
     regularization: float = 0.0
+    n_train: int = 0
     begin: object = None
     seed: int = 0
 
@@ -102,18 +104,23 @@ class Seedling:
         """What is mapped."""
         if not self.hidden:
             return named_system(self.name, self.seed)
-        data = load_dataset("ljat", n_train=100, n_test=1000, seed=self.seed)
+        data = load_dataset("ljat", n_train=self.n_train, n_test=1000, seed=self.seed)
         options = {"regularization": self.regularization, "seed": self.seed}
         return NNSystem(MLP([3, *self.hidden, 4]), data, **options)
 
 
-def _network(hidden, regularization):
+def _network(hidden, n, regularization):
     sizes = "-".join(map(str, hidden))
-    title = f"network 3-{sizes}-4, penalty {regularization:g}"
-    return Seedling(f"ljat-{sizes}-{regularization:g}", title, tuple(hidden), regularization)
+    title = f"3-{sizes}-4, N={n}, penalty {regularization:g}"
+    return Seedling(f"ljat-{sizes}-{n}-{regularization:g}", title, tuple(hidden), regularization, n)
 
 
-NETWORKS = [_network(h, r) for r in (1e-3, 1e-4) for h in ([10], [5, 5, 5])]
+# from the second to the third the prior stays the same
+NETWORKS = [
+    _network(hidden, *at)
+    for at in ((100, 1e-4), (100, 1e-3), (1000, 1e-4))
+    for hidden in ([10], [5, 5, 5])
+]
 ATOMS = [
     Seedling("blj60", "glass, 60 atoms"),
     Seedling("lj13", "LJ13"),

@@ -7,12 +7,13 @@ import numpy as np
 from ..analysis.transition_network import StationaryPoints, TransitionNetwork
 from ..errors import InputError
 from ..files import atomic_write
+from ..networks.datasets import MEAN_ABSOLUTE
 from ..sweep.records import Records
 from ..view.disconnectivity import draw_graphs
 from ..view.options import Drawing
 from ..view.source import Source
 from ..view.trends import draw_trends
-from .archetypes import ATOMS, DIGITS, NETWORKS
+from .archetypes import ATOMS, DIGITS, GROUPS, NETWORKS
 from .grown import grown
 from .rows import FIGURES, RUNS, means, row_of
 
@@ -54,8 +55,8 @@ def collect(folder, runs=RUNS):
         As from `row_of`, with what tells them apart.
     """
     networks, atoms = [], []
-    for name, rows in ((NETWORKS, networks), (DIGITS, networks), (ATOMS, atoms)):
-        place = folder / name
+    for name in (NETWORKS, GROUPS, DIGITS, ATOMS):
+        place, rows = folder / name, atoms if name == ATOMS else networks
         if not place.is_dir():
             continue
         for entry in Records(place).entries():
@@ -68,7 +69,7 @@ def collect(folder, runs=RUNS):
                 rows.append(
                     {
                         "seed": settings["seed"],
-                        "dataset": settings["dataset"]["name"],
+                        "dataset": _data(settings["dataset"]),
                         "n_train": settings["dataset"]["n_train"],
                         "regularization": settings["potential"]["regularization"],
                         "hidden": len(settings["network"]["hidden"]),
@@ -119,6 +120,11 @@ def report(folder, output, runs=RUNS):
     with atomic_write(output / "results.md") as file:
         file.write("\n\n".join(parts) + "\n")
     return len(networks) + len(atoms) + len(by_growth)
+
+
+def _data(dataset):
+    scaled = dataset.get("standardize", True) == MEAN_ABSOLUTE
+    return dataset["name"] + " / mean |x|" * scaled
 
 
 def _label(dataset, n, regularization):

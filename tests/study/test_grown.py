@@ -13,7 +13,7 @@ from nnpotential.systems.clusters import LennardJonesCluster
 def test_landscapes_are_grown_and_reported(tmp_path, monkeypatch):
     """One from a random start, one from two minima that are given; stopped, then to the end."""
     few = {"grow": 6, "untrap_attempts": 2, "audit_sample": 1}
-    net = grown.Seedling("net", "a network", (2,), 1e-2)
+    net = grown.Seedling("net", "a network", (2,), 1e-2, 100)
     eight = grown.Seedling("lj8", "eight atoms", begin=eight_from_two)
     monkeypatch.setattr(grown, "SEARCH", grown.SEARCH | few)
     monkeypatch.setattr(grown, "ATOMS", [eight])
