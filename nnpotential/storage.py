@@ -24,6 +24,7 @@ __all__ = [
     "points_from_outside",
     "quench_hits",
     "record_outcome",
+    "sample_of_quenches",
     "store_minimum",
     "store_transition_state",
 ]
@@ -145,6 +146,21 @@ def quench_hits(minimum):
     """Number of independent quenches that ended in a minimum."""
     hits = notes(minimum).items()
     return sum(n for name, n in hits if isinstance(n, int) and name not in _OTHER_SOURCES)
+
+
+def sample_of_quenches(minima, size):
+    """The first so many minima, by number, that quenches found; all of them if `size` is None.
+
+    Parameters
+    ----------
+    minima : iterable of pele.storage.Minimum
+    size : int or None
+
+    Returns
+    -------
+    list of pele.storage.Minimum
+    """
+    return sorted(filter(quench_hits, minima), key=lambda m: m.id())[:size]
 
 
 def found_as_source(minimum):

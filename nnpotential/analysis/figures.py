@@ -13,7 +13,14 @@ from ..search.barriers import barriers_of, bottlenecks
 from ..search.forest import Forest
 from ..search.journal import Journal
 from ..sessions import snapshot
-from ..storage import UNVERIFIED, is_verified, notes, points_from_outside, quench_hits
+from ..storage import (
+    UNVERIFIED,
+    is_verified,
+    notes,
+    points_from_outside,
+    quench_hits,
+    sample_of_quenches,
+)
 from ..verification.certified import count_certificates
 
 __all__ = [
@@ -101,14 +108,14 @@ def barriers_to_lowest(graph):
 def audited_barriers(database, barriers):
     """The mean barrier, of which minima it is, and how far it may still fall.
 
-    Of the minima that quenches found: for these the search has lowered the
-    barriers, and not for what it met on its way.
+    Of the minima that quenches found, or the first of them: for these the search has
+    lowered the barriers, and not for what it met on its way.
 
     Parameters
     ----------
     database : pele.storage.Database
     barriers : list of float
-        To the lowest minimum, from each that quenches found and that is connected to it.
+        To the lowest minimum, from each of these that is connected to it.
 
     Returns
     -------
@@ -210,7 +217,11 @@ def _summarise(database):
     n_degenerate = sum(ts.minimum1 == ts.minimum2 for ts in states)
     components = [len(c) for c in nx.connected_components(graph)]
     barriers = barriers_to_lowest(graph)
+    home = {*barriers, *([lowest_minimum(graph)] if graph else [])}
     hits = [h for m in minima if (h := quench_hits(m))]
+    sample = sample_of_quenches(minima, journal.tally["joined"])
+    behind = [barriers[m] for m in sample if m in barriers]
+    some = len(sample) < len(hits)  # what was met on their way is no sample of anything
     n_quenches = sum(found is not None for _, found in journal.jobs("quench"))
     attempts, followed, rearranged, lowered = (
         [found for _, found in journal.jobs(kind) if found is not None]
@@ -232,8 +243,9 @@ def _summarise(database):
         "share_connected": (len(barriers) + 1) / len(graph) if graph else None,
         "lowest_loss": min((m.energy for m in minima), default=None),
         "losses": quantiles([m.energy for m in minima]),
-        "barriers": quantiles(list(barriers.values())),
-        **audited_barriers(database, [b for m, b in barriers.items() if quench_hits(m)]),
+        "barriers": quantiles(behind if some else list(barriers.values())),
+        **audited_barriers(database, behind),
+        "sample": {"n_minima": len(sample), "n_joined": sum(m in home for m in sample)},
         "barrier_attempts": len(lowered),
         "coverage": {"n_quenches": n_quenches, "n_minima": len(hits), **coverage(hits)},
         "n_unconnected": len(graph) - len(barriers) - 1 if graph else 0,
@@ -341,6 +353,13 @@ def remarks(system, figures):
             f"{seen['n_minima']} different minima in {seen['n_quenches']} quenches: there are more "
             "than can be listed; those of the quenches are a sample of them, and what connections "
             "met on their way is no sample of anything"
+        )
+    sample = figures["sample"]
+    if sample["n_minima"] < seen["n_minima"]:
+        said.append(
+            f"only the first {sample['n_minima']} minima of the quenches had to be joined to the "
+            f"lowest ('joined' sets how many), {sample['n_joined']} are; barriers and their audit "
+            "are of these"
         )
     if figures["verified_by_older_definition"]:
         said.append(

@@ -74,9 +74,11 @@ def _connection(known, search):
     targets = known.targets()
     state = known.forest, known.attempts, known.distance, search.connection_attempts
     if not targets <= known.joined():
-        pair = missing_connection(*state, targets)
+        pair = missing_connection(*state, targets, among=known.is_sample())
         if pair is not None:
             return "connect", *pair, "connect"
+    if known.is_sample():
+        return None
     few, each = _BY_THE_WAY
     if known.n_by_the_way < few + each * len(targets):
         # each may find more than it joins
@@ -87,12 +89,11 @@ def _connection(known, search):
 
 
 def _lowering(known, search):
-    lowering, limit = known.lowering, search.untrap_attempts
+    lowering, limit = known.lowering, search.n_untrap_attempts(known.system.n_dof)
     settled = lowering.is_settled(len(known.targets()))
-    if limit is None:
-        over = settled
-    else:
-        over = lowering.n_given_out >= limit and (settled or not search.until_barrier)
+    over = lowering.n_given_out >= limit and (settled or not search.until_barrier)
+    if search.untrap_attempts is None:
+        over = over or settled
     if over:
         return None
     draw = _draw(known, _LOWER, lowering.n_given_out)

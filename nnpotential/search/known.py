@@ -44,6 +44,8 @@ class Known:
     kinds : sequence of Kind
         All that its journal may hold.
     seed : int
+    joined : int, optional
+        How many minima have to be joined to the lowest, by default all of the quenches.
 
     Attributes
     ----------
@@ -71,10 +73,12 @@ class Known:
         Such tries since the last one that found a new transition state.
     """
 
-    def __init__(self, system, database, kinds, seed):
+    def __init__(self, system, database, kinds, seed, joined=None):
         self.system, self.database, self.seed = system, database, seed
+        self._targets = None, set()  # what they follow from, and they
         self.kinds = {kind.name: kind for kind in kinds}
         self.journal = Journal(database)
+        self.journal.tally["joined"] = joined
         if self.journal.outdated:
             self._renew()
         self.pending = self.journal.pending()
@@ -237,11 +241,19 @@ class Known:
         self._next_mode.pop(number, None)
 
     def targets(self):
-        """The minima that have to be joined to the lowest: those that quenches found.
+        """The minima that have to be joined to the lowest: the first that quenches found.
 
         If there are none, those that came from elsewhere but not from connections.
         """
-        return self._sampled[True] or self._sampled[False]
+        size = self.journal.tally["joined"]
+        if self._targets[0] != (self._sampling, size):
+            found = self._sampled[True] or self._sampled[False]
+            self._targets = (self._sampling, size), set(sorted(found)[:size])
+        return self._targets[1]
+
+    def is_sample(self):
+        """Whether not all minima of the quenches have to be joined: there are too many."""
+        return self.targets() != (self._sampled[True] or self._sampled[False])
 
     def joined(self):
         """The minima that are joined to the lowest one, itself included; not to be changed."""

@@ -10,6 +10,7 @@ from ..points.connect import STRATEGIES
 
 __all__ = ["Attempts", "missing_connection"]
 
+_MORE = 100, 300  # the same, members first, where partners are few
 _CANDIDATES, _MEMBERS = 50, 5  # minima outside and inside of a group whose distance is computed
 
 
@@ -61,7 +62,7 @@ class Attempts:
         return None
 
 
-def missing_connection(forest, attempts, distance, limit, needed=None):
+def missing_connection(forest, attempts, distance, limit, needed=None, among=False):
     """The next pair of minima in different components.
 
     The component that holds most of what is needed waits for the others, which
@@ -79,6 +80,9 @@ def missing_connection(forest, attempts, distance, limit, needed=None):
         Partners that a component tries.
     needed : set of int, optional
         Only components that hold one of these or the lowest minimum; by default all.
+    among : bool
+        Partners only in these components as well, the nearest of more minima: where
+        minima are more than can be listed, others are no nearer to their goal.
 
     Returns
     -------
@@ -111,9 +115,12 @@ def missing_connection(forest, attempts, distance, limit, needed=None):
                 return i, j, attempts.another_way(i, j)
         if len(tried) >= limit:
             continue
-        inside = sorted(component, key=lambda i: (energy[i], i))[:_MEMBERS]
+        n_inside, n_outside = _MORE if among else (_MEMBERS, _CANDIDATES)
+        inside = sorted(component, key=lambda i: (energy[i], i))[:n_inside]
         refused = {*component, *taken, *(j for _, j in tried)}
-        pair = _nearest(forest, inside, refused, distance)
+        if among:
+            refused |= energy.keys() - set().union(*components)
+        pair = _nearest(forest, inside, refused, distance, n_outside)
         if pair is not None:
             return *pair, STRATEGIES[0]
     return None
@@ -131,10 +138,10 @@ def _home(forest, components, needed):
     return min(largest, key=lambda c: min((energy[i], i) for i in c))
 
 
-def _nearest(forest, inside, refused, distance):
+def _nearest(forest, inside, refused, distance, n_outside):
     """The nearest pair, outside among those of similar loss, and the lowest."""
     outside = (j for j in forest.outward(forest.energy[inside[0]]) if j not in refused)
-    near = set(islice(outside, _CANDIDATES))
+    near = set(islice(outside, n_outside))
     if forest.lowest() not in refused:
         near.add(forest.lowest())
     pairs = [(i, j) for i in inside for j in near]

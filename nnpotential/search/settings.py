@@ -18,6 +18,13 @@ AUDIT_SAMPLE = 20
 WALKS_TIMES_COORDINATES = 12_000
 
 
+# Minima that a search joins which was not told, times the cube of the coordinates: a path
+# between two costs about so much more. Five of 760 coordinates, 100 of 280.
+_JOINED_TIMES_CUBE = 2_200_000_000
+_LEAST_JOINED = 2
+_ATTEMPTS_EACH = 4  # to lower their barriers, at most, where no number is given
+
+
 def _option(default: Any, text: str, *stages: str, **what: Any) -> Any:
     return field(default=default, metadata={"text": text, "stages": stages, **what})
 
@@ -53,11 +60,21 @@ class SearchSettings:
         "connections",
         least=0,
     )
+    joined: int | None = _option(
+        None,
+        "Minima that have to be joined to the lowest: the first so many that quenches found, an "
+        "independent sample. Barriers and their audit are of these. By default as many as "
+        f"{_JOINED_TIMES_CUBE:g}, divided by the cube of the number of coordinates, allow, at least "
+        f"{_LEAST_JOINED}: all of a small landscape, 5 of 760 coordinates.",
+        *STAGES,
+        least=1,
+    )
     untrap_attempts: int | None = _option(
         None,
         "Attempts in all to lower the barriers of the minima that quenches found: bands across "
         "their highest transition states, walks uphill from behind them, bands between "
-        "neighbours. By default until another round of them gains less than two per cent.",
+        "neighbours. By default until another round of them gains less than two per cent, at most "
+        f"{_ATTEMPTS_EACH} for each minimum that --joined would allow by default.",
         "connections",
         least=0,
     )
@@ -149,6 +166,16 @@ class SearchSettings:
             initializations=tuple(check_choice("initialization", name, starts) for name in names),
         )
 
+    def n_joined(self, n_dof: int) -> int:
+        """How many minima of so many coordinates have to be joined, at most."""
+        return _affordable(n_dof) if self.joined is None else self.joined
+
+    def n_untrap_attempts(self, n_dof: int) -> int:
+        """How many attempts to lower barriers there may be, whatever they gain."""
+        if self.untrap_attempts is None:
+            return _ATTEMPTS_EACH * _affordable(n_dof)
+        return self.untrap_attempts
+
     def check_workers(self, workers: int) -> None:
         """Refuse more workers than there are jobs under way."""
         if workers > self.lookahead:
@@ -161,6 +188,10 @@ class SearchSettings:
         """The section ``[search]`` of ``settings.toml``."""
         entries = {**asdict(self), "initializations": list(self.initializations or ())}
         return {name: value for name, value in entries.items() if value is not None}
+
+
+def _affordable(n_dof: int) -> int:
+    return max(_LEAST_JOINED, _JOINED_TIMES_CUBE // n_dof**3)
 
 
 def option_text(option: Field[Any]) -> str:

@@ -101,6 +101,16 @@ def test_only_groups_with_what_is_needed():
     assert missing_connection(Forest(graph), attempts, on_a_line, 6, {1}) is None
 
 
+def test_partners_among_the_groups_that_are_to_be_joined():
+    """The nearest of all is left alone where minima are more than can be listed."""
+    graph = graph_of([0.0, 0.3, 0.1, 0.2, 0.4, 0.5], [(0, 1, 0.5)])
+    attempts, forest = Attempts(), Forest(graph)
+    assert missing_connection(forest, attempts, on_a_line, 6, {3}) == (3, 2, "standard")
+    found = missing_connection(forest, attempts, on_a_line, 6, {3}, among=True)
+    assert found == (3, 1, "standard")  # from there 1 is nearer than the lowest
+    assert missing_connection(forest, attempts, on_a_line, 6, {0, 1}, among=True) is None
+
+
 def test_a_lowest_minimum_far_from_all_others_goes_to_them():
     """By-products of connections may be lower than what quenches found, and alone."""
     graph = graph_of([1.0, 1.1, 1.2, 1.3, 1.4, 1.5, 0.0])
