@@ -64,8 +64,8 @@ class SearchSettings:
         None,
         "Minima that have to be joined to the lowest: the first so many that quenches found, an "
         "independent sample. Barriers and their audit are of these. By default as many as "
-        f"{_JOINED_TIMES_CUBE:g}, divided by the cube of the number of coordinates, allow, at least "
-        f"{_LEAST_JOINED}: all of a small landscape, 5 of 760 coordinates.",
+        f"{_JOINED_TIMES_CUBE:g}, divided by the cube of the number of coordinates, allow, at "
+        f"least {_LEAST_JOINED}: all of a small landscape, 5 where there are 760 coordinates.",
         *STAGES,
         least=1,
     )
@@ -74,7 +74,7 @@ class SearchSettings:
         "Attempts in all to lower the barriers of the minima that quenches found: bands across "
         "their highest transition states, walks uphill from behind them, bands between "
         "neighbours. By default until another round of them gains less than two per cent, at most "
-        f"{_ATTEMPTS_EACH} for each minimum that --joined would allow by default.",
+        f"{_ATTEMPTS_EACH} for each minimum that is joined by default.",
         "connections",
         least=0,
     )
