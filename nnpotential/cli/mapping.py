@@ -145,7 +145,10 @@ def explore(
             check_colour(colour, system)
         land = Landscape.create(output, system, seed=request.seed, **search)
     say(f"landscape: {output} ({land.system}, seed {land.settings['seed']})")
-    say(plan_text(SearchSettings.given(**{**land.settings["search"], **search}), land.system.n_dof))
+    limits = SearchSettings.given(**{**land.settings["search"], **search})
+    expected = plan_text(limits, land.system.n_dof)
+    if expected is not None:
+        say(expected)
     if colour is not None:
         check_colour(colour, land.system)
     with Reporter() as reporter, interruptible(reporter, land):

@@ -15,6 +15,7 @@ from ..analysis.transition_network import TransitionNetwork
 from ..checks import check_choice
 from ..contract import LandscapeSystem, Measure
 from ..errors import InputError
+from ..search.journal import Journal
 
 __all__ = [
     "OF_EVERY_NETWORK",
@@ -102,10 +103,13 @@ class Source:
         """The mean barrier and its audit; see `audited_barriers`. None without a system."""
         if self.system is None or self.database is None:
             return None
-        network, barriers = self.network, self.network.barriers()
-        known = np.isfinite(barriers) & (np.arange(len(network)) != network.lowest)
-        known &= False if network.hits is None else network.hits > 0
-        return audited_barriers(self.database, barriers[known].tolist())
+        network, barriers = self.network, np.array(self.network.barriers())
+        barriers[network.lowest] = np.nan
+        quenched = [] if network.hits is None else np.flatnonzero(network.hits)
+        size = Journal(self.database).tally["joined"]
+        sample = sorted(quenched, key=lambda k: network.minima.ids[k])[:size]
+        found = [float(barriers[k]) for k in sample if np.isfinite(barriers[k])]
+        return audited_barriers(self.database, found)
 
     def check(self):
         """Refuse what is no landscape.

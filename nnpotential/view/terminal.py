@@ -162,18 +162,14 @@ def _joined(figures):
 
 
 def plan_text(search, n_dof):
-    """What a search of so many coordinates is going to do, a line."""
+    """What to expect of a search that is not to join all, a line; None of any other."""
     wanted = search.n_joined(n_dof)
-    joined = "all minima of the quenches"
-    if wanted < search.quenches:
-        joined = (
-            f"the first {wanted} minima of the quenches (--joined; all is more than {n_dof} "
-            "coordinates allow)"
-        )
+    if wanted >= search.quenches:
+        return None
     return (
-        f"to do: {search.quenches} quenches, {search.basin_hopping_runs} basin-hopping runs of "
-        f"{search.basin_hopping_steps} steps; then {joined} to be joined to the lowest, barriers "
-        "lowered and audited"
+        f"{n_dof} coordinates: the first {wanted} of the minima that {search.quenches} quenches "
+        "find will be joined to the lowest (--joined), and barriers and their audit are of these; "
+        "what is met on the way is kept"
     )
 
 

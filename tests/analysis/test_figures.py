@@ -171,6 +171,7 @@ def test_every_figure_by_hand(by_hand):
         "lowest_loss": 0.1,
         "mean_barrier": pytest.approx(0.8),
         "n_barriers": 1,
+        "sample": {"n_minima": 2, "n_joined": 2},
         "barrier_attempts": 0,
         "barrier_audit": None,
         "n_unconnected": 1,
@@ -194,6 +195,17 @@ def test_every_figure_by_hand(by_hand):
         "seconds": {"connect": 1.235},
     }
     assert json.loads(json.dumps(figures)) == figures
+
+
+def test_barriers_are_those_of_the_sample_that_had_to_be_joined(by_hand):
+    journal = Journal(by_hand)
+    journal.tally["joined"] = 1
+    journal.save()
+    figures = summarise(by_hand)
+    assert figures["sample"] == {"n_minima": 1, "n_joined": 1}
+    # the lowest has none, and those of the others do not count
+    assert figures["barriers"] == {} and figures["n_barriers"] == 0
+    assert figures["coverage"]["n_minima"] == 2 and figures["n_minima"] == 4
 
 
 def test_figures_of_nothing():
