@@ -35,7 +35,6 @@ from .training import trainers
 __all__ = ["LossSystem", "NNSystem", "load_data"]
 
 _DATASET = "dataset.npz"
-_LONG_BANDS = 1500  # parameters above which they take minutes
 
 
 class LossSystem(LandscapeSystem):
@@ -107,9 +106,8 @@ class LossSystem(LandscapeSystem):
         if large:
             # Matrix-free, L-BFGS is cheaper than Newton almost to the end.
             p.structural_quench_params.lbfgs_tol = 1e-8
-            if self.n_dof > _LONG_BANDS:
-                # Where a band takes minutes, the search had better choose a new pair in between.
-                p.double_ended_connect.niter = 3
+            # Where a band takes minutes, the search had better choose a new pair in between.
+            p.double_ended_connect.niter = 3
             # With steps of up to 0.1 climbs of a 64-10-10 network take twice as many of them,
             # with steps of up to 1 fewer arrive.
             local.tsSearchParams.max_radius = 0.3

@@ -61,6 +61,8 @@ class Known:
         At connections.
     n_by_the_way : int
         Attempts to join minima that no quench has found.
+    n_links : int
+        Attempts on the way between minima of a sample.
     lowering : Lowering
         Attempts to lower barriers.
     audit : Audit
@@ -129,6 +131,7 @@ class Known:
     def _restore_jobs(self):
         self.given_out, self.merged = Counter(), Counter()
         self.attempts, self.n_by_the_way, self.followed = Attempts(), 0, set()
+        self.n_links = 0
         self.rearranged, self.n_in_vain = Counter(), 0
         self.lowering = Lowering(self.journal.tally["lowering"])
         self.audit = Audit(self.journal.tally["audit"])

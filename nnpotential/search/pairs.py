@@ -4,13 +4,14 @@ All of it is decided from the graph of what is known and from what was tried, so
 the same state gives the same choice.
 """
 
-from itertools import islice
+from itertools import islice, pairwise
+
+import numpy as np
 
 from ..points.connect import STRATEGIES
 
-__all__ = ["Attempts", "missing_connection"]
+__all__ = ["Attempts", "missing_connection", "missing_link"]
 
-_MORE = 100, 300  # the same, members first, where partners are few
 _CANDIDATES, _MEMBERS = 50, 5  # minima outside and inside of a group whose distance is computed
 
 
@@ -46,6 +47,10 @@ class Attempts:
         """Whether the pair was tried at all."""
         return frozenset((i, j)) in self._tries
 
+    def under_way(self, i, j):
+        """Whether the pair is being tried."""
+        return frozenset((i, j)) in self._underway
+
     def n_partners(self, i):
         """How many minima one was tried with."""
         return len(self._partners.get(i, ()))
@@ -62,7 +67,7 @@ class Attempts:
         return None
 
 
-def missing_connection(forest, attempts, distance, limit, needed=None, among=False):
+def missing_connection(forest, attempts, distance, limit, needed=None):
     """The next pair of minima in different components.
 
     The component that holds most of what is needed waits for the others, which
@@ -80,9 +85,6 @@ def missing_connection(forest, attempts, distance, limit, needed=None, among=Fal
         Partners that a component tries.
     needed : set of int, optional
         Only components that hold one of these or the lowest minimum; by default all.
-    among : bool
-        Partners only in these components as well, the nearest of more minima: where
-        minima are more than can be listed, others are no nearer to their goal.
 
     Returns
     -------
@@ -115,15 +117,85 @@ def missing_connection(forest, attempts, distance, limit, needed=None, among=Fal
                 return i, j, attempts.another_way(i, j)
         if len(tried) >= limit:
             continue
-        n_inside, n_outside = _MORE if among else (_MEMBERS, _CANDIDATES)
-        inside = sorted(component, key=lambda i: (energy[i], i))[:n_inside]
+        inside = sorted(component, key=lambda i: (energy[i], i))[:_MEMBERS]
         refused = {*component, *taken, *(j for _, j in tried)}
-        if among:
-            refused |= energy.keys() - set().union(*components)
-        pair = _nearest(forest, inside, refused, distance, n_outside)
+        pair = _nearest(forest, inside, refused, distance)
         if pair is not None:
             return *pair, STRATEGIES[0]
     return None
+
+
+def missing_link(forest, attempts, distance, needed):
+    """The next pair on the way between groups that are far apart.
+
+    The way goes over all minima that transition states join to others, so that what
+    was met between the groups serves as stepping stones, and makes the sum of the squared
+    jumps from group to group least (Dijkstra). Its longest jump comes first, and no
+    other of the same way while that is under way.
+
+    Parameters
+    ----------
+    forest, attempts, distance
+        As for `missing_connection`.
+    needed : set of int
+        They and the lowest minimum are to be joined.
+
+    Returns
+    -------
+    (int, int, str) or None
+        As from `missing_connection`.
+
+    References
+    ----------
+    J. M. Carr, S. A. Trygubenko and D. J. Wales, J. Chem. Phys. 122, 234903 (2005).
+    """
+    needed, components = {*needed, forest.lowest()}, forest.components()
+    wanted = [c for c in components if not c.isdisjoint(needed)]
+    if len(wanted) < 2:
+        return None
+    home = _home(forest, wanted, needed)
+    stones = [c for c in components if len(c) > 1 or not c.isdisjoint(needed)]
+    group = {i: k for k, component in enumerate(stones) for i in component}
+    minima = sorted(group)
+
+    def weight(i, j):
+        if group[i] == group[j]:
+            return 0.0
+        free = not attempts.tried(i, j) or attempts.under_way(i, j) or attempts.another_way(i, j)
+        return distance(i, j) ** 2 if free else np.inf
+
+    weights = np.zeros((len(minima), len(minima)))
+    for a, i in enumerate(minima):
+        for b, j in enumerate(minima[:a]):
+            weights[a, b] = weights[b, a] = weight(i, j)
+    lengths, before = _ways(weights, [minima.index(i) for i in sorted(home)])
+    others = [min(c, key=minima.index) for c in wanted if c is not home]
+    for end in sorted(others, key=lambda i: (lengths[minima.index(i)], i)):
+        way = [minima.index(end)]
+        if not np.isfinite(lengths[way[0]]):
+            continue
+        while before[way[-1]] >= 0:
+            way.append(before[way[-1]])
+        jumps = [(a, b) for a, b in pairwise(way) if group[minima[a]] != group[minima[b]]]
+        if any(attempts.under_way(minima[a], minima[b]) for a, b in jumps):
+            continue
+        i, j = (minima[k] for k in max(jumps, key=lambda jump: weights[jump]))
+        return i, j, attempts.another_way(i, j) or STRATEGIES[0]
+    return None
+
+
+def _ways(weights, sources):
+    """The shortest ways from some nodes to all: their lengths, and the node before each, or -1."""
+    n = len(weights)
+    lengths, before, left = np.full(n, np.inf), [-1] * n, np.ones(n, dtype=bool)
+    lengths[sources] = 0.0
+    for _ in range(n):
+        at = int(np.argmin(np.where(left, lengths, np.inf)))
+        left[at] = False
+        through = lengths[at] + weights[at]
+        for k in np.flatnonzero(left & (through < lengths)):
+            lengths[k], before[k] = through[k], at
+    return lengths, before
 
 
 def _home(forest, components, needed):
@@ -138,10 +210,10 @@ def _home(forest, components, needed):
     return min(largest, key=lambda c: min((energy[i], i) for i in c))
 
 
-def _nearest(forest, inside, refused, distance, n_outside):
+def _nearest(forest, inside, refused, distance):
     """The nearest pair, outside among those of similar loss, and the lowest."""
     outside = (j for j in forest.outward(forest.energy[inside[0]]) if j not in refused)
-    near = set(islice(outside, n_outside))
+    near = set(islice(outside, _CANDIDATES))
     if forest.lowest() not in refused:
         near.add(forest.lowest())
     pairs = [(i, j) for i in inside for j in near]

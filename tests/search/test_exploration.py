@@ -9,7 +9,7 @@ from landscapes import SEARCH, contents, copy_of, interrupt_at, xor_landscape
 from nnpotential import Landscape
 from nnpotential.findings import Failure, Findings
 from nnpotential.search.journal import Journal
-from nnpotential.search.kinds import Quench
+from nnpotential.search.kinds import LINK, Quench
 from nnpotential.search.settings import AUDIT_SAMPLE
 from nnpotential.settings import read_settings, write_settings
 
@@ -131,7 +131,7 @@ def test_of_the_quenches_a_sample_is_joined_and_more_of_them_later(tmp_path, who
     assert few["sample"] == {"n_minima": 2, "n_joined": 2} and few["n_barriers"] <= 2
     assert few["coverage"]["n_minima"] > 2
     assert any("first 2 minima of the quenches" in remark for remark in few["remarks"])
-    assert {job.args[-1] for job, _ in Journal(land.database).jobs("connect")} == {"connect"}
+    assert {job.args[-1] for job, _ in Journal(land.database).jobs("connect")} == {LINK}
     other = xor_landscape(tmp_path / "b", **options)
     other.explore(draw=False)
     assert contents(other) == contents(land)

@@ -32,6 +32,7 @@ def state(known):
         "merged": +known.merged,
         "attempts": vars(known.attempts),
         "by the way": known.n_by_the_way,
+        "links": known.n_links,
         "lowering": vars(known.lowering),
         "audit": vars(known.audit),
         "rearranged": (+known.rearranged, known.n_in_vain),
