@@ -279,6 +279,7 @@ def figures():
         "lowest_loss": 0.2,
         "failures": {},
         "coverage": {"n_quenches": 100, "n_minima": 3, "good_turing": 1.0},
+        "sample": {"n_minima": 3, "n_joined": 3},
         "degenerate_minima": {"n": 0, "lowest_loss": None, "causes": {}},
         "verified_by_older_definition": False,
         "n_from_outside": 0,
@@ -320,11 +321,13 @@ def test_quenches_that_count_nowhere_are_named(figures, reason, meaning):
 
 def test_more_minima_than_can_be_listed_are_said_to_be_that(figures):
     seen = {"n_quenches": 100, "n_minima": 97, "good_turing": 0.05}
-    [sentence] = said(figures, coverage=seen)
+    [sentence] = said(figures, coverage=seen, sample={"n_minima": 97, "n_joined": 90})
     assert sentence.startswith("97 different minima in 100 quenches: there are more than can be")
     # few quenches say nothing of that, and none nothing at all
     assert said(figures, coverage={**seen, "n_quenches": 5}) == []
     assert said(figures, coverage={**seen, "good_turing": None, "n_quenches": 0}) == []
+    _, sentence = said(figures, coverage=seen, sample={"n_minima": 4, "n_joined": 3})
+    assert "only the first 4 minima of the quenches" in sentence and "3 are" in sentence
 
 
 def test_without_a_minimum_the_system_is_asked_why(figures, monkeypatch):
