@@ -321,7 +321,8 @@ def test_quenches_that_count_nowhere_are_named(figures, reason, meaning):
 
 def test_more_minima_than_can_be_listed_are_said_to_be_that(figures):
     seen = {"n_quenches": 100, "n_minima": 97, "good_turing": 0.05}
-    [sentence] = said(figures, coverage=seen, sample={"n_minima": 97, "n_joined": 90})
+    figures["sample"] = {"n_minima": 97, "n_joined": 90}
+    [sentence] = said(figures, coverage=seen)
     assert sentence.startswith("97 different minima in 100 quenches: there are more than can be")
     # few quenches say nothing of that, and none nothing at all
     assert said(figures, coverage={**seen, "n_quenches": 5}) == []
