@@ -18,10 +18,10 @@ __all__ = [
     "forget_verification",
     "found_as_source",
     "is_grown",
-    "is_measured",
     "is_verified",
     "is_well_formed",
     "may_count",
+    "measured",
     "merge_minima",
     "notes",
     "points_from_outside",
@@ -156,13 +156,26 @@ def is_grown(minimum):
     return isinstance(notes(minimum).get(GROWTH), int)
 
 
-def is_measured(minimum):
-    """Whether a minimum is one of those whose barriers are searched for, and told.
+def measured(minima, joined=None):
+    """Those minima whose barriers are searched for, and told, in the order of their numbers.
 
-    Independent quenches found it, or the landscape was grown to it; not those that
-    connections met on their way.
+    The first that independent quenches found, a sample, and all that the landscape was grown
+    to; not those that connections met on their way.
+
+    Parameters
+    ----------
+    minima : iterable of pele.storage.Minimum
+    joined : int, optional
+        How many of quenches had to be joined to the lowest, by default all.
+
+    Returns
+    -------
+    list of pele.storage.Minimum
     """
-    return bool(quench_hits(minimum)) or is_grown(minimum)
+    minima = sorted(minima, key=lambda minimum: minimum.id())
+    sample = list(filter(quench_hits, minima))[:joined]
+    chosen = {minimum.id() for minimum in (*sample, *filter(is_grown, minima))}
+    return [minimum for minimum in minima if minimum.id() in chosen]
 
 
 def found_as_source(minimum):

@@ -16,8 +16,8 @@ from ..sessions import snapshot
 from ..storage import (
     UNVERIFIED,
     is_grown,
-    is_measured,
     is_verified,
+    measured,
     notes,
     points_from_outside,
     quench_hits,
@@ -109,14 +109,14 @@ def barriers_to_lowest(graph):
 def audited_barriers(database, barriers):
     """The mean barrier, of which minima it is, and how far it may still fall.
 
-    Of the minima that quenches found, and those grown: for these the search has
+    Of those that are `measured`: for these the search has
     lowered the barriers, and not for what it met on its way.
 
     Parameters
     ----------
     database : pele.storage.Database
     barriers : list of float
-        To the lowest minimum, from each that `is_measured` and connected to it.
+        To the lowest minimum, from each of these that is connected to it.
 
     Returns
     -------
@@ -218,7 +218,12 @@ def _summarise(database):
     n_degenerate = sum(ts.minimum1 == ts.minimum2 for ts in states)
     components = [len(c) for c in nx.connected_components(graph)]
     barriers = barriers_to_lowest(graph)
+    home = {*barriers, *([lowest_minimum(graph)] if graph else [])}
     hits = [h for m in minima if (h := quench_hits(m))]
+    told = measured(minima, journal.tally["joined"])
+    sample = list(filter(quench_hits, told))
+    behind = [barriers[m] for m in told if m in barriers]
+    some = len(sample) < len(hits)  # what was met on their way is no sample of anything
     n_quenches = sum(found is not None for _, found in journal.jobs("quench"))
     attempts, followed, grown, rearranged, lowered = (
         [found for _, found in journal.jobs(kind) if found is not None]
@@ -241,8 +246,9 @@ def _summarise(database):
         "share_connected": (len(barriers) + 1) / len(graph) if graph else None,
         "lowest_loss": min((m.energy for m in minima), default=None),
         "losses": quantiles([m.energy for m in minima]),
-        "barriers": quantiles(list(barriers.values())),
-        **audited_barriers(database, [b for m, b in barriers.items() if is_measured(m)]),
+        "barriers": quantiles(behind if some else list(barriers.values())),
+        **audited_barriers(database, behind),
+        "sample": {"n_minima": len(sample), "n_joined": sum(m in home for m in sample)},
         "barrier_attempts": len(lowered),
         "coverage": {"n_quenches": n_quenches, "n_minima": len(hits), **coverage(hits)},
         "n_grown": sum(map(is_grown, minima)),
@@ -357,6 +363,13 @@ def remarks(system, figures):
             f"{figures['n_grown']} minima were reached by walks from what is joined to the lowest: "
             "they are its surroundings and no independent sample; mean barrier and audit are "
             "theirs too, coverage is of the quenches alone"
+        )
+    sample = figures["sample"]
+    if sample["n_minima"] < seen["n_minima"]:
+        said.append(
+            f"only the first {sample['n_minima']} minima of the quenches had to be joined to the "
+            f"lowest ('joined' sets how many), {sample['n_joined']} are; barriers and their audit "
+            "are of these"
         )
     if figures["verified_by_older_definition"]:
         said.append(

@@ -15,6 +15,7 @@ from threadpoolctl import threadpool_limits
 from ..contract import LandscapeSystem
 from ..errors import InputError
 from ..pulse import tell
+from ..search.journal import Journal
 from ..sessions import snapshot
 from ..storage import is_grown, is_verified, may_count, notes, quench_hits
 
@@ -127,6 +128,8 @@ class TransitionNetwork:
     energy_label : str
     hits : ndarray of int, shape (n_minima,), or None
         How many independent quenches ended in each minimum.
+    joined : int or None
+        How many minima of quenches, the first, had to be joined to the lowest, by default all.
     grown : ndarray of bool, shape (n_minima,), or None
         Which minima were reached by growth from the lowest.
     audit : dict
@@ -146,6 +149,7 @@ class TransitionNetwork:
     kinetic: bool = True
     energy_label: str = "energy"
     hits: NDArray[np.int64] | None = None
+    joined: int | None = None
     grown: NDArray[np.bool_] | None = None
     audit: dict[str, Any] = field(default_factory=dict)
 
@@ -233,7 +237,8 @@ class TransitionNetwork:
             if counts(ts) and all(end.id() in place for end in (ts.minimum1, ts.minimum2))
         ]
         if system is not None:
-            options = _options_of(system) | options
+            joined = Journal(database).tally["joined"]
+            options = _options_of(system) | {"joined": joined} | options
         with threadpool_limits(1):  # small matrices: threads stand in each other's way
             parts = [
                 [_entry(system, point, negative, k) for k, point in enumerate(points, begin)]
@@ -267,10 +272,16 @@ class TransitionNetwork:
     def measured(self) -> NDArray[np.bool_] | None:
         """Whether each minimum is one whose barriers were searched for, None if none is.
 
-        Independent quenches found it, or growth from the lowest, which is no independent sample.
+        It is among the first that independent quenches found, or growth from the lowest reached
+        it, which makes no independent sample.
         """
-        parts = [part > 0 for part in (self.hits, self.grown) if part is not None]
-        return np.any(parts, axis=0) if parts else None
+        if self.hits is None and self.grown is None:
+            return None
+        found = np.zeros(len(self), bool) if self.grown is None else self.grown.copy()
+        if self.hits is not None:
+            quenched = np.flatnonzero(self.hits)
+            found[quenched[np.argsort(self.minima.ids[quenched])][: self.joined]] = True
+        return found
 
     def graph(self) -> nx.Graph:
         """The lowest transition state of each pair, between positions of minima.

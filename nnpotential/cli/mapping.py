@@ -23,6 +23,7 @@ from ..view.terminal import (
     Reporter,
     audit_text,
     heard,
+    plan_text,
     say,
     show,
 )
@@ -144,6 +145,10 @@ def explore(
             check_colour(colour, system)
         land = Landscape.create(output, system, seed=request.seed, **search)
     say(f"landscape: {output} ({land.system}, seed {land.settings['seed']})")
+    limits = SearchSettings.given(**{**land.settings["search"], **search})
+    expected = plan_text(limits, land.system.n_dof)
+    if expected is not None:
+        say(expected)
     if colour is not None:
         check_colour(colour, land.system)
     with Reporter() as reporter, interruptible(reporter, land):

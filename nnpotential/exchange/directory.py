@@ -24,7 +24,7 @@ __all__ = ["NetworkDirectory"]
 
 _ARRAYS = "network.npz"
 _DAMAGE = (OSError, EOFError, ValueError, KeyError, TypeError, zipfile.BadZipFile)
-_SCALARS = ("n_vibrations", "kinetic", "energy_label")
+_SCALARS = ("n_vibrations", "kinetic", "energy_label", "joined")
 
 
 class NetworkDirectory:

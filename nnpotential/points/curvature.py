@@ -83,6 +83,10 @@ class _DensePoint:
         self._spectrum = None
         self.n_curvatures = 1
 
+    def onward(self, x):
+        """The model at the next point."""
+        return type(self)(self._at[0], x, self._at[1])
+
     def nearby(self, x):
         """The same at a point so near that only the gradient is another."""
         there = copy(self)
@@ -136,38 +140,72 @@ def _step_of_matrix(hessian, gradient, trust):
 
 
 class _KrylovModel:
-    """As `_DenseModel`, from products of the Hessian with vectors."""
+    """As `_DenseModel`, from products of the Hessian with vectors.
 
-    def __init__(self, potential, x, zero_modes):
-        self._modes = KrylovSpectrum(potential, x, modes_at(zero_modes, x))
-        self._at = potential, zero_modes
-        self.energy, self.gradient = self._modes.energy, self._modes.gradient
+    A step that they do not give for the price of the Hessian, as a full one near the
+    end, is found by factorising that, as long as it is not too large.
+    """
+
+    def __init__(self, potential, x, zero_modes, near=False):
+        self._at = potential, x, zero_modes
+        self._modes = self._whole = None
+        if near:
+            self._whole = _DenseModel(*self._at)
+        else:
+            self._modes = KrylovSpectrum(potential, x, modes_at(zero_modes, x))
+        first = self._whole or self._modes
+        self.energy, self.gradient = first.energy, first.gradient
+        self._near = near  # whether the Hessian is the cheaper way from the first
 
     @property
     def n_curvatures(self):
-        return self._modes.n_curvatures
+        return sum(part.n_curvatures for part in (self._whole, self._modes) if part is not None)
 
     def step(self, trust):
+        if self._whole is None:
+            step = self._step_in_space(trust)
+            if step is not None:
+                return step
+            self._whole = _DenseModel(*self._at)
+        step = self._whole.step(trust)
+        self._near = np.isfinite(step[2])
+        return step
+
+    def _step_in_space(self, trust):
+        """The step, or None where the Hessian itself is the cheaper way to it."""
         modes, radius = self._modes, trust.radius
         step = trust_region_step(modes.eigenvalues, modes.components, radius)
         while modes.refine(step, radius):
+            if modes.outgrown:
+                return None
             step = trust_region_step(modes.eigenvalues, modes.components, radius)
         predicted = float(modes.components @ step + 0.5 * modes.eigenvalues @ step**2)
         full = modes.eigenvalues[0] > 0 and np.linalg.norm(step) < 0.99 * radius
         return modes.expand(step), predicted, modes.newton_step() if full else np.inf
 
+    def onward(self, x):
+        return _KrylovModel(self._at[0], x, self._at[2], self._near)
+
     def nearby(self, x):
-        potential, zero_modes = self._at
-        return _KrylovModel(potential, x, zero_modes)
+        if self._whole is None:
+            return self.onward(x)
+        there = copy(self)
+        there._whole, there._modes = self._whole.nearby(x), None
+        there.energy, there.gradient = there._whole.energy, there._whole.gradient
+        return there
 
     def looks_definite(self):
+        if self._whole is not None:
+            return self._whole.looks_definite()
         return self._modes.index + self._modes.n_degenerate == 0
 
     def is_definite(self):
+        if self._whole is not None:
+            return self._whole.is_definite()
         return self.looks_definite() and self._modes.complete() and self.looks_definite()
 
     def spectrum(self):
-        return self._modes
+        return self._modes if self._whole is None else self._whole.spectrum()
 
 
 class Uphill(NamedTuple):
@@ -196,10 +234,6 @@ class _DenseAscent(_DensePoint):
     """
 
     _followed = None  # eigenvalue and -vector, and whether it is the lowest
-
-    def onward(self, x):
-        """The model at the next point."""
-        return _DenseAscent(self._at[0], x, self._at[1])
 
     def step(self, direction, lowest, trust):
         """The `Uphill` within a `TrustRadius`, along the mode that `direction` resembles.

@@ -16,10 +16,11 @@ from .stationary import Spectrum, lift_zero_modes
 
 __all__ = ["EXACT_LIMIT", "KrylovSpectrum", "softest_modes"]
 
-EXACT_LIMIT = 1500  # parameters up to which the sign of all eigenvalues is proved by Cholesky
+EXACT_LIMIT = 1500  # parameters up to which the Hessian is factorised in the end
 
 _MOST_VANISHING = 10  # modes of no curvature looked for at one point
 _SPARE = 5  # soft modes computed beyond those asked for: ARPACK can miss the last ones
+_PRODUCTS = 16  # coordinates for each product that a Hessian costs: of 760 some 60
 _FIRST, _GROWTH, _LARGEST = 6, 1.4, 500  # vectors in a Krylov space
 # What may be left of the gradient where the radius limits the step, and of a full one; of the
 # mode followed, against its eigenvalue and the largest. With 0.3, and 0.1 and 1e-4 of the mode,
@@ -287,6 +288,13 @@ class KrylovSpectrum:
     def rms(self):
         """Root mean square of the gradient."""
         return rms(self.gradient)
+
+    @property
+    def outgrown(self):
+        """Whether the products cost more than the Hessian, where that can be factorised."""
+        self._build()
+        n = self.x.size
+        return n <= EXACT_LIMIT and self._space.size > n // _PRODUCTS
 
     @property
     def eigenvalues(self):

@@ -95,7 +95,7 @@ class _Walk:
             if self._success:
                 self._refine(here.nearby(there))
             else:
-                self._advance(self._look(there))
+                self._advance(here.onward(there))
 
     def result(self):
         """What `newton` returns."""

@@ -3,9 +3,9 @@
 import numpy as np
 
 from .barriers import barriers_of
-from .kinds import BY_THE_WAY
+from .kinds import BY_THE_WAY, LINK
 from .lowering import WAYS, next_attempt
-from .pairs import missing_connection
+from .pairs import missing_connection, missing_link
 from .settings import WALKS_TIMES_COORDINATES
 
 __all__ = ["next_job"]
@@ -15,6 +15,7 @@ _SOURCES = {"quench", "hop"}
 _FURTHER = {"single_ended", "rearrange"}
 _GROWING = {"grow", "check_minimum", "check_transition_state"}
 _BY_THE_WAY = 20, 0.5  # attempts to join what connections found on their way: at least, a target
+_LINKS = 8  # times as many attempts for each minimum of a sample: they are far apart
 _LOWER, _AUDIT_SAMPLE, _AUDIT = 3, 4, 5  # what a derived seed is for
 # images tried in vain before the search ends, and more for each transition state that is known:
 # the more there are, the rarer is the rarest (of the 42 of eight atoms 1 of 80 tries gives it)
@@ -75,6 +76,10 @@ def _source(known, search):
 def _connection(known, search):
     targets = known.targets()
     state = known.forest, known.attempts, known.distance, search.connection_attempts
+    if known.is_sample():
+        few = known.n_links < _LINKS * search.connection_attempts * len(targets)
+        pair = missing_link(*state[:3], targets) if few else None
+        return None if pair is None else ("connect", *pair, LINK)
     if not targets <= known.joined():
         pair = missing_connection(*state, targets)
         if pair is not None:
@@ -101,12 +106,11 @@ def _growth(known, search):
 
 
 def _lowering(known, search):
-    lowering, limit = known.lowering, search.untrap_attempts
+    lowering, limit = known.lowering, search.n_untrap_attempts(known.system.n_dof)
     settled = lowering.is_settled(len(known.targets()))
-    if limit is None:
-        over = settled
-    else:
-        over = lowering.n_given_out >= limit and (settled or not search.until_barrier)
+    over = lowering.n_given_out >= limit and (settled or not search.until_barrier)
+    if search.untrap_attempts is None:
+        over = over or settled
     if over:
         return None
     draw = _draw(known, _LOWER, lowering.n_given_out)

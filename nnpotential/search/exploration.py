@@ -50,7 +50,8 @@ class Exploration:
         self._whole = True  # nothing is half merged or half written
         self._uncommitted = False  # something is merged that others do not see yet
         self._choose = next_job
-        self.known = Known(system, database, (*SEARCHES, *checks), seed)
+        joined = self.search.n_joined(system.n_dof)
+        self.known = Known(system, database, (*SEARCHES, *checks), seed, joined)
 
     def run(self, crew=None, stages=STAGES, max_seconds=None, choose=next_job):
         """Do all that is still to do; continue what was begun.

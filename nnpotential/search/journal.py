@@ -24,6 +24,7 @@ _BLANK = {
     "seconds": {},
     "lowering": {},
     "audit": {},
+    "joined": None,
 }
 
 

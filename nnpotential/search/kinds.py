@@ -33,6 +33,7 @@ from .barriers import mean_barrier
 
 __all__ = [
     "BY_THE_WAY",
+    "LINK",
     "SEARCHES",
     "AuditBarrier",
     "Connect",
@@ -49,6 +50,7 @@ __all__ = [
 
 _QUENCH, _BASIN_HOPPING, _IMAGE = 0, 1, 2  # what a derived seed is for
 BY_THE_WAY = "by the way"  # why two minima are joined that no quench has found
+LINK = "link"  # why two minima are joined on the way between those of a sample
 _NOTHING = Findings([], [Failure("set aside", None)])  # of a job that failed too often
 
 
@@ -222,6 +224,7 @@ class Connect(_Bridge):
     def begin(self, known, i, j, strategy, purpose):
         known.attempts.begin(i, j)
         known.n_by_the_way += purpose == BY_THE_WAY
+        known.n_links += purpose == LINK
 
     def end(self, known, found, i, j, strategy, purpose):
         known.attempts.end(i, j, found)

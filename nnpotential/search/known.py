@@ -18,7 +18,6 @@ from ..storage import (
     forget_verification,
     found_as_source,
     is_grown,
-    is_measured,
     is_well_formed,
     notes,
     points_from_outside,
@@ -47,6 +46,8 @@ class Known:
     kinds : sequence of Kind
         All that its journal may hold.
     seed : int
+    joined : int, optional
+        How many minima have to be joined to the lowest, by default all of the quenches.
 
     Attributes
     ----------
@@ -62,6 +63,8 @@ class Known:
         At connections.
     n_by_the_way : int
         Attempts to join minima that no quench has found.
+    n_links : int
+        Attempts on the way between minima of a sample.
     lowering : Lowering
         Attempts to lower barriers.
     audit : Audit
@@ -79,10 +82,12 @@ class Known:
         neither from nor to what is joined to the lowest, unless two minima are to be connected.
     """
 
-    def __init__(self, system, database, kinds, seed):
+    def __init__(self, system, database, kinds, seed, joined=None):
         self.system, self.database, self.seed = system, database, seed
+        self._targets = None, set()  # what they follow from, and they
         self.kinds = {kind.name: kind for kind in kinds}
         self.journal = Journal(database)
+        self.journal.tally["joined"] = joined
         if self.journal.outdated:
             self._renew()
         self.pending = self.journal.pending()
@@ -134,6 +139,7 @@ class Known:
     def _restore_jobs(self):
         self.given_out, self.merged = Counter(), Counter()
         self.attempts, self.n_by_the_way, self.followed = Attempts(), 0, set()
+        self.n_links = 0
         self.rearranged, self.n_in_vain = Counter(), 0
         self.is_grown = False
         self.lowering = Lowering(self.journal.tally["lowering"])
@@ -247,11 +253,22 @@ class Known:
         self._next_mode.pop(number, None)
 
     def targets(self):
-        """The minima that have to be joined to the lowest: those of quenches, and those grown.
+        """The minima that have to be joined to the lowest: the first of quenches, and those grown.
 
         If there are none, those that came from elsewhere but not from connections.
         """
-        return self._sampled[True] or self._sampled[False]
+        size = self.journal.tally["joined"]
+        if self._targets[0] != (self._sampling, size):
+            found = self._sampled[True] or self._sampled[False]
+            self._targets = (
+                (self._sampling, size),
+                {*sorted(found - self.grown)[:size], *(found & self.grown)},
+            )
+        return self._targets[1]
+
+    def is_sample(self):
+        """Whether not all minima of the quenches have to be joined: there are too many."""
+        return self.targets() != (self._sampled[True] or self._sampled[False])
 
     def joined(self):
         """The minima that are joined to the lowest one, itself included; not to be changed."""
@@ -358,7 +375,7 @@ class Known:
 
     def _sample(self, minimum):
         """Note who found it: quenches or growth, or else any other search for minima."""
-        measured = is_measured(minimum)
+        measured = is_grown(minimum) or bool(quench_hits(minimum))
         if not measured and not found_as_source(minimum):
             return
         if is_grown(minimum):

@@ -4,11 +4,13 @@ All of it is decided from the graph of what is known and from what was tried, so
 the same state gives the same choice.
 """
 
-from itertools import islice
+from itertools import islice, pairwise
+
+import numpy as np
 
 from ..points.connect import STRATEGIES
 
-__all__ = ["Attempts", "missing_connection"]
+__all__ = ["Attempts", "missing_connection", "missing_link"]
 
 _CANDIDATES, _MEMBERS = 50, 5  # minima outside and inside of a group whose distance is computed
 
@@ -44,6 +46,10 @@ class Attempts:
     def tried(self, i, j):
         """Whether the pair was tried at all."""
         return frozenset((i, j)) in self._tries
+
+    def under_way(self, i, j):
+        """Whether the pair is being tried."""
+        return frozenset((i, j)) in self._underway
 
     def n_partners(self, i):
         """How many minima one was tried with."""
@@ -117,6 +123,79 @@ def missing_connection(forest, attempts, distance, limit, needed=None):
         if pair is not None:
             return *pair, STRATEGIES[0]
     return None
+
+
+def missing_link(forest, attempts, distance, needed):
+    """The next pair on the way between groups that are far apart.
+
+    The way goes over all minima that transition states join to others, so that what
+    was met between the groups serves as stepping stones, and makes the sum of the squared
+    jumps from group to group least (Dijkstra). Its longest jump comes first, and no
+    other of the same way while that is under way.
+
+    Parameters
+    ----------
+    forest, attempts, distance
+        As for `missing_connection`.
+    needed : set of int
+        They and the lowest minimum are to be joined.
+
+    Returns
+    -------
+    (int, int, str) or None
+        As from `missing_connection`.
+
+    References
+    ----------
+    J. M. Carr, S. A. Trygubenko and D. J. Wales, J. Chem. Phys. 122, 234903 (2005).
+    """
+    needed, components = {*needed, forest.lowest()}, forest.components()
+    wanted = [c for c in components if not c.isdisjoint(needed)]
+    if len(wanted) < 2:
+        return None
+    home = _home(forest, wanted, needed)
+    stones = [c for c in components if len(c) > 1 or not c.isdisjoint(needed)]
+    group = {i: k for k, component in enumerate(stones) for i in component}
+    minima = sorted(group)
+
+    def weight(i, j):
+        if group[i] == group[j]:
+            return 0.0
+        free = not attempts.tried(i, j) or attempts.under_way(i, j) or attempts.another_way(i, j)
+        return distance(i, j) ** 2 if free else np.inf
+
+    weights = np.zeros((len(minima), len(minima)))
+    for a, i in enumerate(minima):
+        for b, j in enumerate(minima[:a]):
+            weights[a, b] = weights[b, a] = weight(i, j)
+    lengths, before = _ways(weights, [minima.index(i) for i in sorted(home)])
+    others = [min(c, key=minima.index) for c in wanted if c is not home]
+    for end in sorted(others, key=lambda i: (lengths[minima.index(i)], i)):
+        way = [minima.index(end)]
+        if not np.isfinite(lengths[way[0]]):
+            continue
+        while before[way[-1]] >= 0:
+            way.append(before[way[-1]])
+        jumps = [(a, b) for a, b in pairwise(way) if group[minima[a]] != group[minima[b]]]
+        if any(attempts.under_way(minima[a], minima[b]) for a, b in jumps):
+            continue
+        i, j = (minima[k] for k in max(jumps, key=lambda jump: weights[jump]))
+        return i, j, attempts.another_way(i, j) or STRATEGIES[0]
+    return None
+
+
+def _ways(weights, sources):
+    """The shortest ways from some nodes to all: their lengths, and the node before each, or -1."""
+    n = len(weights)
+    lengths, before, left = np.full(n, np.inf), [-1] * n, np.ones(n, dtype=bool)
+    lengths[sources] = 0.0
+    for _ in range(n):
+        at = int(np.argmin(np.where(left, lengths, np.inf)))
+        left[at] = False
+        through = lengths[at] + weights[at]
+        for k in np.flatnonzero(left & (through < lengths)):
+            lengths[k], before[k] = through[k], at
+    return lengths, before
 
 
 def _home(forest, components, needed):

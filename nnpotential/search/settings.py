@@ -19,6 +19,13 @@ GROWN_MODES = 3  # of each minimum, both ways
 WALKS_TIMES_COORDINATES = 12_000
 
 
+# Minima that a search joins which was not told, times the cube of the coordinates: a path
+# between two costs about so much more. Four of 760 coordinates, 100 of 260.
+_JOINED_TIMES_CUBE = 1_800_000_000
+_LEAST_JOINED = 2
+_ATTEMPTS_EACH = 4  # to lower their barriers, at most, where no number is given
+
+
 def _option(default: Any, text: str, *stages: str, **what: Any) -> Any:
     return field(default=default, metadata={"text": text, "stages": stages, **what})
 
@@ -54,11 +61,21 @@ class SearchSettings:
         "connections",
         least=0,
     )
+    joined: int | None = _option(
+        None,
+        "Minima that have to be joined to the lowest: the first so many that quenches found, an "
+        "independent sample. Barriers and their audit are of these. By default as many as "
+        f"{_JOINED_TIMES_CUBE:g}, divided by the cube of the number of coordinates, allow, at "
+        f"least {_LEAST_JOINED}: all of a small landscape, 4 where there are 760 coordinates.",
+        *STAGES,
+        least=1,
+    )
     untrap_attempts: int | None = _option(
         None,
         "Attempts in all to lower the barriers of the minima that quenches found, or that were "
         "grown: bands across their highest transition states, walks uphill from behind them, bands "
-        "between neighbours. By default until another round of them gains less than two per cent.",
+        "between neighbours. By default until another round of them gains less than two per cent, "
+        f"at most {_ATTEMPTS_EACH} for each minimum that is joined by default.",
         "connections",
         least=0,
     )
@@ -170,6 +187,16 @@ class SearchSettings:
         """How many modes of a minimum growth follows."""
         return GROWN_MODES if self.soft_modes is None else self.soft_modes
 
+    def n_joined(self, n_dof: int) -> int:
+        """How many minima of so many coordinates have to be joined, at most."""
+        return _affordable(n_dof) if self.joined is None else self.joined
+
+    def n_untrap_attempts(self, n_dof: int) -> int:
+        """How many attempts to lower barriers there may be, whatever they gain."""
+        if self.untrap_attempts is None:
+            return _ATTEMPTS_EACH * _affordable(n_dof)
+        return self.untrap_attempts
+
     def check_workers(self, workers: int) -> None:
         """Refuse more workers than there are jobs under way."""
         if workers > self.lookahead:
@@ -182,6 +209,10 @@ class SearchSettings:
         """The section ``[search]`` of ``settings.toml``."""
         entries = {**asdict(self), "initializations": list(self.initializations or ())}
         return {name: value for name, value in entries.items() if value is not None}
+
+
+def _affordable(n_dof: int) -> int:
+    return max(_LEAST_JOINED, _JOINED_TIMES_CUBE // n_dof**3)
 
 
 def option_text(option: Field[Any]) -> str:

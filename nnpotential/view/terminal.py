@@ -28,6 +28,7 @@ __all__ = [
     "measure_rows",
     "network_rows",
     "peak_sentences",
+    "plan_text",
     "prepare_streams",
     "print_measures",
     "print_network_summary",
@@ -123,6 +124,7 @@ def summary_rows(figures):
         "minima connected to the lowest": "-"
         if figures["share_connected"] is None
         else f"{100 * figures['share_connected']:.1f} %, {figures['n_unconnected']} are not",
+        "of the sample of quenches, joined to the lowest": _joined(figures),
         f"lowest {figures['energy_label']}": number(figures["lowest_loss"]),
         "its median over the minima": number(figures["losses"].get("0.5")),
         "median barrier to the lowest": number(figures["barriers"].get("0.5")),
@@ -150,6 +152,26 @@ def summary_rows(figures):
         for label, value in rows.items()
         if value not in ("", "-")  # nothing was found that has this figure
     }
+
+
+def _joined(figures):
+    """How many of the sample, where it is not all that quenches found."""
+    sample = figures["sample"]
+    if sample["n_minima"] == figures["coverage"]["n_minima"]:
+        return "-"
+    return f"{sample['n_joined']} of {sample['n_minima']}"
+
+
+def plan_text(search, n_dof):
+    """What to expect of a search that is not to join all, a line; None of any other."""
+    wanted = search.n_joined(n_dof)
+    if wanted >= search.quenches:
+        return None
+    return (
+        f"{n_dof} coordinates: the first {wanted} of the minima that {search.quenches} quenches "
+        "find will be joined to the lowest (--joined), and barriers and their audit are of these; "
+        "what is met on the way is kept"
+    )
 
 
 def print_network_summary(figures):

@@ -171,6 +171,7 @@ def test_every_figure_by_hand(by_hand):
         "lowest_loss": 0.1,
         "mean_barrier": pytest.approx(0.8),
         "n_barriers": 1,
+        "sample": {"n_minima": 2, "n_joined": 2},
         "barrier_attempts": 0,
         "barrier_audit": None,
         "n_grown": 0,
@@ -195,6 +196,17 @@ def test_every_figure_by_hand(by_hand):
         "seconds": {"connect": 1.235},
     }
     assert json.loads(json.dumps(figures)) == figures
+
+
+def test_barriers_are_those_of_the_sample_that_had_to_be_joined(by_hand):
+    journal = Journal(by_hand)
+    journal.tally["joined"] = 1
+    journal.save()
+    figures = summarise(by_hand)
+    assert figures["sample"] == {"n_minima": 1, "n_joined": 1}
+    # the lowest has none, and those of the others do not count
+    assert figures["barriers"] == {} and figures["n_barriers"] == 0
+    assert figures["coverage"]["n_minima"] == 2 and figures["n_minima"] == 4
 
 
 def test_figures_of_nothing():
@@ -268,6 +280,7 @@ def figures():
         "lowest_loss": 0.2,
         "failures": {},
         "coverage": {"n_quenches": 100, "n_minima": 3, "good_turing": 1.0},
+        "sample": {"n_minima": 3, "n_joined": 3},
         "degenerate_minima": {"n": 0, "lowest_loss": None, "causes": {}},
         "verified_by_older_definition": False,
         "n_from_outside": 0,
@@ -310,11 +323,14 @@ def test_quenches_that_count_nowhere_are_named(figures, reason, meaning):
 
 def test_more_minima_than_can_be_listed_are_said_to_be_that(figures):
     seen = {"n_quenches": 100, "n_minima": 97, "good_turing": 0.05}
+    figures["sample"] = {"n_minima": 97, "n_joined": 90}
     [sentence] = said(figures, coverage=seen)
     assert sentence.startswith("97 different minima in 100 quenches: there are more than can be")
     # few quenches say nothing of that, and none nothing at all
     assert said(figures, coverage={**seen, "n_quenches": 5}) == []
     assert said(figures, coverage={**seen, "good_turing": None, "n_quenches": 0}) == []
+    _, sentence = said(figures, coverage=seen, sample={"n_minima": 4, "n_joined": 3})
+    assert "only the first 4 minima of the quenches" in sentence and "3 are" in sentence
 
 
 def test_without_a_minimum_the_system_is_asked_why(figures, monkeypatch):

@@ -54,6 +54,9 @@ class State:
     def targets(self):
         return set(self.graph)
 
+    def is_sample(self):
+        return False
+
     @property
     def forest(self):
         return Forest(self.graph)

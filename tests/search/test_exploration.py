@@ -9,7 +9,7 @@ from landscapes import SEARCH, contents, copy_of, interrupt_at, xor_landscape
 from nnpotential import Landscape
 from nnpotential.findings import Failure, Findings
 from nnpotential.search.journal import Journal
-from nnpotential.search.kinds import Quench
+from nnpotential.search.kinds import LINK, Quench
 from nnpotential.search.settings import AUDIT_SAMPLE
 from nnpotential.settings import read_settings, write_settings
 
@@ -117,6 +117,28 @@ def test_a_landscape_of_before_the_audit(tmp_path, whole):
     # and may be left to the search from now on
     again.explore(untrap_attempts=None, draw=False)
     assert "untrap_attempts" not in again.settings["search"]
+
+
+def test_of_the_quenches_a_sample_is_joined_and_more_of_them_later(tmp_path, whole):
+    """Barriers and their audit are of the sample, and the figures say so."""
+    options = {"joined": 2, "untrap_attempts": 2}
+    land = xor_landscape(tmp_path / "a", **options)
+    with pytest.raises(KeyboardInterrupt):
+        land.explore(Stopped("connect", 1), draw=False)
+    land.close()
+    land = Landscape.open(tmp_path / "a")
+    few = land.explore(draw=False, workers=2)
+    assert few["sample"] == {"n_minima": 2, "n_joined": 2} and few["n_barriers"] <= 2
+    assert few["coverage"]["n_minima"] > 2
+    assert any("first 2 minima of the quenches" in remark for remark in few["remarks"])
+    assert {job.args[-1] for job, _ in Journal(land.database).jobs("connect")} == {LINK}
+    other = xor_landscape(tmp_path / "b", **options)
+    other.explore(draw=False)
+    assert contents(other) == contents(land)
+    all_of_them = land.explore(draw=False, joined=100)
+    assert all_of_them["sample"]["n_minima"] == all_of_them["coverage"]["n_minima"]
+    assert all_of_them["n_barriers"] == whole.summary()["n_barriers"]
+    assert not any("first" in remark for remark in all_of_them["remarks"])
 
 
 def test_running_again_changes_nothing(tmp_path, explored):

@@ -32,6 +32,7 @@ def state(known):
         "merged": +known.merged,
         "attempts": vars(known.attempts),
         "by the way": known.n_by_the_way,
+        "links": known.n_links,
         "lowering": vars(known.lowering),
         "audit": vars(known.audit),
         "rearranged": (+known.rearranged, known.n_in_vain),
@@ -167,6 +168,14 @@ def test_targets_are_what_quenches_found_or_else_what_other_searches_did(box):
     sampled = found(1, "uniform")
     assert sampled == ids[1] != hopped and known.targets() == {sampled}
     assert set(barriers_of(known.bottlenecks())) == {sampled}
+    # of several the first by number, where not all are to be joined
+    more = found(0, "uniform")
+    assert more < sampled and known.targets() == {more, sampled} and not known.is_sample()
+    known.journal.tally["joined"] = 1
+    assert known.targets() == {more} and known.is_sample()
+    assert set(barriers_of(known.bottlenecks())) <= {more}
+    known.count_out(known.minimum(more))
+    assert known.targets() == {sampled} and not known.is_sample()
     known.count_out(known.minimum(sampled))
     assert known.targets() == {hopped}
 

@@ -4,7 +4,7 @@ import networkx as nx
 
 from nnpotential.points.connect import STRATEGIES
 from nnpotential.search.forest import Forest
-from nnpotential.search.pairs import Attempts, missing_connection
+from nnpotential.search.pairs import Attempts, missing_connection, missing_link
 
 
 def graph_of(energies, edges=()):
@@ -99,6 +99,35 @@ def test_only_groups_with_what_is_needed():
     assert missing_connection(Forest(graph), attempts, on_a_line, 6, {3}) == (2, 1, "standard")
     attempts.begin(1, 0)
     assert missing_connection(Forest(graph), attempts, on_a_line, 6, {1}) is None
+
+
+def test_links_go_over_what_was_met_between_the_groups():
+    """Stepping stones make the squares less; minima that nothing joins to others are none."""
+    at = {0: 0.0, 1: 10.0, 2: 4.0, 3: 5.0, 4: 7.0, 5: 20.0}
+    graph = graph_of([0.0, 0.3, 0.4, 0.5, 0.6, 0.7], [(2, 3, 0.8)])
+    attempts, forest = Attempts(), Forest(graph)
+
+    def distance(i, j):
+        return abs(at[i] - at[j])
+
+    def link(needed=frozenset({1})):
+        return missing_link(forest, attempts, distance, set(needed))
+
+    assert link({0}) is None  # the lowest itself
+    # the longer of the jumps 0 - 2 and 3 - 1, and while it is under way no other
+    assert link() == (1, 3, "standard")
+    attempts.begin(1, 3)
+    assert link() is None
+    attempts.end(1, 3, 0)
+    assert link() == (1, 3, "alignment")  # another way for what failed
+    for _ in STRATEGIES[1:]:
+        attempt(attempts, (1, 3), found=0)
+    assert link() == (1, 2, "standard")  # around it
+    forest.join(1, 3, 0.9)
+    assert link() == (2, 0, "standard")
+    assert link({1, 5}) == (2, 0, "standard")  # the shorter way first
+    forest.join(0, 2, 0.9)
+    assert link() is None
 
 
 def test_a_lowest_minimum_far_from_all_others_goes_to_them():
