@@ -7,6 +7,7 @@ the same state gives the same choice.
 from itertools import islice, pairwise
 
 import numpy as np
+from scipy.sparse.csgraph import csgraph_from_dense, dijkstra
 
 from ..points.connect import STRATEGIES
 
@@ -168,7 +169,12 @@ def missing_link(forest, attempts, distance, needed):
     for a, i in enumerate(minima):
         for b, j in enumerate(minima[:a]):
             weights[a, b] = weights[b, a] = weight(i, j)
-    lengths, before = _ways(weights, [minima.index(i) for i in sorted(home)])
+    lengths, before, _ = dijkstra(
+        csgraph_from_dense(weights, null_value=np.inf),
+        indices=[minima.index(i) for i in sorted(home)],
+        return_predecessors=True,
+        min_only=True,
+    )
     others = [min(c, key=minima.index) for c in wanted if c is not home]
     for end in sorted(others, key=lambda i: (lengths[minima.index(i)], i)):
         way = [minima.index(end)]
@@ -182,20 +188,6 @@ def missing_link(forest, attempts, distance, needed):
         i, j = (minima[k] for k in max(jumps, key=lambda jump: weights[jump]))
         return i, j, attempts.another_way(i, j) or STRATEGIES[0]
     return None
-
-
-def _ways(weights, sources):
-    """The shortest ways from some nodes to all: their lengths, and the node before each, or -1."""
-    n = len(weights)
-    lengths, before, left = np.full(n, np.inf), [-1] * n, np.ones(n, dtype=bool)
-    lengths[sources] = 0.0
-    for _ in range(n):
-        at = int(np.argmin(np.where(left, lengths, np.inf)))
-        left[at] = False
-        through = lengths[at] + weights[at]
-        for k in np.flatnonzero(left & (through < lengths)):
-            lengths[k], before[k] = through[k], at
-    return lengths, before
 
 
 def _home(forest, components, needed):
