@@ -221,7 +221,7 @@ def _summarise(database):
     home = {*barriers, *([lowest_minimum(graph)] if graph else [])}
     hits = [h for m in minima if (h := quench_hits(m))]
     told = measured(minima, journal.tally["joined"])
-    sample = list(filter(quench_hits, told))
+    sample = list(filter(quench_hits, minima))[: journal.tally["joined"]]
     behind = [barriers[m] for m in told if m in barriers]
     some = len(sample) < len(hits)  # what was met on their way is no sample of anything
     n_quenches = sum(found is not None for _, found in journal.jobs("quench"))

@@ -230,8 +230,8 @@ def dataset(
     n_test: Annotated[int | None, typer.Option(help="Test samples.")] = None,
     seed: Annotated[int, typer.Option(help="Fixes the data or the split.")] = 0,
     standardize: Annotated[
-        bool, typer.Option(help="Shift and scale by the training set's mean and deviation.")
-    ] = True,
+        bool | None, typer.Option(help="Shift and scale by the training set's mean and deviation.")
+    ] = None,
     mean_absolute: Annotated[
         bool,
         typer.Option(
@@ -245,7 +245,9 @@ def dataset(
     if output is not None and output.suffix != ".npz":
         raise InputError(f"the output must be an npz file, not {output}")
     with heard():
-        scaling = MEAN_ABSOLUTE if mean_absolute else standardize
+        if mean_absolute and standardize is not None:
+            raise InputError("give --mean-absolute or --standardize or --no-standardize, not two")
+        scaling = MEAN_ABSOLUTE if mean_absolute else standardize is not False
         data = load_dataset(name, n_train, n_test, seed, standardize=scaling, regression=regression)
     if output is not None:
         data.save(output)

@@ -16,7 +16,7 @@ from ..files import atomic_write, write_table
 __all__ = ["TABLES", "read_graphml", "write_graphml", "write_tables"]
 
 TABLES = ("minima.csv", "transition_states.csv")
-_OF_GRAPH = {"energy_label": str, "n_vibrations": int, "kinetic": bool}
+_OF_GRAPH = {"energy_label": str, "n_vibrations": int, "kinetic": bool, "joined": int}
 _KNOWN = {"energy": "energies", "log_determinant": "log_determinants", "order": "orders"}
 
 Columns = dict[str, NDArray[Any]]
@@ -59,7 +59,7 @@ def read_graphml(path: Path, **options: Any) -> TransitionNetwork:
     ----------
     path : pathlib.Path
         Its nodes and edges have ``energy``; ``log_determinant`` and ``order`` may be there, of
-        nodes also ``hits``. Ids are kept where all are numbers.
+        nodes also ``hits`` and ``grown``. Ids are kept where all are numbers.
     **options
         ``n_vibrations``, ``kinetic``, ``energy_label``, in place of those of the file.
 
@@ -95,7 +95,9 @@ def read_graphml(path: Path, **options: Any) -> TransitionNetwork:
         states = replace(states, ids=np.array(named, dtype=np.int64))
     hits = [_number(data.get("hits")) for data in nodes.values()]
     counted = None if None in hits else np.array(hits, dtype=np.int64)
-    return replace(network, minima=minima, states=states, hits=counted)
+    grown = [data.get("grown") for data in nodes.values()]
+    reached = np.array(grown) if all(isinstance(value, bool) for value in grown) else None
+    return replace(network, minima=minima, states=states, hits=counted, grown=reached)
 
 
 def _number(value: Any) -> int | None:
@@ -111,6 +113,8 @@ def _columns(network: TransitionNetwork, measures: Columns) -> tuple[Columns, Co
     minima["barrier"] = network.barriers()
     if network.hits is not None:
         minima["hits"] = network.hits
+    if network.grown is not None:
+        minima["grown"] = network.grown
     ends = network.minima.ids[network.ends]
     return {**minima, **measures}, {**states, "minimum1": ends[:, 0], "minimum2": ends[:, 1]}
 

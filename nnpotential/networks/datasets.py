@@ -246,7 +246,7 @@ def load_dataset(
     if n_test is not None:
         n_test = check_integer("n_test", n_test, 0)
 
-    if standardize not in (True, False, MEAN_ABSOLUTE):
+    if not isinstance(standardize, bool | str) or standardize not in (True, False, MEAN_ABSOLUTE):
         raise InputError(
             f'standardize must be true, false or "{MEAN_ABSOLUTE}", not {standardize!r}'
         )
@@ -271,6 +271,8 @@ def load_dataset(
     elif suffix == ".npz":
         arrays = _read_npz(Path(name))
         if "X_train" in arrays:
+            if standardize == MEAN_ABSOLUTE:
+                raise InputError(f"{name} holds X_train and X_test, which are taken as they are")
             data = _ready_made(Path(name), arrays, n_train, n_test, regression)
             _say(_missing_classes(data))
             return data
@@ -412,7 +414,8 @@ def mean_absolute(X, name):
     InputError
         If an input of the data set `name` is 0 in every sample.
     """
-    sizes = np.abs(X).mean(axis=0)
+    largest = np.abs(X).max(axis=0)  # of which the sum does not overflow
+    sizes = largest * (np.abs(X) / np.where(largest > 0, largest, 1.0)).mean(axis=0)
     if not sizes.all():
         raise InputError(
             f"{name}: input {int(np.argmin(sizes)) + 1} is 0 in every training sample, and cannot "

@@ -116,8 +116,9 @@ class Known:
     def _restore_points(self):
         session = self.database.session
         self.forest = Forest()
-        self._sampled = {True: set(), False: set()}  # minima by whether they are measured
-        self.grown = set()
+        # minima by who found them, others where neither of the first two did
+        self._found_by = {"quenches": set(), "growth": set(), "others": set()}
+        self.grown = self._found_by["growth"]
         self._bottlenecks = None, []  # what they follow from, and they
         self._sampling = 0  # changes of these
         self._seen = Counter()  # minima by the number of independent quenches that hit them
@@ -259,16 +260,15 @@ class Known:
         """
         size = self.journal.tally["joined"]
         if self._targets[0] != (self._sampling, size):
-            found = self._sampled[True] or self._sampled[False]
-            self._targets = (
-                (self._sampling, size),
-                {*sorted(found - self.grown)[:size], *(found & self.grown)},
-            )
+            first = {who: set(sorted(found)[:size]) for who, found in self._found_by.items()}
+            wanted = first["quenches"] | self.grown or first["others"]
+            self._targets = (self._sampling, size), wanted
         return self._targets[1]
 
     def is_sample(self):
         """Whether not all minima of the quenches have to be joined: there are too many."""
-        return self.targets() != (self._sampled[True] or self._sampled[False])
+        found = self._found_by
+        return self.targets() != (found["quenches"] | self.grown or found["others"])
 
     def joined(self):
         """The minima that are joined to the lowest one, itself included; not to be changed."""
@@ -361,9 +361,8 @@ class Known:
     def count_out(self, minimum):
         """A minimum that counted does so no more."""
         self._seen[quench_hits(minimum)] -= 1
-        for sampled in self._sampled.values():
-            sampled.discard(minimum.id())
-        self.grown.discard(minimum.id())
+        for found in self._found_by.values():
+            found.discard(minimum.id())
         self._sampling += 1
         self.forest.remove(minimum.id())
 
@@ -374,15 +373,14 @@ class Known:
         self._sample(minimum)
 
     def _sample(self, minimum):
-        """Note who found it: quenches or growth, or else any other search for minima."""
-        measured = is_grown(minimum) or bool(quench_hits(minimum))
-        if not measured and not found_as_source(minimum):
-            return
-        if is_grown(minimum):
-            self.grown.add(minimum.id())
-        if minimum.id() not in self._sampled[measured]:
-            self._sampled[measured].add(minimum.id())
-            self._sampling += 1
+        """Note who found it: quenches, growth, or else any other search for minima."""
+        finders = {"quenches": bool(quench_hits(minimum)), "growth": is_grown(minimum)}
+        if not any(finders.values()):
+            finders["others"] = found_as_source(minimum)
+        for who, found in finders.items():
+            if found and minimum.id() not in self._found_by[who]:
+                self._found_by[who].add(minimum.id())
+                self._sampling += 1
 
     def count_failures(self, of, failures):
         """Add to the tally what became of searches that failed."""

@@ -152,6 +152,7 @@ def repair(system, database, crew=None, on_progress=None):
         for point in database.session.query(kind):
             if notes(point).get("verified") not in ("ok", "degenerate", MALFORMED):
                 forget_verification(point)
-    search = Exploration(system, database, SearchSettings(), 0, CHECKS, on_progress)
+    limits = SearchSettings(joined=Journal(database).tally["joined"])
+    search = Exploration(system, database, limits, 0, CHECKS, on_progress)
     search.run(crew, stages=())
     return outcomes(database)

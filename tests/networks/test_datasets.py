@@ -89,7 +89,7 @@ def test_train_and_test_are_disjoint():
     assert sorted(together.ravel()) == list(range(40))
 
 
-def test_inputs_divided_by_their_mean_absolute_value():
+def test_inputs_divided_by_their_mean_absolute_value(tmp_path):
     rng = np.random.default_rng(0)
     given = rng.normal(5, 3, (100, 2)), np.arange(100) % 2
     raw = load_dataset(given, n_train=50, n_test=50, seed=1, standardize=False)
@@ -100,6 +100,11 @@ def test_inputs_divided_by_their_mean_absolute_value():
     assert data.settings["standardize"] == "mean_absolute"
     with pytest.raises(InputError, match='standardize must be true, false or "mean_absolute"'):
         load_dataset(given, standardize="maximum")
+    large = np.full((4, 1), 1e308), np.arange(4) % 2
+    assert np.allclose(load_dataset(large, n_test=1, standardize="mean_absolute").X_train, 1.0)
+    data.save(tmp_path / "a.npz")
+    with pytest.raises(InputError, match="X_train and X_test, which are taken as they are"):
+        load_dataset(tmp_path / "a.npz", standardize="mean_absolute")
 
 
 def test_standardised_by_the_training_set_only():

@@ -16,7 +16,7 @@ from nnpotential.search.journal import Journal
 from nnpotential.search.kinds import SEARCHES, Grow
 from nnpotential.search.known import Known
 from nnpotential.search.settings import GROWN_MODES, SearchSettings
-from nnpotential.storage import is_grown
+from nnpotential.storage import is_grown, measured
 from nnpotential.systems.clusters import LennardJonesCluster
 from nnpotential.verification.kinds import CHECKS
 
@@ -59,6 +59,24 @@ def test_what_is_grown_is_measured_and_said_to_be_no_sample(eight):
     assert network.hits.sum() == 1
     [remark] = figures["remarks"]
     assert f"{figures['n_grown']} minima" in remark and "no independent sample" in remark
+
+
+def test_growth_beside_a_sample_of_quenches(tmp_path):
+    """What quenches found and growth reached too: search and figures mean the same minima."""
+    search = {**FEW, "quenches": 30, "joined": 3, "untrap_attempts": None, "audit_sample": 4}
+    land = Landscape.create(tmp_path / "a", LennardJonesCluster(8), seed=0, **search)
+    figures, before = land.explore(draw=False), contents(land)
+    assert figures["sample"] == {"n_minima": 3, "n_joined": 3}
+    assert "only the first 3 minima of the quenches" in " ".join(figures["remarks"])
+    known = Known(land.system, land.database, (*SEARCHES, *CHECKS), 0, 3)
+    told = {m.id() for m in measured(land.database.minima(), 3)}
+    assert known.targets() == told
+    network = land.network()
+    assert {*network.minima.ids[network.measured].tolist()} == told
+    land.explore(draw=False)
+    assert contents(land) == before
+    land.verify(repair=True)
+    assert land.summary()["sample"] == figures["sample"]
 
 
 def test_few_modes_of_each_are_followed(eight):
