@@ -99,7 +99,7 @@ def report(folder, output, runs=RUNS):
     """
     networks, atoms = collect(folder, runs)
     by_growth = [
-        {"title": seedling.title, "is_network": bool(seedling.hidden), **row_of(place, 0)}
+        {"title": seedling.title, "n_layers": len(seedling.hidden), **row_of(place, 0)}
         for seedling, place in grown(folder)
     ]
     if not networks and not by_growth:
@@ -107,7 +107,7 @@ def report(folder, output, runs=RUNS):
     output.mkdir(parents=True, exist_ok=True)
     grouped = means(networks, _BY)
     lines = defaultdict(dict)
-    for (*group, hidden), found in grouped.items():
+    for (*group, hidden), found in sorted(grouped.items(), key=lambda item: _rank(item[0])):
         lines[_label(*group)][hidden] = found
     if networks:
         _draw_graphs(networks, atoms, output)
@@ -127,6 +127,12 @@ def _data(dataset):
     return dataset["name"] + " / mean |x|" * scaled
 
 
+def _rank(group):
+    """The place of a group: `ljat` first, then by data and falling penalty."""
+    dataset, n, regularization, *_ = group
+    return dataset != "ljat", dataset, n, -regularization
+
+
 def _label(dataset, n, regularization):
     return f"{dataset} N={n}, {regularization:g}"
 
@@ -141,7 +147,7 @@ def _draw_graphs(networks, atoms, output):
     for row in sorted(networks, key=lambda row: row["seed"]):
         first.setdefault(tuple(row[name] for name in _BY), row)
     depths = sorted({key[-1] for key in first})
-    groups = sorted({key[:-1] for key in first}, key=lambda g: (g[0] != "ljat", *g[:2], -g[2]))
+    groups = sorted({key[:-1] for key in first}, key=_rank)
     columns = [f"{d} hidden layer{'s' * (d > 1)}" for d in depths]
     beside = [_source(row["system"], row) for row in sorted(atoms, key=lambda row: row["system"])]
     panels = []
@@ -176,15 +182,13 @@ def _by_title(rows):
 
 
 def _draw_grown(rows, output):
-    """Atoms above, networks below; the first seed that is finished."""
-    first = [same[0] for same in _by_title(rows).values()]
-    parts = [
-        [_source(row["title"], row) for row in first if row["is_network"] == network]
-        for network in (False, True)
-    ]
-    n = max(map(len, parts))
+    """Atoms above, networks below by their depth; the first seed that is finished."""
+    parts = defaultdict(list)
+    for row in (same[0] for same in _by_title(rows).values()):
+        parts[row["n_layers"]].append(_source(row["title"], row))
+    n = max(map(len, parts.values()))
     draw_graphs(
-        [part + [None] * (n - len(part)) for part in parts if part],
+        [part + [None] * (n - len(part)) for _, part in sorted(parts.items())],
         _files(output, "grown"),
         Drawing.of(scale="spread", component="all", **_GROWN_AXIS),
     )

@@ -1,5 +1,7 @@
 """Figures of many landscapes against depth and data."""
 
+from itertools import product
+
 import numpy as np
 
 from .canvas import COLOURS, TWO_COLUMNS, canvas, label_decades
@@ -19,22 +21,26 @@ def draw_trends(groups, figures, paths):
         Names to the label of an axis, and whether it is logarithmic.
     paths : sequence of path
     """
-    styles = list(zip(COLOURS, "os^Dvp", strict=True))
+    # more lines than colours begin again with the first, dashed
+    styles = list(product(("-", "--"), zip(COLOURS, "os^Dvp", strict=True)))
+    beside = 0.04 * (np.arange(len(groups)) - (len(groups) - 1) / 2)  # that bars stay apart
     with canvas("the trends", paths, TWO_COLUMNS, 2.6) as page:
         panels = page.subplots(1, len(figures), squeeze=False).ravel()
         for panel, (name, (label, logarithmic)) in zip(panels, figures.items(), strict=True):
-            for (title, line), (colour, marker) in zip(groups.items(), styles, strict=False):
+            for k, (title, line) in enumerate(groups.items()):
+                dashes, (colour, marker) = styles[k % len(styles)]
                 known = {x: f[name] for x, f in sorted(line.items()) if f[name][0] is not None}
                 y = np.array([value for value, *_ in known.values()])
                 halves = [half or 0.0 for _, half, _ in known.values()]
                 panel.errorbar(
-                    list(known),
+                    np.array(list(known)) + beside[k],
                     y,
                     yerr=[np.minimum(halves, 0.9 * y), halves],
                     color=colour,
                     marker=marker,
                     markersize=3,
                     linewidth=0.8,
+                    linestyle=dashes,
                     capsize=2,
                     label=title,
                 )
