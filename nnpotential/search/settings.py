@@ -69,6 +69,7 @@ class SearchSettings:
         f"least {_LEAST_JOINED}: all of a small landscape, 4 where there are 760 coordinates.",
         *STAGES,
         least=1,
+        later=True,
     )
     untrap_attempts: int | None = _option(
         None,
