@@ -156,26 +156,24 @@ def is_grown(minimum):
     return isinstance(notes(minimum).get(GROWTH), int)
 
 
-def measured(minima, joined=None):
-    """Those minima whose barriers are searched for, and told, in the order of their numbers.
+def measured(quenched, grown=(), joined=None):
+    """The numbers of those minima whose barriers are searched for, and told.
 
     The first that independent quenches found, a sample, and all that the landscape was grown
     to; not those that connections met on their way.
 
     Parameters
     ----------
-    minima : iterable of pele.storage.Minimum
+    quenched, grown : iterable of int
+        Numbers of minima that `quench_hits` counts, and that `is_grown`.
     joined : int, optional
         How many of quenches had to be joined to the lowest, by default all.
 
     Returns
     -------
-    list of pele.storage.Minimum
+    set of int
     """
-    minima = sorted(minima, key=lambda minimum: minimum.id())
-    sample = list(filter(quench_hits, minima))[:joined]
-    chosen = {minimum.id() for minimum in (*sample, *filter(is_grown, minima))}
-    return [minimum for minimum in minima if minimum.id() in chosen]
+    return {*sorted(quenched)[:joined], *grown}
 
 
 def found_as_source(minimum):

@@ -220,16 +220,17 @@ def _summarise(database):
     barriers = barriers_to_lowest(graph)
     home = {*barriers, *([lowest_minimum(graph)] if graph else [])}
     hits = [h for m in minima if (h := quench_hits(m))]
-    told = measured(minima, journal.tally["joined"])
-    sample = list(filter(quench_hits, minima))[: journal.tally["joined"]]
-    behind = [barriers[m] for m in told if m in barriers]
+    quenched, grown = ([m.id() for m in minima if was(m)] for was in (quench_hits, is_grown))
+    joined = journal.tally["joined"]
+    sample, told = measured(quenched, (), joined), measured(quenched, grown, joined)
+    behind = [barrier for m, barrier in barriers.items() if m.id() in told]
     some = len(sample) < len(hits)  # what was met on their way is no sample of anything
     n_quenches = sum(found is not None for _, found in journal.jobs("quench"))
-    attempts, followed, grown, rearranged, lowered = (
+    attempts, followed, uphill, rearranged, lowered = (
         [found for _, found in journal.jobs(kind) if found is not None]
         for kind in ("connect", "single_ended", "grow", "rearrange", "lower")
     )
-    followed += grown
+    followed += uphill
     outcomes = Counter(
         notes(point).get("verified", UNVERIFIED) for points in stored for point in points
     )
@@ -248,10 +249,10 @@ def _summarise(database):
         "losses": quantiles([m.energy for m in minima]),
         "barriers": quantiles(behind if some else list(barriers.values())),
         **audited_barriers(database, behind),
-        "sample": {"n_minima": len(sample), "n_joined": sum(m in home for m in sample)},
+        "sample": {"n_minima": len(sample), "n_joined": sum(m.id() in sample for m in home)},
         "barrier_attempts": len(lowered),
         "coverage": {"n_quenches": n_quenches, "n_minima": len(hits), **coverage(hits)},
-        "n_grown": sum(map(is_grown, minima)),
+        "n_grown": len(grown),
         "n_unconnected": len(graph) - len(barriers) - 1 if graph else 0,
         "connection_attempts": len(attempts),
         "connection_attempts_with_transition_state": sum(found > 0 for found in attempts),

@@ -17,7 +17,7 @@ from ..errors import InputError
 from ..pulse import tell
 from ..search.journal import Journal
 from ..sessions import snapshot
-from ..storage import is_grown, is_verified, may_count, notes, quench_hits
+from ..storage import is_grown, is_verified, may_count, measured, notes, quench_hits
 
 __all__ = ["StationaryPoints", "TransitionNetwork"]
 
@@ -277,11 +277,9 @@ class TransitionNetwork:
         """
         if self.hits is None and self.grown is None:
             return None
-        found = np.zeros(len(self), bool) if self.grown is None else self.grown.copy()
-        if self.hits is not None:
-            quenched = np.flatnonzero(self.hits)
-            found[quenched[np.argsort(self.minima.ids[quenched])][: self.joined]] = True
-        return found
+        ids = self.minima.ids
+        found = (() if part is None else ids[part > 0].tolist() for part in (self.hits, self.grown))
+        return np.isin(ids, list(measured(*found, self.joined)))
 
     def graph(self) -> nx.Graph:
         """The lowest transition state of each pair, between positions of minima.

@@ -19,6 +19,7 @@ from ..storage import (
     found_as_source,
     is_grown,
     is_well_formed,
+    measured,
     notes,
     points_from_outside,
     quench_hits,
@@ -260,9 +261,9 @@ class Known:
         """
         size = self.journal.tally["joined"]
         if self._targets[0] != (self._sampling, size):
-            first = {who: set(sorted(found)[:size]) for who, found in self._found_by.items()}
-            wanted = first["quenches"] | self.grown or first["others"]
-            self._targets = (self._sampling, size), wanted
+            found = self._found_by
+            wanted = measured(found["quenches"], found["growth"], size)
+            self._targets = (self._sampling, size), wanted or measured(found["others"], (), size)
         return self._targets[1]
 
     def is_sample(self):

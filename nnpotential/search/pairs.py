@@ -158,6 +158,7 @@ def missing_link(forest, attempts, distance, needed):
     stones = [c for c in components if len(c) > 1 or not c.isdisjoint(needed)]
     group = {i: k for k, component in enumerate(stones) for i in component}
     minima = sorted(group)
+    place = {i: k for k, i in enumerate(minima)}
 
     def weight(i, j):
         if group[i] == group[j]:
@@ -171,13 +172,13 @@ def missing_link(forest, attempts, distance, needed):
             weights[a, b] = weights[b, a] = weight(i, j)
     lengths, before, _ = dijkstra(
         csgraph_from_dense(weights, null_value=np.inf),
-        indices=[minima.index(i) for i in sorted(home)],
+        indices=[place[i] for i in sorted(home)],
         return_predecessors=True,
         min_only=True,
     )
-    others = [min(c, key=minima.index) for c in wanted if c is not home]
-    for end in sorted(others, key=lambda i: (lengths[minima.index(i)], i)):
-        way = [minima.index(end)]
+    others = [place[min(c)] for c in wanted if c is not home]
+    for end in sorted(others, key=lambda k: (lengths[k], k)):
+        way = [end]
         if not np.isfinite(lengths[way[0]]):
             continue
         while before[way[-1]] >= 0:

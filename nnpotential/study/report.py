@@ -212,8 +212,7 @@ def _of_growth(rows):
         "in the depth of a pair. The last column is the barrier audit (mean of its estimate, and "
         "the widest of its intervals).",
         "",
-        "| " + " | ".join(header) + " |",
-        "|" + " ---: |" * len(header),
+        *_head(header),
     ]
     figures = means(rows, ("title",))
     for title, same in _by_title(rows).items():
@@ -241,8 +240,7 @@ def _of_quenches(grouped, networks, atoms):
         "only where at least half of these are joined to the lowest; the last column is the "
         "barrier audit (mean of its estimate, and the widest of its intervals).",
         "",
-        "| " + " | ".join(header) + " |",
-        "|" + " ---: |" * len(header),
+        *_head(header),
     ]
     for key, found in grouped.items():
         same = [row for row in networks if tuple(row[name] for name in _BY) == key]
@@ -253,6 +251,11 @@ def _of_quenches(grouped, networks, atoms):
         cells = [row["system"], "", "", "", "1", *(_cell(row[name], None) for name in FIGURES)]
         lines.append("| " + " | ".join([*cells, _audit([row])]) + " |")
     return "\n".join(lines)
+
+
+def _head(header):
+    """The first two lines of a table."""
+    return ["| " + " | ".join(header) + " |", "|" + " ---: |" * len(header)]
 
 
 def _cell(value, half):

@@ -16,7 +16,7 @@ from nnpotential.search.journal import Journal
 from nnpotential.search.kinds import SEARCHES, Grow
 from nnpotential.search.known import Known
 from nnpotential.search.settings import GROWN_MODES, SearchSettings
-from nnpotential.storage import is_grown, measured
+from nnpotential.storage import is_grown, quench_hits
 from nnpotential.systems.clusters import LennardJonesCluster
 from nnpotential.verification.kinds import CHECKS
 
@@ -69,7 +69,9 @@ def test_growth_beside_a_sample_of_quenches(tmp_path):
     assert figures["sample"] == {"n_minima": 3, "n_joined": 3}
     assert "only the first 3 minima of the quenches" in " ".join(figures["remarks"])
     known = Known(land.system, land.database, (*SEARCHES, *CHECKS), 0, 3)
-    told = {m.id() for m in measured(land.database.minima(), 3)}
+    minima = land.database.minima()
+    quenched, reached = ([m.id() for m in minima if was(m)] for was in (quench_hits, is_grown))
+    told = {*sorted(quenched)[:3], *reached}
     assert known.targets() == told
     network = land.network()
     assert {*network.minima.ids[network.measured].tolist()} == told
