@@ -74,14 +74,13 @@ def explored(system, crew):
     return [(m.energy, m.coords.tobytes()) for m in database.minima()], exploration.known.journal
 
 
-@pytest.mark.undisturbed
 @pytest.mark.parametrize(
     ("how", "crew"),
     [
         ("raise", {}),
         ("raise", {"workers": 2}),
         ("die", {"workers": 2}),
-        ("hang", {"workers": 2, "timeout": 4.0}),
+        pytest.param("hang", {"workers": 2, "timeout": 4.0}, marks=pytest.mark.undisturbed),
     ],
 )
 def test_what_fails_is_repeated_and_then_set_aside(tmp_path, ljat, caplog, how, crew):
