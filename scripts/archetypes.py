@@ -6,7 +6,7 @@ maps networks of one, two and three hidden layers on few and more data, with thr
 penalties and five data seeds, beside a Lennard-Jones cluster and a binary glass; grows
 landscapes of a glass, of clusters and of networks from their lowest minimum by one
 protocol; and writes graphs on one scale, trends and tables into DIR/report. --quick takes
-some ten minutes, all of it a day of a core (--only-grown half an hour of it); Ctrl-C loses
+some ten minutes, all of it days of a core (--only-grown an hour of it); Ctrl-C loses
 nothing, and the same command goes on.
 """
 

@@ -11,6 +11,7 @@ HIDDEN = [[10], [6, 6], [5, 5, 5]]
 HIDDEN_DIGITS = [[7], [6, 6], [5, 5, 5]]  # 199 to 214
 REGULARIZATION = [1e-3, 1e-4, 1e-5]
 SEEDS = range(5)
+_MANY = 1000  # samples; networks on more come last, as one takes hours where penalties are weak
 # Minima that quenches found are a sample whose size does not depend on the landscape;
 # so is the effort on the barriers, and the audit says what it leaves.
 SEARCH = {
@@ -27,7 +28,7 @@ GROUPS = "mean-absolute"  # inputs and penalty as the published landscapes have 
 Part = namedtuple("Part", "folder definition")
 
 
-def parts(quick=False, seeds=SEEDS, n_train=(100, 1000), regularization=REGULARIZATION):
+def parts(quick=False, seeds=SEEDS, n_train=(100, 1000, 10000), regularization=REGULARIZATION):
     """The sweeps of the study, in the order in which they are worth having.
 
     Parameters
@@ -37,6 +38,7 @@ def parts(quick=False, seeds=SEEDS, n_train=(100, 1000), regularization=REGULARI
     seeds : sequence of int
         Each fixes data and search.
     n_train : sequence of int
+        More than 1 000 of `ljat` alone, which has them.
     regularization : sequence of float
         At N times as many samples a penalty N times smaller is the same prior: the
         diagonal of the grid.
@@ -65,11 +67,12 @@ def parts(quick=False, seeds=SEEDS, n_train=(100, 1000), regularization=REGULARI
         }
         return Part(folder, definition)
 
-    ljat = [networks(NETWORKS, "ljat", 1000, hidden, *at) for at in grid]
+    few, more = ([at for at in grid if (at[1] > _MANY) == many] for many in (False, True))
+    ljat, dear = ([networks(NETWORKS, "ljat", 1000, hidden, *at) for at in g] for g in (few, more))
     others = [Part(ATOMS, {"seed": [0], "system": {"name": n}, "search": search}) for n in atoms]
     if quick:
         return [ljat[0], *others, *ljat[1:]]
-    digits = [networks(DIGITS, "digits_4x4", 797, HIDDEN_DIGITS, *at) for at in grid]
+    digits = [networks(DIGITS, "digits_4x4", 797, HIDDEN_DIGITS, *at) for at in few]
     scaled = {"penalties": [1e-5], "standardize": MEAN_ABSOLUTE}
-    groups = [networks(GROUPS, "ljat", 1000, hidden, *at, **scaled) for at in grid]
-    return [ljat[0], *others, *ljat[1:], *groups, *digits]
+    groups = [networks(GROUPS, "ljat", 1000, hidden, *at, **scaled) for at in few]
+    return [ljat[0], *others, *ljat[1:], *groups, *digits, *dear]

@@ -88,8 +88,8 @@ def test_the_whole_study_is_a_sweep_that_can_be_made(tmp_path):
     for quick in (True, False):
         for part in parts(quick):
             points += [row["point"] for row in nnp.Sweep(tmp_path / "a", part.definition).plan()]
-    assert len(set(points)) >= 5 * 2 * 9
-    for n, penalty in ((100, "0.001"), (1000, "0.0001")):
+    assert len(set(points)) >= 5 * 3 * 9
+    for n, penalty in ((100, "0.001"), (1000, "0.0001"), (10000, "1e-05")):
         assert any(f"n_train-{n}_" in p and f"regularization-{penalty}_" in p for p in points)
 
 
