@@ -83,10 +83,10 @@ from .view.sections import draw_plane, draw_profiles
 from .view.source import Source, check_measure
 from .view.tree import LEVELS
 
-__all__ = ["Landscape"]
+__all__ = ["REPORT", "Landscape"]
 
 _SUMMARY = "summary.json"
-_REPORT = "report.html"
+REPORT = "report.html"
 
 StrPath: TypeAlias = str | os.PathLike[str]
 Settings: TypeAlias = Mapping[str, Any]
@@ -919,7 +919,7 @@ class Landscape:
         levels = check_integer("levels", levels, 2)
         kept = self.path / "reach.json"
         write_report(
-            self.path / _REPORT,
+            self.path / REPORT,
             self.system,
             self.database,
             self.summary() if summary is None else summary,
@@ -928,7 +928,7 @@ class Landscape:
             levels=levels,
             quick=quick,
         )
-        return self.path / _REPORT
+        return self.path / REPORT
 
     def summary(self) -> dict[str, Any]:
         """The figures of the landscape as it is now, as in ``summary.json``."""

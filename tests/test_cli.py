@@ -62,14 +62,17 @@ def test_audit(run, mapped):
     assert mapped.summary()["barrier_audit"] is None
     code, out, err = run("audit", mapped.path, "--sample", "2")
     assert code == 0 and "may fall by" in out and "bottlenecks: 2, attempts: " in err
+    assert "report.html" not in err  # there is none
     figures = json.loads((mapped.path / "summary.json").read_text())
     audit = figures["barrier_audit"]
     assert audit["n_sampled"] == 2
     assert audit["interval"][0] <= audit["fall"] <= audit["interval"][1]
     assert figures["n_transition_states"] >= n_states
     assert figures["settings"]["search"]["audit_sample"] == 2
+    mapped.report(quick=True)
     code, _, err = run("audit", mapped.path, "--sample", "1")
     assert code == 0 and "bottlenecks: 1, attempts: " in err
+    assert f"'nnpotential report {mapped.path}' renews it" in err.splitlines()[-1]
 
 
 def test_an_audit_needs_barriers(run, ljat, tmp_path):

@@ -38,6 +38,7 @@ from .shared import (
     end,
     given,
     interruptible,
+    page_is_old,
     search_options,
     sizes,
 )
@@ -214,6 +215,7 @@ def verify(
     failed = [r for r in results if r[2] != "ok"]
     for kind, number, outcome in failed[:20]:
         say(f"{kind} {number}: {outcome}")
+    page_is_old(land)
     raise typer.Exit(1 if failed else 0)
 
 
@@ -249,6 +251,7 @@ def audit(
     show(f"mean barrier {audit_text(land.summary())}")
     say(f"bottlenecks: {found['n_sampled']}, attempts: {found['n_attempts']}")
     draw_graph(land)
+    page_is_old(land)
 
 
 @app.command()
@@ -284,4 +287,5 @@ def certify(directory: Directory, workers: Workers = 1, job_timeout: JobTimeout 
     failed = [r for r in results if r[2] != CERTIFIED]
     for kind, number, _, why in failed[:20]:
         say(f"{kind} {number}: {why}")
+    page_is_old(land)
     raise typer.Exit(1 if failed else 0)

@@ -11,7 +11,7 @@ import typer
 
 from .. import __version__
 from ..errors import InputError
-from ..landscape import Landscape
+from ..landscape import REPORT, Landscape
 from ..networks.generalisation import MEASURES
 from ..networks.mlp import INITIALIZATIONS
 from ..search.settings import SearchSettings, option_text
@@ -210,6 +210,12 @@ def draw_graph(land, colour=None):
         say(f"warning: {error}")
     else:
         say(f"disconnectivity graph: {land.path / 'disconnectivity.png'}")
+
+
+def page_is_old(land):
+    """After what changes the landscape or says more of it, and does not write the page anew."""
+    if (land.path / REPORT).exists():
+        say(f"{REPORT} shows what was known before: 'nnpotential report {land.path}' renews it")
 
 
 def _write_report(land, figures):

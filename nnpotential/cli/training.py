@@ -19,6 +19,7 @@ from .shared import (
     Workers,
     app,
     interruptible,
+    page_is_old,
     show_json,
 )
 
@@ -77,6 +78,7 @@ def reach(
         return
     print_reach(found)
     say(f"all of it: {land.path / 'reach.json'}, drawn: {land.path / 'reach.png'}")
+    page_is_old(land)
 
 
 @app.command()
