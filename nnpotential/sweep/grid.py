@@ -157,11 +157,6 @@ class Grid:
     def __iter__(self):
         return map(self._point, range(len(self)))
 
-    @property
-    def varying(self):
-        """Names of the settings that vary, in the order of the axes."""
-        return [name for axis in self.axes for name in axis.names]
-
     def _steps(self, index):
         steps = []
         for axis in reversed(self.axes):  # the last varies fastest
