@@ -304,7 +304,7 @@ def band_force(const double[:, ::1] path, const double[::1] energies,
     path : ndarray, shape (n_images, n)
     energies : ndarray, shape (n_images,)
     gradients : ndarray, shape (n_images - 2, n)
-    climbing : ndarray of uint8, shape (n_images - 2,)
+    climbing : bytes of length n_images - 2
     k : float
         Of the springs.
     double_nudging : bool

@@ -1,6 +1,5 @@
 """pele's nudged elastic band, all images in one call."""
 
-import numpy as np
 from pele.optimize import lbfgs_cpp, mylbfgs
 from pele.transition_states import NEB, NEBDriver
 from pele.transition_states._NEB import distance_cart
@@ -52,7 +51,7 @@ class Band(NEB):
         path = self.coords.copy()
         path[1:-1] = coords1d.reshape(self.active.shape)
         self.energies[1:-1], gradients = self.potential.energies_gradients(path[1:-1])
-        climbing = np.array(self.isclimbing[1:-1], dtype=np.uint8)
+        climbing = bytes(self.isclimbing[1:-1])
         force = band_force(
             path, self.energies, gradients, climbing, self.k, self.dneb, self.distances
         )
@@ -87,3 +86,8 @@ class BandDriver(NEBDriver):
     def __init__(self, *args, **kwargs):
         super().__init__(*args, **kwargs)
         self._nebclass = Band
+
+    def _process_event(self, **news):
+        # pele's signal takes a sixth of the time of a small band to find that nobody listens
+        if self.update_event._functions or self.update_event._methods:
+            super()._process_event(**news)

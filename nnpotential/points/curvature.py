@@ -251,12 +251,14 @@ class _DenseAscent(_DensePoint):
     """
 
     _guess = None  # the mode followed at the point before, if it was the lowest
+    _hidden = False  # whether that was none of the lowest
     _followed = None  # eigenvalue and -vector, and whether it is the lowest
 
     def onward(self, x):
         there = super().onward(x)
         _, mode, is_lowest = self._followed
         there._guess = mode if is_lowest else None
+        there._hidden = self._spectrum is not None and not is_lowest
         return there
 
     def step(self, direction, lowest, trust):
@@ -285,6 +287,8 @@ class _DenseAscent(_DensePoint):
 
     def _follow(self, direction, lowest):
         """Eigenvalue and -vector of the mode to follow, and whether it is the lowest."""
+        if self._hidden:
+            return self._most_alike(direction)
         guess = direction if self._guess is None else self._guess
         if guess is not None:
             value, mode = _lowest_near(self._hessian, guess, _NEARLY)
@@ -303,6 +307,9 @@ class _DenseAscent(_DensePoint):
         at = int(np.argmax(overlap))
         if overlap[at] > rest:
             return values[at], vectors[:, at], at == 0
+        return self._most_alike(direction)
+
+    def _most_alike(self, direction):
         modes = self.spectrum()
         at = _most_alike(modes, direction)
         return modes.eigenvalues[at], modes.vector(at), at == 0
