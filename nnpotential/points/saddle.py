@@ -31,8 +31,9 @@ def find_transition_state(
     The step minimises, within a trust radius, the image of the loss in which
     gradient and curvature along the followed mode have changed sign; a
     transition state of the loss is a minimum of the image. Up to
-    `contract.KRYLOV_LIMIT` parameters the Hessian is diagonalised at every step,
-    above it in a Krylov space that holds the gradient and the mode followed.
+    `contract.KRYLOV_LIMIT` parameters the step comes from the Hessian and the mode
+    followed before, turned to be one of this Hessian, above it from a Krylov space that
+    holds the gradient and the mode followed.
 
     Parameters
     ----------
