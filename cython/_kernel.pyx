@@ -81,6 +81,12 @@ cdef extern from "pele_potential.hpp" namespace "nnpotential":
         PelePotential(cpp_shared_ptr[Kernel]) except +
 
 
+cdef extern from "band.hpp" namespace "nnpotential":
+    void force_on_band "nnpotential::band_force"(
+        const double *, const double *, const double *, const unsigned char *, size_t, size_t,
+        double, cbool, double *, double *) nogil
+
+
 ACTIVATIONS = tuple(name.decode() for name in activation_names())
 LOSSES = tuple(name.decode() for name in loss_names())
 ENGINES = tuple(name.decode() for name in engines())
@@ -286,3 +292,39 @@ def is_plain(x, Py_ssize_t n):
         and np.PyArray_ISCARRAY_RO(a)
         and all_finite(<const double *>np.PyArray_DATA(a), n)
     )
+
+
+def band_force(const double[:, ::1] path, const double[::1] energies,
+               const double[:, ::1] gradients, const unsigned char[::1] climbing,
+               double k, bint double_nudging, double[::1] distances):
+    """The force on the images of an elastic band between its ends, with its sign changed.
+
+    Parameters
+    ----------
+    path : ndarray, shape (n_images, n)
+    energies : ndarray, shape (n_images,)
+    gradients : ndarray, shape (n_images - 2, n)
+    climbing : bytes of length n_images - 2
+    k : float
+        Of the springs.
+    double_nudging : bool
+    distances : ndarray, shape (n_images - 1,)
+        Is given the distances between neighbours.
+
+    Returns
+    -------
+    ndarray, shape ((n_images - 2) * n,)
+    """
+    cdef size_t images = path.shape[0], n = path.shape[1]
+    if images < 3 or not (
+        <size_t>energies.shape[0] == images == <size_t>distances.shape[0] + 1
+        and <size_t>gradients.shape[0] == images - 2 == <size_t>climbing.shape[0]
+        and <size_t>gradients.shape[1] == n
+    ):
+        raise ValueError("the arrays are not those of one band of at least three images")
+    force = np.empty((images - 2) * n)
+    cdef double[::1] f = force
+    with nogil:
+        force_on_band(&path[0, 0], &energies[0], &gradients[0, 0], &climbing[0], images, n,
+                      k, double_nudging, &f[0], &distances[0])
+    return force

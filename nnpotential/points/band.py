@@ -1,14 +1,17 @@
 """pele's nudged elastic band, all images in one call."""
 
-import numpy as np
+from pele.optimize import lbfgs_cpp, mylbfgs
 from pele.transition_states import NEB, NEBDriver
 from pele.transition_states._NEB import distance_cart
 
+from .._kernel import band_force
+from ..contract import rms
 from ..pulse import tell
 
 __all__ = ["Band", "BandDriver"]
 
-_TINY = np.finfo(float).tiny
+# of the options of pele's L-BFGS in Python what the compiled one knows as well
+_COMPILED = {"tol", "nsteps", "M", "maxstep", "maxErise", "H0", "rel_energy"}
 
 
 class Band(NEB):
@@ -25,7 +28,7 @@ class Band(NEB):
     """
 
     def __init__(self, path, potential, **kwargs):
-        super().__init__(path, potential, **kwargs)
+        super().__init__(path, potential, **{"quenchRoutine": _move, **kwargs})
         self._together = self.distance is distance_cart and not (
             self.with_springenergy or self.copy_potential
         )
@@ -48,8 +51,12 @@ class Band(NEB):
         path = self.coords.copy()
         path[1:-1] = coords1d.reshape(self.active.shape)
         self.energies[1:-1], gradients = self.potential.energies_gradients(path[1:-1])
-        force = self._force(path, gradients)
-        tell("band", len(gradients) * (self.getEnergyCount + 1), _rms(force), of="force")
+        climbing = bytes(self.isclimbing[1:-1])
+        force = band_force(
+            path, self.energies, gradients, climbing, self.k, self.dneb, self.distances
+        )
+        size = rms(force)
+        tell("band", len(gradients) * (self.getEnergyCount + 1), size, of="force")
         if self.iprint > 0 and self.getEnergyCount % self.iprint == 0 and self.save_energies:
             self.printState()
         self.getEnergyCount += 1
@@ -61,28 +68,16 @@ class Band(NEB):
                 energies=self.energies,
                 distances=self.distances,
                 stepnum=self.getEnergyCount,
-                rms=_rms(force),
+                rms=size,
             )
-        return float(self.energies.sum()), force.ravel()
+        return float(self.energies.sum()), force
 
-    def _force(self, path, gradients):
-        """What `NEBForce` gives for each image, as rows."""
-        jumps = path[1:] - path[:-1]
-        before, after = jumps[:-1], jumps[1:]
-        squares = _dot(jumps, jumps)
-        self.distances[:] = np.sqrt(squares)[:, 0]
-        tangent = _tangents(self.energies, before, after)
-        along = _dot(gradients, tangent) * tangent
-        across = gradients - along
-        force = across + self.k * (squares[:-1] - squares[1:]) * tangent
-        if self.dneb:
-            spring = self.k * (before - after)
-            spring -= _dot(spring, tangent) * tangent
-            share = _dot(spring, across) / np.maximum(_dot(across, across), _TINY)
-            force += spring - share * across
-        climbing = np.flatnonzero(self.isclimbing[1:-1])
-        force[climbing] = gradients[climbing] - 2 * along[climbing]
-        return force
+
+def _move(x, band, logger, events=(), **options):
+    """pele's L-BFGS, compiled where nobody asks for more than it does: the steps are the same."""
+    if band.adjustk_freq > 0 or not options.keys() <= _COMPILED:
+        return mylbfgs(x, band, logger=logger, events=list(events), **options)
+    return lbfgs_cpp(x, band, **options)
 
 
 class BandDriver(NEBDriver):
@@ -92,28 +87,7 @@ class BandDriver(NEBDriver):
         super().__init__(*args, **kwargs)
         self._nebclass = Band
 
-
-def _rms(force):
-    return np.linalg.norm(force) / np.sqrt(force.size)
-
-
-def _dot(a, b):
-    return np.einsum("ij,ij->i", a, b)[:, None]
-
-
-def _tangents(energies, before, after):
-    """The uphill tangents of `NEB.tangent`, one row an image.
-
-    References
-    ----------
-    G. Henkelman and H. Jonsson, J. Chem. Phys. 113, 9978 (2000).
-    """
-    left, here, right = energies[:-2], energies[1:-1], energies[2:]
-    rise, fall = np.abs(here - left), np.abs(here - right)
-    high, low = np.maximum(rise, fall), np.minimum(rise, fall)
-    extremum = (here >= np.maximum(left, right)) | (here <= np.minimum(left, right))
-    left_higher = left > right
-    of_before = np.where(extremum, np.where(left_higher, high, low), left_higher)
-    of_after = np.where(extremum, np.where(left_higher, low, high), ~left_higher)
-    tangents = of_before[:, None] * before + of_after[:, None] * after
-    return tangents / np.maximum(np.sqrt(_dot(tangents, tangents)), _TINY)
+    def _process_event(self, **news):
+        # pele's signal takes a sixth of the time of a small band to find that nobody listens
+        if self.update_event._functions or self.update_event._methods:
+            super()._process_event(**news)

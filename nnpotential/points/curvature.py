@@ -5,12 +5,13 @@ The choice is made here, by the size of the system, and nowhere else.
 
 from copy import copy
 from dataclasses import replace
-from math import sqrt
+from math import hypot, sqrt
 from typing import NamedTuple
 
 import numpy as np
 import scipy.linalg
-from scipy.linalg.lapack import dpotrf
+from scipy.linalg.blas import dger
+from scipy.linalg.lapack import dpotrf, dpotrs
 
 from ..contract import ZERO, is_large, rms
 from .krylov import KrylovSpectrum, softest_modes
@@ -21,6 +22,10 @@ __all__ = ["curvature"]
 
 _NEGATIVE = 1e-12  # of the largest curvature: rounding
 _SOFT = 4  # of the lowest modes; the one that a climb follows is nearly always among them
+_NEARLY = 0.03  # accuracy of the mode that a step follows
+_ROUNDING = 1e-14  # of the largest curvature, in a product of the Hessian with a vector
+_SHIFT = 1e-4  # of the largest curvature, that makes the soft modes definite
+_TURNS = 8  # of a guess, at most, before the eigenvectors are asked
 _ALONG = 0.3  # overlap with what is followed at which the lowest mode takes its place
 
 
@@ -125,12 +130,23 @@ class _DenseModel(_DensePoint):
         """Whether all curvatures are positive, and none of them vanishes."""
         if not self.looks_definite():
             return False
-        shifted = self._hessian.copy()
-        shifted.flat[:: len(shifted) + 1] -= ZERO * np.linalg.norm(shifted)
-        if dpotrf(shifted.T, lower=True, overwrite_a=True, clean=False)[1] == 0:
+        if _is_definite(self._hessian, ZERO * np.linalg.norm(self._hessian)):
             return True
         modes = self.spectrum()  # the norm is more than the largest eigenvalue
         return modes.index + modes.n_degenerate == 0
+
+
+def _factor(matrix, shift):
+    """The Cholesky factor of a matrix with its diagonal shifted, None if that is not definite."""
+    shifted = matrix.copy()
+    shifted.flat[:: len(shifted) + 1] += shift
+    factor, failed = dpotrf(shifted.T, lower=True, overwrite_a=True, clean=False)
+    return None if failed else factor
+
+
+def _is_definite(matrix, margin):
+    """Whether all eigenvalues are above a margin."""
+    return _factor(matrix, -margin) is not None
 
 
 def _step_of_matrix(hessian, gradient, trust):
@@ -230,10 +246,20 @@ class _DenseAscent(_DensePoint):
     """The image of the loss at a point, in which one mode has changed sign.
 
     A transition state of the loss is a minimum of the image, and the step is
-    that to a minimum. The few lowest eigenvectors tell nearly always which mode it is.
+    that to a minimum. The lowest mode is nearly always the one that was followed
+    before, somewhat turned; else the few lowest eigenvectors tell which it is.
     """
 
+    _guess = None  # the mode followed at the point before, if it was the lowest
+    _hidden = False  # whether that was none of the lowest
     _followed = None  # eigenvalue and -vector, and whether it is the lowest
+
+    def onward(self, x):
+        there = super().onward(x)
+        _, mode, is_lowest = self._followed
+        there._guess = mode if is_lowest else None
+        there._hidden = self._spectrum is not None and not is_lowest
+        return there
 
     def step(self, direction, lowest, trust):
         """The `Uphill` within a `TrustRadius`, along the mode that `direction` resembles.
@@ -248,10 +274,12 @@ class _DenseAscent(_DensePoint):
         if self._followed is None:
             self._followed = self._follow(direction, lowest)
         value, mode, _ = self._followed
-        hessian = self._hessian - np.outer(2 * value * mode, mode)
+        self._image = _with_more(self._hessian, mode, -2 * value)
         gradient = self.gradient - 2 * (mode @ self.gradient) * mode
-        step = _step_of_matrix(hessian, gradient, trust)
+        step = _step_of_matrix(self._image, gradient, trust)
         move = step.vector
+        # a full step: all curvatures of the image are positive, of the loss all but one
+        self._index_one = value < 0 and step.full
         longest = np.abs(move).max() if step.full else np.inf
         self._errors = -step.predicted, longest
         bend = 0.5 * float(move @ (self._hessian @ move))
@@ -259,9 +287,15 @@ class _DenseAscent(_DensePoint):
 
     def _follow(self, direction, lowest):
         """Eigenvalue and -vector of the mode to follow, and whether it is the lowest."""
+        if self._hidden:
+            return self._most_alike(direction)
+        guess = direction if self._guess is None else self._guess
+        if guess is not None:
+            value, mode = _lowest_near(self._hessian, guess, _NEARLY)
+            if mode is not None and (lowest or _goes_along(mode, direction)):
+                return value, mode, True
         n_physical = len(self._hessian) - self._n_zero_modes  # the others are the highest
         values, vectors = _soft_modes(self._hessian, min(_SOFT, n_physical))
-        self._index_one = values[0] < 0 < min(values[1:2], default=np.inf)
         if lowest or direction is None:
             return values[0], vectors[:, 0], True
         overlap = np.abs(vectors.T @ direction)
@@ -273,6 +307,9 @@ class _DenseAscent(_DensePoint):
         at = int(np.argmax(overlap))
         if overlap[at] > rest:
             return values[at], vectors[:, at], at == 0
+        return self._most_alike(direction)
+
+    def _most_alike(self, direction):
         modes = self.spectrum()
         at = _most_alike(modes, direction)
         return modes.eigenvalues[at], modes.vector(at), at == 0
@@ -281,22 +318,25 @@ class _DenseAscent(_DensePoint):
         """Whether the step just made ends at a transition state, as far as is known."""
         error, longest = self._errors
         settled = error <= scales.energy_error and longest <= scales.step
-        return (
-            settled and self._index_one and self._followed[2] and rms(self.gradient) <= scales.rms
-        )
+        return settled and self._index_one and rms(self.gradient) <= scales.rms
 
     def confirm(self, scales):
         """Whether it does when all modes are known."""
+        if _has_index_one(self._image, self._followed[0]):
+            return True
         modes = self.spectrum()
         return modes.index == 1 and modes.is_stationary(scales)
 
     def lowest(self, x):
-        """The lowest eigenvalue and its vector at the very point, which is `x`."""
+        """The lowest eigenvalue, its vector and the index at the very point, which is `x`."""
         potential, zero_modes = self._at
         self.n_curvatures += 1
         hessian = lift_zero_modes(potential.getHessian(x), modes_at(zero_modes, x))
-        values, vectors = _soft_modes(hessian, 1)
-        return float(values[0]), vectors[:, 0]
+        value, mode = _lowest_near(hessian, self._followed[1], 0.0)
+        if mode is not None and _has_index_one(_with_more(hessian, mode, -2 * value), value):
+            return value, mode, 1
+        modes = decompose(self.energy, self.gradient, hessian, self._n_zero_modes)
+        return float(modes.eigenvalues[0]), modes.vector(0), modes.index
 
 
 class _KrylovAscent:
@@ -343,7 +383,102 @@ class _KrylovAscent:
         return self._modes
 
     def lowest(self, x):
-        return self._modes.polish(0)
+        return *self._modes.polish(0), self._modes.index
+
+
+def _with_more(matrix, vector, curvature):
+    """A symmetric matrix with more curvature along a vector of length one."""
+    return dger(curvature, vector, vector, a=matrix.copy().T, overwrite_a=True).T
+
+
+def _has_index_one(image, value):
+    """Whether a matrix has one negative eigenvalue and none that vanishes.
+
+    It is known by its image, in which the curvature `value` along some direction has
+    changed sign: they differ by one dyad, so that the lowest eigenvalue of the
+    image is not above the second lowest of the matrix.
+    """
+    margin = ZERO * np.linalg.norm(image)
+    return value < -margin and _is_definite(image, margin)
+
+
+def _lowest_near(hessian, guess, tolerance):
+    """The lowest eigenvalue and its vector, if it is negative and not far from a guess.
+
+    Across the guess all curvatures are above that along it: the Cholesky factor
+    with which the vector is turned proves that, so that it is the lowest.
+
+    Parameters
+    ----------
+    hessian : ndarray, shape (n, n)
+    guess : ndarray, shape (n,)
+    tolerance : float
+        Norm of ``H v - lambda v`` over that of ``lambda v``; never below rounding.
+
+    Returns
+    -------
+    value : float
+    vector : ndarray, shape (n,), or None
+        None where it takes the eigenvectors to tell.
+
+    References
+    ----------
+    G. L. G. Sleijpen and H. A. van der Vorst, SIAM J. Matrix Anal. Appl. 17, 401 (1996).
+    """
+    largest = float(np.linalg.norm(hessian))
+    v = guess / sqrt(guess @ guess)
+    product = hessian @ v
+    value = float(v @ product)
+    factor = _factor_across(hessian, v, value, largest)
+    if factor is None:
+        v = _softened(hessian, v, _SHIFT * largest)
+        product = hessian @ v
+        value = float(v @ product)
+        factor = _factor_across(hessian, v, value, largest)
+    for _ in range(0 if factor is None else _TURNS):
+        rest = product - value * v
+        if sqrt(rest @ rest) <= max(-tolerance * value, _ROUNDING * largest):
+            return value, v
+        turn = dpotrs(factor, rest, lower=True)[0]
+        turn -= (v @ turn) * v
+        turn /= sqrt(turn @ turn)
+        turned = hessian @ turn
+        # the lower eigenvalue in the plane of the two
+        both, other = float(v @ turned), float(turn @ turned)
+        half = 0.5 * (other - value)
+        far = both / (half + hypot(half, both))
+        length = hypot(1.0, far)
+        v, product = (v - far * turn) / length, (product - far * turned) / length
+        value = float(v @ product)
+    return value, None
+
+
+def _factor_across(hessian, v, value, largest):
+    """The Cholesky factor of ``H - value`` across `v`, or None if `value` is not the lowest there.
+
+    Nor where it is not negative.
+    """
+    if not value < -_NEGATIVE * largest:
+        return None
+    return _factor(_with_more(hessian, v, largest), -value)
+
+
+def _softened(hessian, v, shift):
+    """A vector with less of the stiff modes, which is most of what a guess has too much of."""
+    factor = None
+    while factor is None:
+        factor = _factor(hessian, shift)
+        shift *= 4
+    for _ in range(2):
+        v = dpotrs(factor, v, lower=True)[0]
+        v /= sqrt(v @ v)
+    return v
+
+
+def _goes_along(mode, direction):
+    """Whether what is followed is enough like the lowest mode, whatever the others are."""
+    square = float(mode @ direction) ** 2
+    return square > _ALONG**2 * (float(direction @ direction) - square)
 
 
 def _soft_modes(hessian, n):

@@ -31,8 +31,9 @@ def find_transition_state(
     The step minimises, within a trust radius, the image of the loss in which
     gradient and curvature along the followed mode have changed sign; a
     transition state of the loss is a minimum of the image. Up to
-    `contract.KRYLOV_LIMIT` parameters the Hessian is diagonalised at every step,
-    above it in a Krylov space that holds the gradient and the mode followed.
+    `contract.KRYLOV_LIMIT` parameters the step comes from the Hessian and the mode
+    followed before, turned to be one of this Hessian, above it from a Krylov space that
+    holds the gradient and the mode followed.
 
     Parameters
     ----------
@@ -147,26 +148,27 @@ class _Climb:
 
     def result(self):
         """What `find_transition_state` returns."""
-        modes, success, message = self._here.spectrum(), self._settled, self._message
+        here, success, message = self._here, self._settled, self._message
         if success:
-            if modes.index != 1:  # of the point before the refinement it was
-                success, message = False, f"index {modes.index}"
-        elif modes.is_stationary(self._scales):
-            message = f"converged to index {modes.index}"
-        elif modes.index == 1 and modes.rms <= self._scales.rms:
-            message = UNRESOLVED
-        eigenval, eigenvec = float(modes.eigenvalues[0]), modes.vector(0)
-        if success:
-            eigenval, eigenvec = self._here.lowest(self._x)
+            eigenval, eigenvec, index = here.lowest(self._x)
+            if index != 1:
+                success, message = False, f"index {index}"
+        else:
+            modes = here.spectrum()
+            eigenval, eigenvec = float(modes.eigenvalues[0]), modes.vector(0)
+            if modes.is_stationary(self._scales):
+                message = f"converged to index {modes.index}"
+            elif modes.index == 1 and modes.rms <= self._scales.rms:
+                message = UNRESOLVED
         return Result(
             coords=self._x,
-            energy=modes.energy,
-            grad=modes.gradient,
-            rms=modes.rms,
+            energy=here.energy,
+            grad=here.gradient,
+            rms=rms(here.gradient),
             eigenval=eigenval,
             eigenvec=eigenvec,
             nfev=self._nfev,
-            nhev=self._nhev + self._here.n_curvatures,
+            nhev=self._nhev + here.n_curvatures,
             nsteps=self._nfev - 1,
             success=success,
             message=message,

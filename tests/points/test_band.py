@@ -50,8 +50,10 @@ def test_climbing_images_go_up(system, path):
         assert np.abs(force[i - 1] - expected).max() < 1e-14
 
 
-def test_optimised_band_is_that_of_pele(system, pair):
+@pytest.mark.parametrize("more", [{}, {"adjustk_freq": 5}])  # compiled, and not
+def test_optimised_band_is_that_of_pele(system, pair, more):
     options = {"k": 0.01, "image_density": 3.0, "iter_density": 3, "verbose": -1, "dneb": False}
+    options |= more
     ours, peles = (
         driver(system.potential, *pair, NEBquenchParams=QUENCH, **options).run()
         for driver in (BandDriver, NEBDriver)

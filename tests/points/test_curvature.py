@@ -6,6 +6,8 @@ import pytest
 import nnpotential.contract
 import nnpotential.points.krylov
 from nnpotential.points.connect import single_ended
+from nnpotential.points.curvature import _has_index_one as has_index_one
+from nnpotential.points.curvature import _lowest_near as lowest_near
 from nnpotential.points.quench import quench
 from nnpotential.points.saddle import find_transition_state
 
@@ -42,3 +44,20 @@ def test_walks_up_soft_modes_do_not_depend_on_the_method(system, quenched, reque
     request.getfixturevalue("matrix_free")
     free = [single_ended(system, x, 0, 1)[0].energy for x in starts]
     assert free == pytest.approx(dense, abs=1e-10)
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_a_turned_guess_is_the_lowest_mode_or_nothing(seed):
+    rng = np.random.default_rng(seed)
+    vectors = np.linalg.qr(rng.normal(size=(30, 30)))[0]
+    values = np.concatenate([[-0.02, rng.choice([-0.01, 0.002])], 10.0 ** rng.uniform(-3, 0, 28)])
+    hessian = (vectors * values) @ vectors.T
+    noise = rng.normal(size=30) / 30**0.5
+    value, mode = lowest_near(hessian, vectors[:, 0] + 0.03 * noise, 1e-5)
+    assert value == pytest.approx(-0.02, rel=1e-8)
+    assert abs(mode @ vectors[:, 0]) == pytest.approx(1, abs=1e-8)
+    image = hessian - 2 * value * np.outer(mode, mode)
+    assert has_index_one(image, value) == (values[1] > 0)
+    for guess in (vectors[:, 0] + noise, vectors[:, 1], vectors[:, 1] + 0.01 * noise):
+        value, mode = lowest_near(hessian, guess, 1e-3)
+        assert mode is None or value == pytest.approx(-0.02, rel=1e-3)
