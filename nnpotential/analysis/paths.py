@@ -70,7 +70,7 @@ def descent_path(system, x, direction):
 
     Notes
     -----
-    The error of a point is that of verification, 1e-4 in parameters a step.
+    The error of a point is 1e-4 in parameters a step.
     """
     potential, scales = system.potential, system.scales
     direction = np.asarray(direction) / np.linalg.norm(direction)

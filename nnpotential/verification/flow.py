@@ -4,7 +4,7 @@ Both methods meet the same local error; `gradient_flow` chooses.
 """
 
 from functools import cache
-from math import isfinite, sqrt
+from math import isfinite, log, sqrt
 
 import numpy as np
 
@@ -47,6 +47,9 @@ _STAGES = len(_WEIGHTS) + 1
 
 _DAMPING = 2 / 13
 _MAX_STAGES = 400
+# What a factorised Hessian costs: a gradient for so many parameters (digits, 460 to 1510).
+_HESSIAN_PER_GRADIENT = 5
+_LOOKS = 0.1  # of the gradients so far until the next look for a minimum
 
 
 def gradient_flow(potential, x, tolerance=1e-4, scales=NATS):
@@ -236,18 +239,23 @@ class ChebyshevFlow(_Flow):
         super().__init__(potential, x, tolerance, scales)
         self._radius = self._spectral_radius()
         self._step = 1 / self._radius
-        self._since = self._steps = self._attempt = 0
+        self._since = self._due = 0
+        self._ahead = np.inf
 
     def at(self, x):
         """Energy, gradient, and None for the Hessian."""
         return *self._potential.getEnergyGradient(x), None
 
     def may_be_near(self, length):
-        """Whether it is time to see: that can cost as much as many steps."""
-        due = self._steps >= self._attempt
-        if due:
-            self._attempt = self._steps + 10 + self._steps // 5
-        return due
+        """Whether it is time to see: that can cost as much as many steps.
+
+        A gradient that decays at a rate k has about ``|g| / k`` to go.
+        """
+        if not (self._ahead <= length and self.n_gradients >= self._due):
+            return False
+        price = self.x.size / _HESSIAN_PER_GRADIENT
+        self._due = self.n_gradients + max(price, _LOOKS * self.n_gradients)
+        return True
 
     def step(self):
         """Take one step that meets the tolerance.
@@ -277,8 +285,10 @@ class ChebyshevFlow(_Flow):
                 break
             self._since = 20  # perhaps the curvatures have grown
         self._since += 1
-        self._steps += 1
         self.time += h
+        before, slope = _norm(self.gradient), _norm(gradient)
+        decay = log(before / slope) if before > slope > 0 else 0.0
+        self._ahead = slope * h / decay if decay > 0 else np.inf
         self.x, self.energy, self.gradient = x, energy, gradient
         return True
 

@@ -2,7 +2,8 @@
 
 Nothing here comes from the search but the potential itself and the matching of
 symmetry images: spectra are recomputed, and the minima that a transition state
-joins are found by following the gradient flow, not by the search's own steps.
+joins are found by following the gradient flow, not by the search's own steps;
+where the two differ it is followed again, a hundred times as accurately.
 Index and convergence are proved by factorising the Hessian where that is
 affordable (`inertia.PROOF_LIMIT`), and beyond certified from products with
 vectors at a risk of 1e-6 per point (`inertia.RISK`).
@@ -15,7 +16,13 @@ from ..contract import rms
 from ..findings import Point, Verdict
 from ..index import points_near
 from .flow import gradient_flow
-from .inertia import Curvature, NegativeCurvatureError, cholesky, conjugate_gradients
+from .inertia import (
+    PROOF_LIMIT,
+    Curvature,
+    NegativeCurvatureError,
+    cholesky,
+    conjugate_gradients,
+)
 
 __all__ = [
     "is_duplicate",
@@ -25,8 +32,10 @@ __all__ = [
 ]
 
 _PUSHOFF = 0.01
-_NEAR = 0.05  # length of a Newton step that counts as having arrived
-_APPROACH = 20  # such steps, each solved to a thousandth
+_TOLERANCES = 1e-3, 1e-5  # of the flow; the second where the first contradicts the search
+_NEAR = 0.05  # guessed distance of a minimum from where the flow is worth a look
+_AROUND = 2 * _NEAR  # distance from there in which it has to be
+_APPROACH = 40  # Newton steps there
 
 
 def is_duplicate(system, database, minimum):
@@ -64,17 +73,21 @@ def verify_transition_state(system, ts):
     outcome, mode = _examine(system, ts, index=1)
     if outcome != "ok":
         return Verdict(outcome)
-    ends = [follow_gradient(system, ts.coords + side * _PUSHOFF * mode) for side in (1, -1)]
-    if any(end is None for end in ends):
-        return Verdict("undecided")
-    same = system.identity.are_same
+    starts = [ts.coords + side * _PUSHOFF * mode for side in (1, -1)]
+    for tolerance in _TOLERANCES:
+        ends = [follow_gradient(system, start, tolerance) for start in starts]
+        decided = all(end is not None for end in ends)
+        if decided and _are_the_minima_of(ts, ends, system.identity):
+            above = ts.energy > ts.minimum1.energy and ts.energy > ts.minimum2.energy
+            return Verdict("ok" if above else "not above", ends=ends)
+    return Verdict("descends elsewhere", ends=ends) if decided else Verdict("undecided")
+
+
+def _are_the_minima_of(ts, ends, identity):
+    same = identity.are_same
     (_, x1), (_, x2) = ends
     m1, m2 = ts.minimum1.coords, ts.minimum2.coords
-    if not ((same(x1, m1) and same(x2, m2)) or (same(x1, m2) and same(x2, m1))):
-        return Verdict("descends elsewhere", ends=ends)
-    if not (ts.energy > ts.minimum1.energy and ts.energy > ts.minimum2.energy):
-        return Verdict("not above", ends=ends)
-    return Verdict("ok", ends=ends)
+    return (same(x1, m1) and same(x2, m2)) or (same(x1, m2) and same(x2, m1))
 
 
 def verify_point(system, point, index):
@@ -162,48 +175,86 @@ def follow_gradient(system, x, tolerance=1e-4, max_time=1e11, max_steps=100_000)
 
 
 def _nearby_minimum(system, flow):
-    """The minimum a few short Newton steps away, or None."""
+    """The minimum that the flow is bound for, or None if it is not plain.
+
+    Newton steps with the Hessian of one point shrink as fast as it is like that of the points
+    on the way. Where each is at most half as long as the one before, it is positive definite
+    all along, and the flow cannot leave any more.
+    """
     if rms(flow.gradient) > 1e-3 * system.scales.energy:
         return None
-    x, before = flow.x, np.inf
-    energy, gradient, hessian = flow.energy, flow.gradient, flow.hessian
+    zero_modes = system.identity.zero_modes(flow.x)
+    step_from = _newton_steps(system.potential, flow, zero_modes)
+    found = None if step_from is None else _shrinking_steps(system, flow, flow.x, step_from)
+    if found is None:
+        return None
+    # it is stored where the search went elsewhere, so it has to meet the definition too; nor do
+    # the steps feel a mode along which there is no gradient
+    _, x = found
+    curvature = Curvature(system.potential, x, system.identity.zero_modes(x))
+    outcome, solve, _ = curvature.judge(0)
+    if outcome != "ok":
+        return None
+    return _shrinking_steps(system, flow, x, lambda _, g: -solve(g))
+
+
+def _shrinking_steps(system, flow, x, step_from):
+    """Where steps lead that shrink to nothing near the flow, else None."""
+    energy, gradient = system.potential.getEnergyGradient(x)
+    before, length_before = np.inf, np.inf
     for _ in range(_APPROACH):
         here = rms(gradient)
-        zero_modes = system.identity.zero_modes(x)
-        step = _newton_step(system.potential, x, gradient, hessian, zero_modes)
-        if step is None or not np.linalg.norm(x + step - flow.x) <= _NEAR:
+        step = step_from(x, gradient)
+        if step is None or not np.linalg.norm(x + step - flow.x) <= _AROUND:
             return None
-        # it is stored where the search went elsewhere, so it has to meet the definition too
         accurate = here <= system.scales.rms or here > 0.5 * before
         if np.linalg.norm(step) <= 1e-8 and accurate:
-            # the steps may not feel a mode along which there is no gradient
-            outcome, _, _ = Curvature(system.potential, x, zero_modes, hessian=hessian).judge(0)
-            return Point(float(energy), x) if outcome == "ok" else None
-        x, before = x + step, here
-        energy, gradient, hessian = flow.at(x)
+            return Point(float(energy), x)
+        length = np.sqrt(max(-gradient @ step, 0.0))  # in the norm of the Hessian
+        if length > 0.5 * length_before and np.abs(step).max() > system.scales.step:
+            return None
+        x, before, length_before = x + step, here, length
+        energy, gradient = system.potential.getEnergyGradient(x)
     return None
 
 
-def _newton_step(potential, x, gradient, hessian, zero_modes):
-    """The step to the minimum of the quadratic at `x`, None if there is none or it is far."""
+def _newton_steps(potential, flow, zero_modes):
+    """Newton's step by point and gradient, None if there is none or it is far.
+
+    Parameters
+    ----------
+    potential : LandscapePotential
+    flow : RosenbrockFlow or ChebyshevFlow
+    zero_modes : ndarray, shape (n, k)
+
+    Returns
+    -------
+    callable or None
+        Up to `PROOF_LIMIT` parameters with the Hessian where the flow is, factorised once; None
+        if that is not positive definite. Beyond with products at the point itself.
+    """
 
     def outside(v):
         return v - zero_modes @ (zero_modes.T @ v)
 
-    if hessian is None:
+    def by_products(x, gradient):
         try:
             return conjugate_gradients(
                 lambda v: outside(potential.hessian_vector_product(x, outside(v))),
                 -outside(gradient),
-                longest=_NEAR,
+                longest=_AROUND,
             )
         except NegativeCurvatureError:
             return None
-    lifted = hessian.copy()
+
+    if flow.x.size > PROOF_LIMIT:
+        return by_products
+    lifted = potential.getHessian(flow.x) if flow.hessian is None else flow.hessian.copy()
     if zero_modes.size:
-        lifted = outside(outside(lifted).T) + np.linalg.norm(hessian) * zero_modes @ zero_modes.T
+        size = np.linalg.norm(lifted)
+        lifted = outside(outside(lifted).T) + size * zero_modes @ zero_modes.T
     solve = cholesky(lifted)
-    return None if solve is None else solve(-outside(gradient))
+    return None if solve is None else lambda _, gradient: solve(-outside(gradient))
 
 
 def why_degenerate(system, x):

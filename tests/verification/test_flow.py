@@ -2,6 +2,7 @@
 
 from itertools import product
 from math import acos, pi
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -159,6 +160,49 @@ def test_large_systems_do_without_the_hessian():
     flow = gradient_flow(Quadratic(large), large)
     assert isinstance(flow, ChebyshevFlow)
     assert flow.hessian is None
+
+
+def test_a_look_for_the_minimum_waits_until_it_is_near():
+    values = np.geomspace(1e-4, 0.1, 500)
+    potential = Quadratic(values)
+    flow = ChebyshevFlow(potential, 0.1 * potential.basis @ np.ones(500), tolerance=1e-3)
+    looks = []
+    while len(looks) < 3:
+        assert flow.step()
+        if flow.may_be_near(0.05):
+            looks.append((flow.n_gradients, np.linalg.norm(flow.x)))
+        else:
+            assert looks or np.linalg.norm(flow.x) > 0.03
+    assert looks[0][1] < 0.2  # there the soft modes decay at rates of their own
+    gaps = np.diff([n for n, _ in looks])
+    assert (gaps >= 100).all()  # what factorising a Hessian of that size costs
+
+
+def test_steps_that_hardly_shrink_prove_no_minimum():
+    """The curvature of a quartic changes too much on the way, be the minimum ever so near."""
+
+    class Valley(Quartic):
+        def getEnergyGradient(self, x):
+            energy, gradient = super().getEnergyGradient(x)
+            return energy + 5e-4 * float(x @ x), gradient + 1e-3 * x
+
+        def getEnergyGradientHessian(self, x):
+            hessian = super().getEnergyGradientHessian(x)[2]
+            return *self.getEnergyGradient(x), hessian + 1e-3 * np.eye(3)
+
+        def getHessian(self, x):
+            return self.getEnergyGradientHessian(x)[2]
+
+    system = SimpleNamespace(
+        potential=Valley(),
+        scales=NATS,
+        identity=SimpleNamespace(zero_modes=lambda x: np.empty((3, 0))),
+    )
+    for size, found in ((0.0224, False), (0.005, True)):
+        flow = RosenbrockFlow(system.potential, size * Quartic.basis[:, 0])
+        minimum = verify._nearby_minimum(system, flow)
+        assert (minimum is not None) == found
+    assert minimum.coords == pytest.approx(np.zeros(3), abs=1e-8)
 
 
 # Which minimum it is: both methods, and SciPy's to a tight tolerance

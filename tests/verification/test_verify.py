@@ -10,8 +10,9 @@ from surfaces import Rough
 
 import nnpotential as nnp
 from nnpotential.contract import Scales
-from nnpotential.findings import Verdict
+from nnpotential.findings import Connection, Point, Verdict
 from nnpotential.points.saddle import descend
+from nnpotential.verification import verify
 from nnpotential.verification.verify import follow_gradient, verify_point, verify_transition_state
 
 
@@ -69,6 +70,36 @@ def test_verification_accepts_and_rejects(system, quenched, saddle_point, monkey
     assert len(verdict.ends) == 2
     ts.coords, ts.energy = m1.coords, m1.energy
     assert verify_transition_state(system, ts) == Verdict("wrong index")
+
+
+def test_what_contradicts_the_search_is_followed_more_accurately(
+    system, quenched, saddle_point, monkeypatch
+):
+    mode = saddle_point.eigenvec
+    starts = [saddle_point.coords + side * 0.01 * mode for side in (1, -1)]
+    ends = [follow_gradient(system, x) for x in starts]
+    same = system.identity.are_same
+    points = (Point.of(minimum) for minimum in quenched)
+    other = next(p for p in points if not any(same(p.coords, end.coords) for end in ends))
+    asked, wrong = [], ()
+
+    def follow(system, x, tolerance):
+        asked.append(tolerance)
+        return other if tolerance in wrong else follow_gradient(system, x, tolerance)
+
+    monkeypatch.setattr(verify, "follow_gradient", follow)
+
+    def judge(*minima):
+        asked.clear()
+        state = Connection(saddle_point.energy, saddle_point.coords, -1.0, mode, *minima)
+        return verify_transition_state(system, state).outcome
+
+    assert judge(*ends) == "ok"
+    assert asked == [1e-3] * 2
+    assert judge(ends[0], other) == "descends elsewhere"
+    assert asked == [1e-3] * 2 + [1e-5] * 2
+    wrong = (1e-3,)
+    assert judge(*ends) == "ok"
 
 
 def test_verification_is_not_fooled_by_a_step_that_is_small_by_accident():
