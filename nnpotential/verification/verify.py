@@ -32,7 +32,7 @@ __all__ = [
 ]
 
 _PUSHOFF = 0.01
-_TOLERANCES = 1e-3, 1e-5  # of the flow; the second where the first contradicts the search
+_TOLERANCES = 1e-4, 1e-6  # of the flow; the second where the first contradicts the search
 _NEAR = 0.05  # guessed distance of a minimum from where the flow is worth a look
 _AROUND = 2 * _NEAR  # distance from there in which it has to be
 _APPROACH = 40  # Newton steps there

@@ -95,10 +95,10 @@ def test_what_contradicts_the_search_is_followed_more_accurately(
         return verify_transition_state(system, state).outcome
 
     assert judge(*ends) == "ok"
-    assert asked == [1e-3] * 2
+    assert asked == [1e-4] * 2
     assert judge(ends[0], other) == "descends elsewhere"
-    assert asked == [1e-3] * 2 + [1e-5] * 2
-    wrong = (1e-3,)
+    assert asked == [1e-4] * 2 + [1e-6] * 2
+    wrong = (1e-4,)
     assert judge(*ends) == "ok"
 
 
