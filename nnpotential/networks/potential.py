@@ -138,6 +138,7 @@ class NNPotential(_kernel.KernelPotential):
         regularization: float = 1e-4,
         regularize_bias: bool = True,
         threads: int = 1,
+        single: bool = False,
     ) -> Self:
         settings = LossSettings(loss, regularization, regularize_bias)
         X = check_inputs(X, net.layer_sizes[0], keep_float32=True)
@@ -154,6 +155,7 @@ class NNPotential(_kernel.KernelPotential):
             y.reshape(len(X), -1).astype(np.float64, copy=False),
             check_integer("threads", threads, 1),
             _engine(),
+            single,
         )
         self.net = net
         self.threads = threads
