@@ -138,7 +138,8 @@ static void multiply(size_t rows, const Factors &f, const After &after = {}) {
     for (size_t k = 0; k < f.K; k += deep) {
       part.K = f.K - k < deep ? f.K - k : deep;
       for (size_t i = 0; i < part.K; ++i)
-        copy(width, f.A + (k + i) * f.lda + s, panel + i * width);
+        __builtin_prefetch(f.A + (k + i) * f.lda + s + wide),
+            copy(width, f.A + (k + i) * f.lda + s, panel + i * width);
       part.matrix = f.matrix + k * f.cs;
       part.bias = k ? nullptr : f.bias;
       part.add = f.add || k;
@@ -211,12 +212,12 @@ NNP_INLINE void outer_block(size_t width, const Sides &sides, size_t K,
 // the second where the number of the lane contains `half`.
 template <int half>
 NNP_INLINE V halves_of(V a, V b) {
-  M low, high;
+  M here, there;
   for (int j = 0; j < lanes; ++j) {
-    low[j] = j & half ? lanes + j - half : j;
-    high[j] = j & half ? lanes + j : j + half;
+    here[j] = j & half ? lanes + j : j;
+    there[j] = j & half ? lanes + j - half : j + half;
   }
-  return NNP_SHUFFLE(a, b, low) + NNP_SHUFFLE(a, b, high);
+  return NNP_SHUFFLE(a, b, here) + NNP_SHUFFLE(a, b, there);
 }
 
 // The sums of `lanes / first` vectors: lane j has that of vector j / first, over the
@@ -360,21 +361,28 @@ class Folder {
         in_lanes_(n <= lane_budget),
         size_(n * (in_lanes_ ? lanes : 1)),
         part_(size_),
-        plain_(in_lanes_ ? n : 0),
-        error_(sizeof(Real) == sizeof(double) ? n : 0),
-        total_(total) {
-    if (n > 0) std::memset(total, 0, n * sizeof(double));
-  }
+        plain_(Buffer::raw(in_lanes_ ? n : 0)),
+        total_(total) {}
   size_t size() const { return n_; }
-  Sums sums() { return {part_.data(), in_lanes_}; }
+  Sums sums() {
+    if (stale_) std::memset(part_.data(), 0, size_ * sizeof(Real));
+    stale_ = false;
+    return {part_.data(), in_lanes_};
+  }
   void fold() {
     if (in_lanes_)
       for (size_t i = 0; i < n_; ++i) plain_[i] = sum(load(part_.data() + i * lanes));
-    add_part(n_, in_lanes_ ? plain_.data() : part_.data(), total_, error_);
-    if (size_ > 0) std::memset(part_.data(), 0, size_ * sizeof(Real));
+    const Real *part = in_lanes_ ? plain_.data() : part_.data();
+    if (folds_++ == 0) {
+      for (size_t i = 0; i < n_; ++i) total_[i] = part[i];
+    } else {
+      if (folds_ == 2 && sizeof(Real) == sizeof(double)) error_ = Buffer(n_);
+      add_part(n_, part, total_, error_);
+    }
+    stale_ = size_ > 0;
   }
   void finish() {
-    if (sizeof(Real) == sizeof(double))
+    if (error_.data())
       for (size_t i = 0; i < n_; ++i) total_[i] += error_[i];
   }
 
@@ -384,4 +392,6 @@ class Folder {
   size_t size_;
   Buffer part_, plain_, error_;
   double *total_;
+  size_t folds_ = 0;
+  bool stale_ = false;  // `part_` has gone into the total
 };
