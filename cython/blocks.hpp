@@ -137,9 +137,11 @@ static void multiply(size_t rows, const Factors &f, const After &after = {}) {
     part.column = f.column + s;
     for (size_t k = 0; k < f.K; k += deep) {
       part.K = f.K - k < deep ? f.K - k : deep;
-      for (size_t i = 0; i < part.K; ++i)
-        __builtin_prefetch(f.A + (k + i) * f.lda + s + wide),
-            copy(width, f.A + (k + i) * f.lda + s, panel + i * width);
+      for (size_t i = 0; i < part.K; ++i) {
+        const Real *from = f.A + (k + i) * f.lda + s;
+        __builtin_prefetch(from + wide);  // of the next panel
+        copy(width, from, panel + i * width);
+      }
       part.matrix = f.matrix + k * f.cs;
       part.bias = k ? nullptr : f.bias;
       part.add = f.add || k;
@@ -208,8 +210,8 @@ NNP_INLINE void outer_block(size_t width, const Sides &sides, size_t K,
     for (int c = 0; c < C; ++c) add(sums, at + r * K + c, acc[r][c]);
 }
 
-// From two vectors of sums over lanes that differ only in `half` one of both, those of
-// the second where the number of the lane contains `half`.
+// One vector of two: each lane plus that `half` lanes away, of `a` in the lanes whose
+// number is without `half`, else of `b`.
 template <int half>
 NNP_INLINE V halves_of(V a, V b) {
   M here, there;
@@ -220,8 +222,8 @@ NNP_INLINE V halves_of(V a, V b) {
   return NNP_SHUFFLE(a, b, here) + NNP_SHUFFLE(a, b, there);
 }
 
-// The sums of `lanes / first` vectors: lane j has that of vector j / first, over the
-// lanes that differ from j by multiples of `first`.
+// The sums of `lanes / first` vectors as one: lane j has that of vector j / first, over the
+// lanes whose numbers have the same remainder by `first` as j.
 template <int first, int step = first>
 NNP_INLINE V sums_of(const V *v) {
   if constexpr (step == lanes)
@@ -231,8 +233,8 @@ NNP_INLINE V sums_of(const V *v) {
                            sums_of<first, 2 * step>(v + step / first));
 }
 
-// The same where there are too many parameters to keep a vector of each: whole vectors of
-// columns, of which as many at once as registers hold, the others between them.
+// The same where there are too many parameters to keep a vector of each, for a whole vector
+// of columns: as many of them at once as registers hold, every second one in single precision.
 template <int R>
 NNP_INLINE void outer_reduced(size_t width, const Sides &sides, size_t K, Real *sums) {
   constexpr int C = NNP_BYTES / 8, groups = lanes / C;
