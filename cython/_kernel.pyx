@@ -123,6 +123,7 @@ cdef class KernelPotential(_pele.BasePotential):
 
     cdef cpp_shared_ptr[Kernel] kernel
     cdef size_t n
+    cdef bint in_single
 
     def __cinit__(self, sizes, bint bias, int activation, int loss,
                   double regularization, bint regularize_bias, X,
@@ -151,6 +152,7 @@ cdef class KernelPotential(_pele.BasePotential):
                 model, <size_t>X64.shape[0], &X64[0, 0], &truth[0, 0], threads, engine.encode(),
                 single))
         self.n = self.kernel.get().n_parameters()
+        self.in_single = single
         self.thisptr = _pele.shared_ptr[_pele.cBasePotential](
             <_pele.cBasePotential *>new PelePotential(self.kernel))
 
@@ -226,6 +228,8 @@ cdef class KernelPotential(_pele.BasePotential):
         with nogil:
             self.kernel.get().hessian_products(
                 &x[0], &vectors[0, 0], vectors.shape[0], &out[0, 0])
+        if self.in_single:
+            check_result(0.0, &out[0, 0], out.size)
         return result
 
     def force_recurrence(self, const double[::1] x, const double[::1] gradient, double step,
