@@ -12,11 +12,11 @@ nothing, which is most of what networks of few units leave above the bound.
 
 Every peer computes the same loss and gradient, in float64 beside the kernel in double
 precision and in float32 beside the kernel in single precision; these are checked against
-the kernel in double precision before they are timed. All else is in double precision. The process is pinned to one
-core, but for the figures of two threads, and its own time on it is counted, so that other
-processes do not. Contestants take turns, so that a machine whose speed drifts is fair to
-all; a ratio is the median over neighbouring turns. Peers that are not installed are named
-in the table.
+the kernel in double precision before they are timed. All else is in double precision. The
+process is pinned to one core, but for the figures of two threads, and its own time on it is
+counted, so that other processes do not. Contestants take turns, so that a machine whose speed
+drifts is fair to all; a ratio is the median over neighbouring turns. Peers that are not
+installed are named in the table.
 """
 
 import argparse

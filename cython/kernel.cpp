@@ -270,7 +270,8 @@ double Kernel::energy_gradient_hessian(const double *x, double *gradient,
   const size_t n_tiles = this->n_tiles(n), chunks = n_chunks(n_tiles);
   const std::vector<HessianPart> parts = hessian_parts(problem_, gauss_newton);
   const size_t size = parts.back().at + parts.back().size.numbers();
-  Buffer<double> sums = Buffer<double>::raw(size), total = Buffer<double>::raw(n_tiles > fold_tiles ? size : 0);
+  Buffer<double> sums = Buffer<double>::raw(size);
+  Buffer<double> total = Buffer<double>::raw(n_tiles > fold_tiles ? size : 0);
   // as many tiles at once as their second derivatives leave room for
   size_t pairs = 0;
   for (const Layer &a : problem_.layers)

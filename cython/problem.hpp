@@ -59,8 +59,8 @@ struct Layer {
   size_t n_in, n_out, weights, biases;
 };
 
-// Memory, by its size in bytes, that a thread has let go and takes again: a call needs what the last one
-// did, and new pages would cost a small network more than its arithmetic.
+// Memory, by its size in bytes, that a thread has let go and takes again: a call needs
+// what the last one did, and new pages would cost a small network more than its arithmetic.
 class Shelf {
  public:
   static void *take(size_t size) {

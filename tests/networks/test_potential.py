@@ -494,7 +494,7 @@ def test_what_single_precision_cannot_do_is_one_line():
         single.hessian_vector_product(x, 1e39 * np.ones_like(x))
     with pytest.raises(InputError, match="must be finite"):
         single.getGradient(np.nan * x)
-    with pytest.raises(InputError, match="precision.*double.*single"):
+    with pytest.raises(InputError, match=r"precision.*double.*single"):
         NNPotential(pot.net, X, y, precision="half")
     X[0, 0] = 1e39
     with pytest.raises(InputError, match="X does not fit into single precision"):
