@@ -1,5 +1,7 @@
 """Only builds the extension; everything else is in pyproject.toml."""
 
+import os
+from concurrent.futures import ThreadPoolExecutor
 from glob import glob
 from importlib.metadata import version
 
@@ -7,6 +9,23 @@ import numpy
 import pele
 from Cython.Build import cythonize
 from setuptools import Extension, setup
+from setuptools.command.build_ext import build_ext
+
+
+class Build(build_ext):
+    """As many sources at once as there are processors."""
+
+    def build_extension(self, extension):
+        compile_some = self.compiler.compile
+
+        def compile_all(sources, **options):
+            with ThreadPoolExecutor(os.cpu_count()) as pool:
+                objects = pool.map(lambda source: compile_some([source], **options), sources)
+                return [one for some in objects for one in some]
+
+        self.compiler.compile = compile_all
+        super().build_extension(extension)
+
 
 kernel = Extension(
     "nnpotential._kernel",
@@ -31,4 +50,4 @@ kernel = Extension(
     language="c++",
 )
 
-setup(ext_modules=cythonize([kernel]))
+setup(ext_modules=cythonize([kernel]), cmdclass={"build_ext": Build})

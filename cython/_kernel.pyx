@@ -59,9 +59,9 @@ cdef extern from "kernel.hpp" namespace "nnpotential":
         cbool regularize_bias
     cdef cppclass Kernel:
         Kernel(const Model &, size_t, const double *, const double *, size_t,
-               const string &) except +
+               const string &, cbool) except +
         Kernel(const Model &, size_t, const float *, const double *, size_t,
-               const string &) except +
+               const string &, cbool) except +
         size_t n_parameters()
         const char *engine()
         double energy(const double *) except + nogil
@@ -74,7 +74,7 @@ cdef extern from "kernel.hpp" namespace "nnpotential":
     vector[string] engines()
     vector[string] activation_names()
     vector[string] loss_names()
-    void vector_function(const string &, int, size_t, const double *, double *) except +
+    void vector_function(const string &, cbool, int, size_t, const double *, double *) except +
 
 cdef extern from "pele_potential.hpp" namespace "nnpotential":
     cdef cppclass PelePotential:
@@ -93,11 +93,11 @@ ENGINES = tuple(name.decode() for name in engines())
 PELE_VERSION = nnpotential_pele_version.decode()
 
 
-def apply_function(str engine, int which, const double[::1] values):
+def apply_function(str engine, int which, const double[::1] values, bint single=False):
     """The engines' own exp (0), tanh (1), log1p (2) and normal tail (3), for their tests."""
     result = np.empty(values.shape[0])
     cdef double[::1] out = result
-    vector_function(engine.encode(), which, values.shape[0], &values[0], &out[0])
+    vector_function(engine.encode(), single, which, values.shape[0], &values[0], &out[0])
     return result
 
 
@@ -123,14 +123,17 @@ cdef class KernelPotential(_pele.BasePotential):
     threads : int
     engine : str
         One of `ENGINES`, or empty for the first.
+    single : bool
+        Whether to compute in single precision; then without a Hessian.
     """
 
     cdef cpp_shared_ptr[Kernel] kernel
     cdef size_t n
+    cdef bint in_single
 
     def __cinit__(self, sizes, bint bias, int activation, int loss,
                   double regularization, bint regularize_bias, X,
-                  const double[:, ::1] truth, size_t threads, str engine, **kwargs):
+                  const double[:, ::1] truth, size_t threads, str engine, bint single, **kwargs):
         cdef Model model
         cdef const double[:, ::1] X64
         cdef const float[:, ::1] X32
@@ -147,12 +150,15 @@ cdef class KernelPotential(_pele.BasePotential):
         if X.dtype == np.float32:
             X32 = X
             self.kernel.reset(new Kernel(
-                model, <size_t>X32.shape[0], &X32[0, 0], &truth[0, 0], threads, engine.encode()))
+                model, <size_t>X32.shape[0], &X32[0, 0], &truth[0, 0], threads, engine.encode(),
+                single))
         else:
             X64 = X
             self.kernel.reset(new Kernel(
-                model, <size_t>X64.shape[0], &X64[0, 0], &truth[0, 0], threads, engine.encode()))
+                model, <size_t>X64.shape[0], &X64[0, 0], &truth[0, 0], threads, engine.encode(),
+                single))
         self.n = self.kernel.get().n_parameters()
+        self.in_single = single
         self.thisptr = _pele.shared_ptr[_pele.cBasePotential](
             <_pele.cBasePotential *>new PelePotential(self.kernel))
 
@@ -228,6 +234,8 @@ cdef class KernelPotential(_pele.BasePotential):
         with nogil:
             self.kernel.get().hessian_products(
                 &x[0], &vectors[0, 0], vectors.shape[0], &out[0, 0])
+        if self.in_single:
+            check_result(0.0, &out[0, 0], out.size)
         return result
 
     def force_recurrence(self, const double[::1] x, const double[::1] gradient, double step,

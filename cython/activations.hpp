@@ -1,5 +1,5 @@
 // The activations: one trait each, and the choice between them. Included once per
-// instruction set, after simd.hpp, in its namespace.
+// instruction set and precision, after simd.hpp, in its namespace.
 //
 // A trait has `at(z)`: the activation, its first and its second derivative. One
 // that NNP_ACTIVATIONS lists and that is not here, or lacks a value, does not
@@ -59,7 +59,7 @@ struct Gelu {
     const V below = select(z < 0.0, tail, 1.0 - tail);
     // the second in factors that the first has not: where they had one in common the
     // first would be rounded otherwise than where it is wanted alone
-    const V second = (1.4142135623730951 - z) * density * (1.4142135623730951 + z);
+    const V second = (Real(1.4142135623730951) - z) * density * (Real(1.4142135623730951) + z);
     return {z * below, below + z * density, second};
   }
 };
@@ -72,8 +72,8 @@ struct Relu {
 
 // z becomes s(z); with order >= 1 d1 = s'(z), with order >= 2 d2 = s''(z).
 template <class Trait, int order>
-static void activate_as(size_t n, double *z, double *d1, double *d2) {
-  for (size_t i = 0; i < n; i += NNP_LANES) {
+static void activate_as(size_t n, Real *z, Real *d1, Real *d2) {
+  for (size_t i = 0; i < n; i += lanes) {
     const Activated s = Trait::at(load(z + i));
     store(z + i, s.value);
     if (order >= 1) store(d1 + i, s.first);
@@ -82,8 +82,8 @@ static void activate_as(size_t n, double *z, double *d1, double *d2) {
 }
 
 template <int order>
-static void activate(Activation activation, size_t n, double *z, double *d1,
-                     double *d2) {
+static void activate(Activation activation, size_t n, Real *z, Real *d1,
+                     Real *d2) {
   switch (activation) {
 #define NNP_CASE(name, Trait) \
   case Activation::name:      \

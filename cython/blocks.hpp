@@ -1,31 +1,32 @@
 // Products of small matrices over the samples of a tile, and sums over samples.
-// Included once per instruction set, after simd.hpp, in its namespace.
+// Included once per instruction set and precision, after simd.hpp, in its namespace.
 
-constexpr size_t fold_tiles = 8;   // tiles summed plainly, then compensated
+constexpr size_t fold_tiles = 1024 / tile_samples;  // summed plainly, then compensated
 constexpr size_t lane_budget = 256;  // parameters whose sums stay in lanes
 
-NNP_INLINE void copy(size_t n, const double *from, double *to) {
-  for (size_t i = 0; i < n; i += NNP_LANES) store(to + i, load(from + i));
+NNP_INLINE void copy(size_t n, const Real *from, Real *to) {
+  for (size_t i = 0; i < n; i += lanes) store(to + i, load(from + i));
 }
 
 // Register blocks: rows by vectors, within the registers of the instruction set.
-constexpr int block_rows = NNP_LANES == 2 ? 4 : 6;
-constexpr int block_vectors = NNP_LANES == 8 ? 4 : 2;
+constexpr int block_rows = NNP_BYTES == 16 ? 4 : 6;
+constexpr int block_vectors = NNP_BYTES == 64 ? 4 : 2;
+constexpr size_t panel_numbers = (1 << 14) / sizeof(Real);
 
 // Y = M A, or Y += M A, or Y = bias + M A, for M[r][k] = matrix[r rs + k cs] and
 // A, Y with rows of `lda` and `ldy` numbers of which `width`, whole vectors, count.
 // With `matrix2` the product of that and `A2`, of the same sizes, is added.
 struct Factors {
   size_t K;
-  const double *matrix;
+  const Real *matrix;
   size_t rs, cs;
-  const double *A;
+  const Real *A;
   size_t lda, width;
-  const double *bias;
+  const Real *bias;
   bool add;
-  double *Y;
+  Real *Y;
   size_t ldy;
-  const double *matrix2 = nullptr, *A2 = nullptr;
+  const Real *matrix2 = nullptr, *A2 = nullptr;
   size_t column = 0;  // of the whole product, where A and Y begin
 };
 
@@ -38,16 +39,16 @@ struct AsItIs {
 template <int R, int NV, class After>
 NNP_INLINE void multiply_block(const Factors f, size_t row, size_t s, const After after) {
   V acc[R][NV];
-  double *Y = f.Y + row * f.ldy + s;
+  Real *Y = f.Y + row * f.ldy + s;
   for (int r = 0; r < R; ++r)
     for (int v = 0; v < NV; ++v)
-      acc[r][v] = f.add    ? load(Y + r * f.ldy + v * NNP_LANES)
+      acc[r][v] = f.add    ? load(Y + r * f.ldy + v * lanes)
                   : f.bias ? splat(f.bias[row + r])
                            : V{};
-  auto add_product = [&](const double *matrix, const double *A) {
+  auto add_product = [&](const Real *matrix, const Real *A) {
     for (size_t k = 0; k < f.K; ++k) {
       V a[NV];
-      for (int v = 0; v < NV; ++v) a[v] = load(A + k * f.lda + v * NNP_LANES);
+      for (int v = 0; v < NV; ++v) a[v] = load(A + k * f.lda + v * lanes);
       for (int r = 0; r < R; ++r) {
         const V w = splat(matrix[r * f.rs + k * f.cs]);
         for (int v = 0; v < NV; ++v) acc[r][v] += w * a[v];
@@ -58,21 +59,21 @@ NNP_INLINE void multiply_block(const Factors f, size_t row, size_t s, const Afte
   if (f.matrix2) add_product(f.matrix2 + row * f.rs, f.A2 + s);
   for (int r = 0; r < R; ++r)
     for (int v = 0; v < NV; ++v)
-      store(Y + r * f.ldy + v * NNP_LANES,
-            after(row + r, f.column + s + v * NNP_LANES, acc[r][v]));
+      store(Y + r * f.ldy + v * lanes,
+            after(row + r, f.column + s + v * lanes, acc[r][v]));
 }
 
 // With a copy of the factors, which nothing stored can change.
 template <int R, class After>
 static void multiply_rows(const Factors f, size_t row, const After after) {
   size_t s = 0;
-  for (constexpr size_t n = block_vectors * NNP_LANES; s + n <= f.width; s += n)
+  for (constexpr size_t n = block_vectors * lanes; s + n <= f.width; s += n)
     multiply_block<R, block_vectors>(f, row, s, after);
-  if (block_vectors > 2 && s + 2 * NNP_LANES <= f.width) {
+  if (block_vectors > 2 && s + 2 * lanes <= f.width) {
     multiply_block<R, 2>(f, row, s, after);
-    s += 2 * NNP_LANES;
+    s += 2 * lanes;
   }
-  for (; s < f.width; s += NNP_LANES) multiply_block<R, 1>(f, row, s, after);
+  for (; s < f.width; s += lanes) multiply_block<R, 1>(f, row, s, after);
 }
 
 // How many of the rows left to take at once, so that few blocks are small: 5 + 5
@@ -114,8 +115,8 @@ static void multiply_all_rows(size_t rows, const Factors &f, const After &after)
 // out of the cache.
 template <class After = AsItIs>
 static void multiply(size_t rows, const Factors &f, const After &after = {}) {
-  constexpr size_t wide = block_vectors * NNP_LANES, deep = 2048 / wide;
-  if (f.K <= 32 || rows <= block_rows || f.K * f.lda <= 2048)
+  constexpr size_t wide = block_vectors * lanes, deep = panel_numbers / wide;
+  if (f.K <= 32 || rows <= block_rows || f.K * f.lda <= panel_numbers)
     return multiply_all_rows(rows, f, after);
   if (rows <= 2 * block_rows) {
     Factors part = f;
@@ -127,7 +128,7 @@ static void multiply(size_t rows, const Factors &f, const After &after = {}) {
     }
     return;
   }
-  alignas(64) double panel[deep * wide];
+  alignas(64) Real panel[deep * wide];
   Factors part = f;
   part.matrix2 = nullptr;
   for (size_t s = 0; s < f.width; s += wide) {
@@ -136,8 +137,11 @@ static void multiply(size_t rows, const Factors &f, const After &after = {}) {
     part.column = f.column + s;
     for (size_t k = 0; k < f.K; k += deep) {
       part.K = f.K - k < deep ? f.K - k : deep;
-      for (size_t i = 0; i < part.K; ++i)
-        copy(width, f.A + (k + i) * f.lda + s, panel + i * width);
+      for (size_t i = 0; i < part.K; ++i) {
+        const Real *from = f.A + (k + i) * f.lda + s;
+        __builtin_prefetch(from + wide);  // of the next panel
+        copy(width, from, panel + i * width);
+      }
       part.matrix = f.matrix + k * f.cs;
       part.bias = k ? nullptr : f.bias;
       part.add = f.add || k;
@@ -154,59 +158,22 @@ static void multiply(size_t rows, const Factors &f, const After &after = {}) {
 }
 
 template <class After = AsItIs>
-static void multiply(size_t rows, size_t K, const double *matrix, size_t rs,
-                     size_t cs, const double *A, size_t width, const double *bias,
-                     bool add, double *Y, const After &after = {}) {
+static void multiply(size_t rows, size_t K, const Real *matrix, size_t rs,
+                     size_t cs, const Real *A, size_t width, const Real *bias,
+                     bool add, Real *Y, const After &after = {}) {
   multiply(rows, {K, matrix, rs, cs, A, width, width, bias, add, Y, width}, after);
-}
-
-// Numbers rounded up to whole vectors of this engine.
-NNP_INLINE size_t whole(size_t n) { return (n + NNP_LANES - 1) / NNP_LANES * NNP_LANES; }
-
-template <int half>
-NNP_INLINE void swap_halves(V *v) {
-  M low, high;
-  for (int j = 0; j < NNP_LANES; ++j) {
-    low[j] = j & half ? NNP_LANES + j - half : j;
-    high[j] = j & half ? NNP_LANES + j : j + half;
-  }
-  for (int i = 0; i < NNP_LANES; ++i) {
-    if (i & half) continue;
-    const V a = v[i], b = v[i + half];
-    v[i] = NNP_SHUFFLE(a, b, low);
-    v[i + half] = NNP_SHUFFLE(a, b, high);
-  }
-}
-
-// From [unit][sample] to [sample][unit, padded with zeros to `stride`].
-static void by_sample(size_t n, size_t width, const double *from, double *to,
-                      size_t stride) {
-  for (size_t i = 0; i < stride; i += NNP_LANES)
-    for (size_t s = 0; s < width; s += NNP_LANES) {
-      V v[NNP_LANES];
-      for (size_t k = 0; k < NNP_LANES; ++k)
-        v[k] = i + k < n ? load(from + (i + k) * width + s) : V{};
-#if NNP_LANES == 8
-      swap_halves<4>(v);
-#endif
-#if NNP_LANES >= 4
-      swap_halves<2>(v);
-#endif
-      swap_halves<1>(v);
-      for (size_t k = 0; k < NNP_LANES; ++k) store(to + (s + k) * stride + i, v[k]);
-    }
 }
 
 // Sums over samples of one parameter each: kept in whole vectors while there
 // are few parameters, as plain numbers where there are many.
 struct Sums {
-  double *data;
-  bool lanes;
+  Real *data;
+  bool in_lanes;
 };
 
 NNP_INLINE void add(const Sums &sums, size_t at, V value) {
-  if (sums.lanes) {
-    double *p = sums.data + at * NNP_LANES;
+  if (sums.in_lanes) {
+    Real *p = sums.data + at * lanes;
     store(p, load(p) + value);
   } else {
     sums.data[at] += sum(value);
@@ -215,7 +182,7 @@ NNP_INLINE void add(const Sums &sums, size_t at, V value) {
 
 // The factors of a sum over samples D[r][s] A[k][s], and of one to be added or null.
 struct Sides {
-  const double *D, *A, *D2 = nullptr, *A2 = nullptr;
+  const Real *D, *A, *D2 = nullptr, *A2 = nullptr;
   NNP_MEMBER Sides from(size_t r, size_t k, size_t width) const {
     return {D + r * width, A + k * width, D2 ? D2 + r * width : nullptr,
             D2 ? A2 + k * width : nullptr};
@@ -227,8 +194,8 @@ template <int R, int C>
 NNP_INLINE void outer_block(size_t width, const Sides &sides, size_t K,
                             const Sums &sums, size_t at) {
   V acc[R][C] = {};
-  auto add_samples = [&](const double *D, const double *A) {
-    for (size_t s = 0; s < width; s += NNP_LANES) {
+  auto add_samples = [&](const Real *D, const Real *A) {
+    for (size_t s = 0; s < width; s += lanes) {
       V a[C];
       for (int c = 0; c < C; ++c) a[c] = load(A + c * width + s);
       for (int r = 0; r < R; ++r) {
@@ -243,57 +210,63 @@ NNP_INLINE void outer_block(size_t width, const Sides &sides, size_t K,
     for (int c = 0; c < C; ++c) add(sums, at + r * K + c, acc[r][c]);
 }
 
-// The sums of LANES vectors as one vector. Each round halves the vectors and
-// doubles the lanes that belong together.
-NNP_INLINE V sums_of(const V *v) {
-#if NNP_LANES == 8
-  const M low4 = {0, 1, 2, 3, 8, 9, 10, 11}, high4 = {4, 5, 6, 7, 12, 13, 14, 15};
-  const M low2 = {0, 1, 8, 9, 4, 5, 12, 13}, high2 = {2, 3, 10, 11, 6, 7, 14, 15};
-  const M low1 = {0, 8, 2, 10, 4, 12, 6, 14}, high1 = {1, 9, 3, 11, 5, 13, 7, 15};
-#define NNP_ROUND(a, b, n) (NNP_SHUFFLE(a, b, low##n) + NNP_SHUFFLE(a, b, high##n))
-  const V p = NNP_ROUND(v[0], v[4], 4), q = NNP_ROUND(v[1], v[5], 4);
-  const V r = NNP_ROUND(v[2], v[6], 4), s = NNP_ROUND(v[3], v[7], 4);
-  const V t = NNP_ROUND(p, r, 2), u = NNP_ROUND(q, s, 2);
-  return NNP_ROUND(t, u, 1);
-#elif NNP_LANES == 4
-  const M low2 = {0, 1, 4, 5}, high2 = {2, 3, 6, 7};
-  const M low1 = {0, 4, 2, 6}, high1 = {1, 5, 3, 7};
-#define NNP_ROUND(a, b, n) (NNP_SHUFFLE(a, b, low##n) + NNP_SHUFFLE(a, b, high##n))
-  const V p = NNP_ROUND(v[0], v[2], 2), q = NNP_ROUND(v[1], v[3], 2);
-  return NNP_ROUND(p, q, 1);
-#else
-  const M low = {0, 2}, high = {1, 3};
-  return NNP_SHUFFLE(v[0], v[1], low) + NNP_SHUFFLE(v[0], v[1], high);
-#endif
-#undef NNP_ROUND
+// One vector of two: each lane plus that `half` lanes away, of `a` in the lanes whose
+// number is without `half`, else of `b`.
+template <int half>
+NNP_INLINE V halves_of(V a, V b) {
+  M here, there;
+  for (int j = 0; j < lanes; ++j) {
+    here[j] = j & half ? lanes + j : j;
+    there[j] = j & half ? lanes + j - half : j + half;
+  }
+  return NNP_SHUFFLE(a, b, here) + NNP_SHUFFLE(a, b, there);
 }
 
-// The same where there are too many parameters to keep a vector of each.
+// The sums of `lanes / first` vectors as one: lane j has that of vector j / first, over the
+// lanes whose numbers have the same remainder by `first` as j.
+template <int first, int step = first>
+NNP_INLINE V sums_of(const V *v) {
+  if constexpr (step == lanes)
+    return v[0];
+  else
+    return halves_of<step>(sums_of<first, 2 * step>(v),
+                           sums_of<first, 2 * step>(v + step / first));
+}
+
+// The same where there are too many parameters to keep a vector of each, for a whole vector
+// of columns: as many of them at once as registers hold, every second one in single precision.
 template <int R>
-NNP_INLINE void outer_reduced(size_t width, const Sides &sides, size_t K,
-                              double *sums) {
-  V acc[R][NNP_LANES] = {};
-  auto add_samples = [&](const double *D, const double *A) {
-    for (size_t s = 0; s < width; s += NNP_LANES) {
-      V d[R];
-      for (int r = 0; r < R; ++r) d[r] = load(D + r * width + s);
-      for (int c = 0; c < NNP_LANES; ++c) {
-        const V a = load(A + c * width + s);
-        for (int r = 0; r < R; ++r) acc[r][c] += d[r] * a;
+NNP_INLINE void outer_reduced(size_t width, const Sides &sides, size_t K, Real *sums) {
+  constexpr int C = NNP_BYTES / 8, groups = lanes / C;
+  V part[R][groups];
+  for (int g = 0; g < groups; ++g) {
+    V acc[R][C] = {};
+    auto add_samples = [&](const Real *D, const Real *A) {
+      for (size_t s = 0; s < width; s += lanes) {
+        V d[R];
+        for (int r = 0; r < R; ++r) d[r] = load(D + r * width + s);
+        for (int c = 0; c < C; ++c) {
+          const V a = load(A + (c * groups + g) * width + s);
+          for (int r = 0; r < R; ++r) acc[r][c] += d[r] * a;
+        }
       }
-    }
-  };
-  add_samples(sides.D, sides.A);
-  if (sides.D2) add_samples(sides.D2, sides.A2);
-  for (int r = 0; r < R; ++r)
-    store(sums + r * K, load(sums + r * K) + sums_of(acc[r]));
+    };
+    add_samples(sides.D, sides.A);
+    if (sides.D2) add_samples(sides.D2, sides.A2);
+    for (int r = 0; r < R; ++r) part[r][g] = sums_of<groups>(acc[r]);
+  }
+  for (int r = 0; r < R; ++r) {
+    V total = part[r][0];
+    if constexpr (groups == 2) total = halves_of<1>(total, part[r][1]);
+    store(sums + r * K, load(sums + r * K) + total);
+  }
 }
 
 // Rows of `outer` from the first of few columns on, `K` numbers apart.
 template <int R>
 static void outer_rows(size_t width, const Sides sides, size_t columns, size_t K,
                        const Sums &sums, size_t at) {
-  constexpr int C = NNP_LANES == 8 ? 5 : 3;
+  constexpr int C = NNP_BYTES == 64 ? 5 : 3;
   size_t k = 0;
   for (; k + C <= columns && (C == 5 || columns - k != 4); k += C)
     outer_block<R, C>(width, sides.from(0, k, width), K, sums, at + k);
@@ -314,19 +287,19 @@ static void outer_rows(size_t width, const Sides sides, size_t columns, size_t K
 
 // So that few blocks are small: 3 + 3 + 4 rather than 4 + 4 + 2.
 NNP_INLINE size_t outer_rows_at_once(size_t left) {
-  if (NNP_LANES == 8) return left < 5 ? left : 5;
+  if (NNP_BYTES == 64) return left < 5 ? left : 5;
   return left < 5 ? left : left % 4 == 0 || left % 4 == 3 ? 4 : 3;
 }
 
 static void outer(size_t rows, size_t K, size_t width, const Sides &sides,
                   const Sums &sums, size_t at) {
-  constexpr size_t reduced = NNP_LANES == 2 ? 2 : 3;  // rows that fit the registers
+  constexpr size_t reduced = NNP_BYTES == 16 ? 2 : 3;  // rows that fit the registers
   size_t k = 0;
   // columns outside: those of a step stay in cache for all rows
-  for (; !sums.lanes && k + NNP_LANES <= K; k += NNP_LANES)
+  for (; !sums.in_lanes && k + lanes <= K; k += lanes)
     for (size_t r = 0, n; r < rows; r += n) {
       const Sides here = sides.from(r, k, width);
-      double *to = sums.data + at + r * K + k;
+      Real *to = sums.data + at + r * K + k;
       n = rows - r < reduced ? rows - r : rows - r == 4 ? 2 : reduced;
       if (n == 3)
         outer_reduced<3>(width, here, K, to);
@@ -343,7 +316,7 @@ static void outer(size_t rows, size_t K, size_t width, const Sides &sides,
     const size_t to = at + r * K + k;
     switch (n) {
       case 5:
-        if (NNP_LANES == 8) outer_rows<NNP_LANES == 8 ? 5 : 4>(width, here, columns, K, sums, to);
+        if (NNP_BYTES == 64) outer_rows<NNP_BYTES == 64 ? 5 : 4>(width, here, columns, K, sums, to);
         break;
       case 4:
         outer_rows<4>(width, here, columns, K, sums, to);
@@ -360,56 +333,67 @@ static void outer(size_t rows, size_t K, size_t width, const Sides &sides,
   }
 }
 
-static void row_sums(size_t rows, size_t width, const double *D,
+static void row_sums(size_t rows, size_t width, const Real *D,
                      const Sums &sums, size_t at) {
   for (size_t r = 0; r < rows; ++r) {
     V acc = V{};
-    for (size_t s = 0; s < width; s += NNP_LANES) acc += load(D + r * width + s);
+    for (size_t s = 0; s < width; s += lanes) acc += load(D + r * width + s);
     add(sums, at + r, acc);
   }
 }
 
 // total += part, with the rounding errors carried along (Knuth).
-static void add_compensated(size_t n, const double *part, double *total,
-                            double *error) {
+NNP_INLINE void add_part(size_t n, const double *part, double *total, Buffer &error) {
   for (size_t i = 0; i < n; ++i) {
     const double t = total[i] + part[i], added = t - total[i];
     error[i] += (total[i] - (t - added)) + (part[i] - added);
     total[i] = t;
   }
 }
+// Of numbers in single precision a sum in double precision loses nothing that counts.
+NNP_INLINE void add_part(size_t n, const float *part, double *total, Buffer &) {
+  for (size_t i = 0; i < n; ++i) total[i] += part[i];
+}
 
-// Sums over many tiles: plain within a fold of them, compensated between folds.
+// Sums over many tiles: plain within a fold of them, without further loss between folds.
 class Folder {
  public:
   Folder(size_t n, double *total)
       : n_(n),
-        lanes_(n <= lane_budget),
-        size_(n * (lanes_ ? NNP_LANES : 1)),
+        in_lanes_(n <= lane_budget),
+        size_(n * (in_lanes_ ? lanes : 1)),
         part_(size_),
-        plain_(lanes_ ? n : 0),
-        error_(n),
-        total_(total) {
-    if (n > 0) std::memset(total, 0, n * sizeof(double));
-  }
+        plain_(Buffer::raw(in_lanes_ ? n : 0)),
+        total_(total) {}
   size_t size() const { return n_; }
-  Sums sums() { return {part_.data(), lanes_}; }
+  Sums sums() {
+    if (stale_) std::memset(part_.data(), 0, size_ * sizeof(Real));
+    stale_ = false;
+    return {part_.data(), in_lanes_};
+  }
   void fold() {
-    if (lanes_)
-      for (size_t i = 0; i < n_; ++i)
-        plain_[i] = sum(load(part_.data() + i * NNP_LANES));
-    add_compensated(n_, lanes_ ? plain_.data() : part_.data(), total_,
-                    error_.data());
-    if (size_ > 0) std::memset(part_.data(), 0, size_ * sizeof(double));
+    if (in_lanes_)
+      for (size_t i = 0; i < n_; ++i) plain_[i] = sum(load(part_.data() + i * lanes));
+    const Real *part = in_lanes_ ? plain_.data() : part_.data();
+    if (folds_++ == 0) {
+      for (size_t i = 0; i < n_; ++i) total_[i] = part[i];
+    } else {
+      if (folds_ == 2 && sizeof(Real) == sizeof(double)) error_ = Buffer(n_);
+      add_part(n_, part, total_, error_);
+    }
+    stale_ = size_ > 0;
   }
   void finish() {
-    for (size_t i = 0; i < n_; ++i) total_[i] += error_[i];
+    if (error_.data())
+      for (size_t i = 0; i < n_; ++i) total_[i] += error_[i];
   }
 
  private:
   size_t n_;
-  bool lanes_;
+  bool in_lanes_;
   size_t size_;
   Buffer part_, plain_, error_;
   double *total_;
+  size_t folds_ = 0;
+  bool stale_ = false;  // `part_` has gone into the total
 };

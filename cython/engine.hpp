@@ -10,8 +10,11 @@ namespace nnpotential {
 // Sums over the tiles first <= t < last of the given samples, without the
 // penalty and without division by the number of samples. Outputs are
 // overwritten.
-struct Engine {
-  const char *name;
+
+// Those of one precision, in which all is computed but the sums of many tiles; what goes
+// in and comes out is in double precision.
+struct Precision {
+  size_t tile_samples;
   // The loss; with `gradient` not null also the gradient.
   double (*gradient)(const Problem &, const double *x, const Samples &,
                      size_t first, size_t last, double *gradient);
@@ -20,6 +23,15 @@ struct Engine {
   void (*product)(const Problem &, const double *x, const double *vectors,
                   size_t n_vectors, size_t first, size_t last,
                   double *products);
+  // Vector functions by themselves, for their tests: 0 exp of values not
+  // above 0, 1 tanh, 2 log1p of values not below 0, 3 the probability of the
+  // normal distribution beyond values not below 0.
+  void (*function)(int which, size_t n, const double *in, double *out);
+};
+
+struct Engine {
+  const char *name;
+  Precision in_double, in_single;
   // The loss and the gradient, while the second derivatives of the same tiles are
   // added to the samples; `full` is to empty these whenever they have no room left.
   double (*hessian_samples)(const Problem &, const double *x, size_t first,
@@ -32,10 +44,6 @@ struct Engine {
   // of the blocks between two units only their own upper triangles.
   void (*hessian_place)(const Problem &, const struct HessianPart &, double scale,
                         const double *sums, double *hessian);
-  // Vector functions by themselves, for their tests: 0 exp of values not
-  // above 0, 1 tanh, 2 log1p of values not below 0, 3 the probability of the
-  // normal distribution beyond values not below 0.
-  void (*function)(int which, size_t n, const double *in, double *out);
 };
 
 // What the parts of the Hessian need of a run of tiles, tile by tile. Each tile has
@@ -44,14 +52,14 @@ struct HessianSamples {
   explicit HessianSamples(size_t capacity) : capacity(capacity) {}
   const size_t capacity;       // in tiles
   std::vector<size_t> counts;  // the samples of each tile
-  std::vector<Buffer> activations;  // [layer][tile][sample][inputs + 1, padded]
+  std::vector<Buffer<double>> activations;  // [layer][tile][sample][inputs + 1, padded]
   std::vector<size_t> stride;       // of those rows
-  std::vector<Buffer> slopes;       // [layer][tile][sample][unit, padded]
-  std::vector<Buffer> delta;        // [layer][tile][unit][sample]
+  std::vector<Buffer<double>> slopes;       // [layer][tile][sample][unit, padded]
+  std::vector<Buffer<double>> delta;        // [layer][tile][unit][sample]
   // [l][m][tile][(i, k)][sample], m > l, or m = l and k >= i
-  std::vector<std::vector<Buffer>> G;
+  std::vector<std::vector<Buffer<double>>> G;
   // [l][m][tile][i][sample][inputs of m, padded], m > l + 1
-  std::vector<std::vector<Buffer>> J;
+  std::vector<std::vector<Buffer<double>>> J;
 };
 
 // What one thread sums of the block of two layers: with J (m > l + 1) the rows of

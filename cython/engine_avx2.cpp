@@ -17,12 +17,11 @@
 
 namespace nnpotential {
 namespace {
-#define NNP_LANES 4
+#define NNP_BYTES 32
 #include "engine_impl.hpp"
 }  // namespace
 
-const Engine engine_avx2 = {"avx2",       gradient,      product,      hessian_samples,
-                              hessian_part, hessian_place, function};
+const Engine engine_avx2 = NNP_ENGINE("avx2");
 }  // namespace nnpotential
 
 #if defined(__clang__)

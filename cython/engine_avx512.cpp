@@ -17,12 +17,11 @@
 
 namespace nnpotential {
 namespace {
-#define NNP_LANES 8
+#define NNP_BYTES 64
 #include "engine_impl.hpp"
 }  // namespace
 
-const Engine engine_avx512 = {"avx512",       gradient,      product,      hessian_samples,
-                              hessian_part, hessian_place, function};
+const Engine engine_avx512 = NNP_ENGINE("avx512");
 }  // namespace nnpotential
 
 #if defined(__clang__)

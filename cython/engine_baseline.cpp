@@ -9,10 +9,9 @@
 
 namespace nnpotential {
 namespace {
-#define NNP_LANES 2
+#define NNP_BYTES 16
 #include "engine_impl.hpp"
 }  // namespace
 
-const Engine engine_baseline = {"baseline",       gradient,      product,      hessian_samples,
-                              hessian_part, hessian_place, function};
+const Engine engine_baseline = NNP_ENGINE("baseline");
 }  // namespace nnpotential

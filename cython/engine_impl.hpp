@@ -1,26 +1,55 @@
-// All of an engine. Included once per instruction set, in a namespace of its own,
-// with NNP_LANES defined; so are the headers here, in this order.
+// All of an engine. Included once per instruction set, in a namespace of its own, with
+// NNP_BYTES, the size of its vectors, defined.
 
-#include "simd.hpp"
-#include "blocks.hpp"
-#include "activations.hpp"
-#include "losses.hpp"
-#include "forward.hpp"
-#include "gradient.hpp"
-#include "product.hpp"
-#include "hessian.hpp"
+#define NNP_MEMBER inline __attribute__((always_inline))
+#define NNP_INLINE static NNP_MEMBER
+#if defined(__clang__)
+#define NNP_SHUFFLE(a, b, mask) nnp_shuffle(a, b, mask)
+#else
+#define NNP_SHUFFLE(a, b, mask) __builtin_shuffle(a, b, mask)
+#endif
 
-static void function(int which, size_t n, const double *in, double *out) {
-  double values[NNP_LANES];
-  for (size_t i = 0; i < n; i += NNP_LANES) {
-    const size_t left = n - i < NNP_LANES ? n - i : NNP_LANES;
-    for (size_t k = 0; k < NNP_LANES; ++k) values[k] = k < left ? in[i + k] : 0;
-    const V v = load(values);
-    V density;
-    store(values, which == 0   ? exp_nonpositive(v)
-                  : which == 1 ? tanh_(v)
-                  : which == 2 ? log1p_nonnegative(v)
-                               : normal_tail(v, density));
-    for (size_t k = 0; k < left; ++k) out[i + k] = values[k];
+// Numbers in the precision `Real`.
+template <class Real>
+class Converted {
+ public:
+  Converted(size_t n, const double *from) : numbers_(Buffer<Real>::raw(n)) {
+    for (size_t i = 0; i < n; ++i) numbers_[i] = from[i];
   }
-}
+  const Real *data() const { return numbers_.data(); }
+
+ private:
+  Buffer<Real> numbers_;
+};
+template <>
+class Converted<double> {
+ public:
+  Converted(size_t, const double *from) : numbers_(from) {}
+  const double *data() const { return numbers_; }
+
+ private:
+  const double *numbers_;
+};
+
+namespace f64 {
+typedef double Real;
+typedef long long Integer;
+typedef unsigned long long Natural;
+#include "simd.hpp"
+#include "functions64.hpp"
+#include "precision.hpp"
+#include "hessian.hpp"
+}  // namespace f64
+
+namespace f32 {
+typedef float Real;
+typedef int Integer;
+typedef unsigned int Natural;
+#include "simd.hpp"
+#include "functions32.hpp"
+#include "precision.hpp"
+}  // namespace f32
+
+#define NNP_ENGINE(name)                                                  \
+  {name, f64::precision, f32::precision, f64::hessian_samples, f64::hessian_part, \
+   f64::hessian_place}

@@ -1,5 +1,5 @@
 // What all derivatives share: a tile of samples through the network, and dL/dz
-// back through it. Included once per instruction set, in its namespace.
+// back through it. Included once per instruction set and precision, in its namespace.
 
 // Scratch of one tile: activations, their derivatives, dL/dz, W^T dL/dz. The
 // last row of activations holds what the loss leaves there.
@@ -27,15 +27,15 @@ struct Work {
 
   // Tile t of the samples: a view of the data, or a copy of those listed.
   Tile tile(const Problem &problem, const Samples &samples, size_t t) {
-    if (!samples.indices) return problem.tile(t);
+    if (!samples.indices) return problem.tile<Real>(t);
     const size_t first = t * tile_samples;
     const size_t left = samples.count - first;
     const size_t count = left < tile_samples ? left : tile_samples;
-    const size_t width = padded(count);
+    const size_t width = padded<Real>(count);
     for (size_t s = 0; s < width; ++s) {
       // padding repeats the last sample; it counts nowhere
       const size_t n = samples.indices[first + (s < count ? s : count - 1)];
-      const Tile from = problem.tile(n / tile_samples);
+      const Tile from = problem.tile<Real>(n / tile_samples);
       const size_t lane = n % tile_samples;
       for (size_t i = 0; i < problem.n_in(); ++i)
         gathered_inputs[i * width + s] = from.inputs[i * from.width + lane];
@@ -45,14 +45,14 @@ struct Work {
     return {count, width, gathered_inputs.data(), gathered_truth.data()};
   }
 
-  const double *into(const Tile &tile, size_t layer) const {
+  const Real *into(const Tile &tile, size_t layer) const {
     return layer == 0 ? tile.inputs : a[layer - 1].data();
   }
 };
 
 // The forward pass; returns the loss of the tile, lane by lane.
 template <int order>
-static V forward(const Problem &problem, const double *x, const Tile &tile,
+static V forward(const Problem &problem, const Real *x, const Tile &tile,
                  Work &w) {
   const size_t last = problem.layers.size() - 1;
   for (size_t l = 0; l <= last; ++l) {
@@ -69,13 +69,13 @@ static V forward(const Problem &problem, const double *x, const Tile &tile,
 }
 
 // dL/dz of the hidden layers from that of the output layer.
-static void backward(const Problem &problem, const double *x, const Tile &tile,
+static void backward(const Problem &problem, const Real *x, const Tile &tile,
                      Work &w, bool keep) {
   for (size_t l = problem.layers.size() - 1; l-- > 0;) {
     const Layer &above = problem.layers[l + 1];
     const size_t width = tile.width;
-    const double *d1 = w.d1[l].data();
-    double *kept = keep ? w.back[l].data() : nullptr;
+    const Real *d1 = w.d1[l].data();
+    Real *kept = keep ? w.back[l].data() : nullptr;
     multiply(above.n_in, above.n_out, x + above.weights, 1, above.n_in,
              w.delta[l + 1].data(), width, nullptr, false, w.delta[l].data(),
              [=](size_t k, size_t s, V back) {

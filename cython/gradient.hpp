@@ -1,4 +1,4 @@
-// Loss and gradient. Included once per instruction set, in its namespace.
+// Loss and gradient. Included once per instruction set and precision, in its namespace.
 
 // The loss, and with `gradient` not null the gradient, of tiles taken one by one.
 class GradientSums {
@@ -26,7 +26,7 @@ class GradientSums {
     const Sums sums = gradients_.sums();
     for (size_t l = 0; l < problem_.layers.size(); ++l) {
       const Layer &layer = problem_.layers[l];
-      const double *delta = w.delta[l].data();
+      const Real *delta = w.delta[l].data();
       outer(layer.n_out, layer.n_in, tile.width, {delta, w.into(tile, l)}, sums,
             layer.weights);
       if (problem_.model.bias)
@@ -44,9 +44,11 @@ class GradientSums {
   size_t tiles_ = 0;
 };
 
-static double gradient(const Problem &problem, const double *x,
+static double gradient(const Problem &problem, const double *parameters,
                        const Samples &samples, size_t first, size_t last,
                        double *g) {
+  const Converted<Real> point(problem.n_parameters, parameters);
+  const Real *x = point.data();
   Work w(problem, g ? 1 : 0, samples.indices != nullptr);
   GradientSums sums(problem, g);
   for (size_t t = first; t < last; ++t) {

@@ -1,4 +1,37 @@
-// The Hessian. Included once per instruction set, in its namespace.
+// The Hessian. Included once per instruction set, in its namespace for doubles.
+
+// Numbers rounded up to whole vectors of this engine.
+NNP_INLINE size_t whole(size_t n) { return (n + lanes - 1) / lanes * lanes; }
+
+template <int half>
+NNP_INLINE void swap_halves(V *v) {
+  M low, high;
+  for (int j = 0; j < lanes; ++j) {
+    low[j] = j & half ? lanes + j - half : j;
+    high[j] = j & half ? lanes + j : j + half;
+  }
+  for (int i = 0; i < lanes; ++i) {
+    if (i & half) continue;
+    const V a = v[i], b = v[i + half];
+    v[i] = NNP_SHUFFLE(a, b, low);
+    v[i + half] = NNP_SHUFFLE(a, b, high);
+  }
+}
+
+// From [unit][sample] to [sample][unit, padded with zeros to `stride`].
+static void by_sample(size_t n, size_t width, const double *from, double *to,
+                      size_t stride) {
+  for (size_t i = 0; i < stride; i += lanes)
+    for (size_t s = 0; s < width; s += lanes) {
+      V v[lanes];
+      for (size_t k = 0; k < lanes; ++k)
+        v[k] = i + k < n ? load(from + (i + k) * width + s) : V{};
+      if constexpr (lanes >= 8) swap_halves<4>(v);
+      if constexpr (lanes >= 4) swap_halves<2>(v);
+      swap_halves<1>(v);
+      for (size_t k = 0; k < lanes; ++k) store(to + (s + k) * stride + i, v[k]);
+    }
+}
 
 // Let u_l be an addition to the pre-activations z_l. With
 //   G_lm = d2 loss / du_l du_m  and  J_ml = d a_m / d u_l,
@@ -88,7 +121,7 @@ static void hessian_tile(const Problem &problem, const double *x, const Tile &ti
     for (size_t i = 0; i < n; ++i)
       for (size_t k = 0; k < above.n_out; ++k) {
         const double weight = x[above.weights + k * n + i];
-        for (size_t s = 0; s < width; s += NNP_LANES)
+        for (size_t s = 0; s < width; s += lanes)
           store(rows.data() + (i * above.n_out + k) * width + s,
                 weight * load(w.d1[l].data() + i * width + s) *
                     load(w.d1[l + 1].data() + k * width + s));
@@ -122,7 +155,7 @@ static void make_room(const Problem &problem, bool gauss_newton, HessianSamples 
     const size_t stride = whole(problem.layers[l].n_in + 1);
     out.stride.push_back(stride);
     // with room for a vector that begins at the last number
-    out.activations.push_back(Buffer::raw(S * stride + NNP_LANES));
+    out.activations.push_back(Buffer::raw(S * stride + lanes));
     out.delta.push_back(Buffer::raw(units(l) * S));
     out.slopes.push_back(Buffer::raw(whole(units(l)) * S));
   }
@@ -148,7 +181,7 @@ static double hessian_samples(const Problem &problem, const double *x, size_t fi
     squares.push_back(Buffer::raw(layer.n_out * layer.n_out * tile_samples));
   for (size_t t = first; t < last; ++t) {
     if (out.counts.size() == out.capacity) full();
-    const Tile tile = problem.tile(t);
+    const Tile tile = problem.tile<Real>(t);
     const V loss = forward<2>(problem, x, tile, w);
     backward(problem, x, tile, w, true);
     sums.take(tile, loss, w);
@@ -176,7 +209,7 @@ NNP_INLINE void outer_columns(const Outer o) {
   for (size_t s = 0; s < o.count; ++s) {
     V v[vectors], u[vectors];
     for (int i = 0; i < vectors; ++i) {
-      const size_t at = s * o.v_stride + i * NNP_LANES;
+      const size_t at = s * o.v_stride + i * lanes;
       v[i] = load(o.v + at);
       if (two) u[i] = load(o.u + at);
     }
@@ -185,14 +218,14 @@ NNP_INLINE void outer_columns(const Outer o) {
     for (size_t f = 0; f < o.factors; ++f, at += o.c_factor, to += o.n) {
       const V c = splat(o.c[at]), d = two ? splat(o.d[at]) : V{};
       for (int i = 0; i < vectors; ++i)
-        store(to + i * NNP_LANES, two ? c * v[i] + d * u[i] : c * v[i]);
+        store(to + i * lanes, two ? c * v[i] + d * u[i] : c * v[i]);
     }
   }
 }
 
 template <bool two>
 static void outer_columns(const Outer &o) {
-  constexpr size_t most = 4 * NNP_LANES;
+  constexpr size_t most = 4 * lanes;
   if (o.n > most) {
     // a factor at a time, as the next one's first vector hides the last one's excess
     for (size_t f = 0; f < o.factors; ++f) {
@@ -209,7 +242,7 @@ static void outer_columns(const Outer &o) {
     }
     return;
   }
-  switch ((o.n + NNP_LANES - 1) / NNP_LANES) {
+  switch ((o.n + lanes - 1) / lanes) {
     case 4:
       return outer_columns<4, two>(o);
     case 3:
@@ -238,13 +271,13 @@ static void hessian_part(const Problem &problem, const HessianSamples &samples,
   const size_t rows_of_G = l == m ? n_l * (n_l + 1) / 2 : n_l * n_m;
   const HessianPart::Size &size = part.size;
   const size_t at_once = 1 + hessian_columns / n_q;  // units, of a part by units
-  const size_t most = part.by_unit() ? padded(at_once * n_q) + lane_multiple
+  const size_t most = part.by_unit() ? padded<Real>(at_once * n_q) + lane_multiple<Real>
                                      : std::max(size.stride, size.more_stride);
   Buffer made = Buffer::raw(T * most);
   double *columns = made.data();
 
   for (size_t t = 0; t < samples.counts.size(); ++t, add = true) {
-    const size_t count = samples.counts[t], width = padded(count);
+    const size_t count = samples.counts[t], width = padded<Real>(count);
     const double *a = samples.activations[l].data() + t * T * stride;
     const double *b = samples.activations[m].data() + t * T * stride_m;
     const double *G = samples.G[l][m].data() + t * rows_of_G * T;

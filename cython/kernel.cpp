@@ -50,7 +50,7 @@ void add_compensated(double part, double &total, double &error) {
 }
 
 // The chunks' parts, each of n numbers, summed in their fixed order.
-void sum_parts(size_t chunks, size_t n, const Buffer &parts, double *sums) {
+void sum_parts(size_t chunks, size_t n, const Buffer<double> &parts, double *sums) {
   constexpr size_t some = 64;
   for (size_t first = 0; first < n; first += some) {
     const size_t last = std::min(first + some, n);
@@ -68,7 +68,7 @@ void sum_parts(size_t chunks, size_t n, const Buffer &parts, double *sums) {
 std::vector<HessianPart> hessian_parts(const Problem &problem, bool gauss_newton) {
   const size_t extra = problem.model.bias ? 1 : 0, L = problem.layers.size();
   // with room for a vector too far
-  auto stride = [](size_t columns) { return padded(columns) + lane_multiple; };
+  auto stride = [](size_t columns) { return padded<double>(columns) + lane_multiple<double>; };
   std::vector<HessianPart> parts;
   size_t at = 0;
   for (size_t l = 0; l < L; ++l)
@@ -134,18 +134,20 @@ std::vector<std::string> loss_names() {
 #undef NNP_NAME
 }
 
-void vector_function(const std::string &engine, int which, size_t n,
+void vector_function(const std::string &engine, bool single, int which, size_t n,
                      const double *in, double *out) {
-  find_engine(engine)->function(which, n, in, out);
+  const Engine *found = find_engine(engine);
+  (single ? found->in_single : found->in_double).function(which, n, in, out);
 }
 
 template <class Real>
-Kernel::Kernel(const Model &model, size_t n_samples, const Real *X,
-               const double *truth, size_t n_threads, const std::string &engine)
-    : engine_(find_engine(engine)), pool_(new Pool(n_threads)) {
+Kernel::Kernel(const Model &model, size_t n_samples, const Real *X, const double *truth,
+               size_t n_threads, const std::string &engine, bool single)
+    : engine_(find_engine(engine)),
+      precision_(single ? &engine_->in_single : &engine_->in_double),
+      pool_(new Pool(n_threads)) {
   problem_.model = model;
   problem_.n_samples = n_samples;
-  problem_.n_tiles = (n_samples + tile_samples - 1) / tile_samples;
   problem_.n_parameters = 0;
   for (size_t l = 0; l + 1 < model.sizes.size(); ++l) {
     Layer layer{model.sizes[l], model.sizes[l + 1], problem_.n_parameters, 0};
@@ -153,15 +155,20 @@ Kernel::Kernel(const Model &model, size_t n_samples, const Real *X,
     problem_.n_parameters = layer.biases + (model.bias ? layer.n_out : 0);
     problem_.layers.push_back(layer);
   }
+  single ? take_data<float>(X, truth) : take_data<double>(X, truth);
+}
+
+template <class Real, class From>
+void Kernel::take_data(const From *X, const double *truth) {
   const size_t n_in = problem_.n_in(), rows = problem_.truth_rows();
-  const size_t n_padded = padded(n_samples);
-  problem_.inputs = Buffer(n_padded * n_in);
-  problem_.truth = Buffer(n_padded * rows);
-  for (size_t t = 0; t < problem_.n_tiles; ++t) {
-    const Tile tile = problem_.tile(t);
-    const size_t first = t * tile_samples;
-    double *inputs = problem_.inputs.data() + first * n_in;
-    double *to = problem_.truth.data() + first * rows;
+  const size_t n_padded = padded<Real>(problem_.n_samples);
+  auto &data = std::get<Data<Real>>(problem_.data);
+  data = {Buffer<Real>(n_padded * n_in), Buffer<Real>(n_padded * rows)};
+  for (size_t t = 0; t < n_tiles(problem_.n_samples); ++t) {
+    const Tile<Real> tile = problem_.tile<Real>(t);
+    const size_t first = t * tile_samples<Real>;
+    Real *inputs = data.inputs.data() + first * n_in;
+    Real *to = data.truth.data() + first * rows;
     for (size_t s = 0; s < tile.count; ++s) {
       for (size_t i = 0; i < n_in; ++i)
         inputs[i * tile.width + s] = X[(first + s) * n_in + i];
@@ -172,20 +179,24 @@ Kernel::Kernel(const Model &model, size_t n_samples, const Real *X,
 }
 
 template Kernel::Kernel(const Model &, size_t, const double *, const double *,
-                        size_t, const std::string &);
+                        size_t, const std::string &, bool);
 template Kernel::Kernel(const Model &, size_t, const float *, const double *,
-                        size_t, const std::string &);
+                        size_t, const std::string &, bool);
+
+size_t Kernel::n_tiles(size_t n_samples) const {
+  return (n_samples + precision_->tile_samples - 1) / precision_->tile_samples;
+}
 
 // The loss, and the gradient if asked for, summed over samples.
 double Kernel::sum_chunks(const double *x, const Samples &samples,
                           double *gradient) const {
-  const size_t n_tiles = (samples.count + tile_samples - 1) / tile_samples;
+  const size_t n_tiles = this->n_tiles(samples.count);
   const size_t chunks = n_chunks(n_tiles), P = problem_.n_parameters;
   if (chunks == 1)
-    return engine_->gradient(problem_, x, samples, 0, n_tiles, gradient);
-  Buffer losses(chunks), parts = Buffer::raw(gradient ? chunks * P : 0);
+    return precision_->gradient(problem_, x, samples, 0, n_tiles, gradient);
+  Buffer<double> losses(chunks), parts = Buffer<double>::raw(gradient ? chunks * P : 0);
   pool_->run(chunks, [&](size_t c) {
-    losses[c] = engine_->gradient(problem_, x, samples, c * n_tiles / chunks,
+    losses[c] = precision_->gradient(problem_, x, samples, c * n_tiles / chunks,
                                   (c + 1) * n_tiles / chunks,
                                   gradient ? parts.data() + c * P : nullptr);
   });
@@ -253,17 +264,20 @@ void Kernel::many(const double *x, size_t n_points, double *energies,
 double Kernel::energy_gradient_hessian(const double *x, double *gradient,
                                        double *hessian,
                                        bool gauss_newton) const {
+  if (precision_ == &engine_->in_single)
+    throw std::logic_error("there is no Hessian in single precision");
   const size_t P = problem_.n_parameters, n = problem_.n_samples;
-  const size_t n_tiles = problem_.n_tiles, chunks = n_chunks(n_tiles);
+  const size_t n_tiles = this->n_tiles(n), chunks = n_chunks(n_tiles);
   const std::vector<HessianPart> parts = hessian_parts(problem_, gauss_newton);
   const size_t size = parts.back().at + parts.back().size.numbers();
-  Buffer sums = Buffer::raw(size), total = Buffer::raw(n_tiles > fold_tiles ? size : 0);
+  Buffer<double> sums = Buffer<double>::raw(size);
+  Buffer<double> total = Buffer<double>::raw(n_tiles > fold_tiles ? size : 0);
   // as many tiles at once as their second derivatives leave room for
   size_t pairs = 0;
   for (const Layer &a : problem_.layers)
     for (const Layer &b : problem_.layers) pairs += a.n_out * b.n_out;
   HessianSamples samples(std::min(
-      std::clamp(hessian_doubles / (pairs * tile_samples), size_t(1), size_t(4)), n_tiles));
+      std::clamp(hessian_doubles / (pairs * tile_samples<double>), size_t(1), size_t(4)), n_tiles));
   size_t summed = 0, folds = 0;  // tiles in `sums`, and sums in `total`
   auto fold = [&] {
     for (size_t k = 0; k < size; ++k) total[k] = folds ? total[k] + sums[k] : sums[k];
@@ -279,7 +293,7 @@ double Kernel::energy_gradient_hessian(const double *x, double *gradient,
     summed += samples.counts.size();
     samples.counts.clear();
   };
-  Buffer losses(chunks), gradients = Buffer::raw(chunks * P);
+  Buffer<double> losses(chunks), gradients = Buffer<double>::raw(chunks * P);
   for (size_t c = 0; c < chunks; ++c)
     losses[c] = engine_->hessian_samples(
         problem_, x, c * n_tiles / chunks, (c + 1) * n_tiles / chunks, gauss_newton,
@@ -291,7 +305,7 @@ double Kernel::energy_gradient_hessian(const double *x, double *gradient,
   sum_parts(chunks, P, gradients, gradient);
   const double energy = finish(x, loss, n, gradient);
 
-  const Buffer &result = folds ? total : sums;
+  const Buffer<double> &result = folds ? total : sums;
   pool_->run(parts.size(), [&](size_t u) {
     engine_->hessian_place(problem_, parts[u], 1.0 / n, result.data() + parts[u].at,
                            hessian);
@@ -311,14 +325,14 @@ double Kernel::energy_gradient_hessian(const double *x, double *gradient,
 
 void Kernel::hessian_products(const double *x, const double *vectors,
                               size_t n_vectors, double *products) const {
-  const size_t P = problem_.n_parameters, n_tiles = problem_.n_tiles;
+  const size_t P = problem_.n_parameters, n_tiles = this->n_tiles(problem_.n_samples);
   const size_t chunks = n_chunks(n_tiles), size = n_vectors * P;
   if (chunks == 1) {
-    engine_->product(problem_, x, vectors, n_vectors, 0, n_tiles, products);
+    precision_->product(problem_, x, vectors, n_vectors, 0, n_tiles, products);
   } else {
-    Buffer parts = Buffer::raw(chunks * size);
+    Buffer<double> parts = Buffer<double>::raw(chunks * size);
     pool_->run(chunks, [&](size_t c) {
-      engine_->product(problem_, x, vectors, n_vectors, c * n_tiles / chunks,
+      precision_->product(problem_, x, vectors, n_vectors, c * n_tiles / chunks,
                        (c + 1) * n_tiles / chunks, parts.data() + c * size);
     });
     sum_parts(chunks, size, parts, products);

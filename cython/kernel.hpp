@@ -16,10 +16,12 @@ namespace nnpotential {
 class Kernel {
  public:
   // X is (n_samples, n_in) and `truth` (n_samples, truth_rows), in C order.
-  // `engine` is the name of an instruction set, or empty for the best one here.
+  // `engine` is the name of an instruction set, or empty for the best one here. With
+  // `single` all but the sums of many samples is in single precision, and there is no
+  // Hessian, only its products.
   template <class Real>
-  Kernel(const Model &model, size_t n_samples, const Real *X,
-         const double *truth, size_t n_threads, const std::string &engine);
+  Kernel(const Model &model, size_t n_samples, const Real *X, const double *truth,
+         size_t n_threads, const std::string &engine, bool single);
 
   size_t n_parameters() const { return problem_.n_parameters; }
   size_t n_samples() const { return problem_.n_samples; }
@@ -52,8 +54,13 @@ class Kernel {
   template <class F>
   void for_each_penalised(F f) const;
 
+  template <class Real, class From>
+  void take_data(const From *X, const double *truth);
+  size_t n_tiles(size_t n_samples) const;
+
   Problem problem_;
   const Engine *engine_;
+  const Precision *precision_;
   std::unique_ptr<Pool> pool_;
 };
 
@@ -62,8 +69,8 @@ std::vector<std::string> engines();
 // In the order of their enumerators.
 std::vector<std::string> activation_names();
 std::vector<std::string> loss_names();
-// See Engine::function.
-void vector_function(const std::string &engine, int which, size_t n,
+// See Precision::function.
+void vector_function(const std::string &engine, bool single, int which, size_t n,
                      const double *in, double *out);
 
 }  // namespace nnpotential

@@ -1,5 +1,5 @@
 // The losses: one trait each, and the choice between them. Included once per
-// instruction set, after simd.hpp, in its namespace.
+// instruction set and precision, after simd.hpp, in its namespace.
 //
 // A trait works on the outputs of one tile, [output][sample], and has
 //   evaluate<order>(tile, n_out, z, delta)   the loss, lane by lane; with
@@ -12,27 +12,27 @@
 // lacks one of the three, does not compile.
 
 NNP_INLINE M counted(const Tile &tile, size_t s) {
-  return lane_numbers() + (double)s < (double)tile.count;
+  return lane_numbers() + (Real)s < (Real)tile.count;
 }
 
 // log sum_k exp(z_k) - z_y for the class y; z becomes the probabilities.
 struct CrossEntropy {
   template <int order>
-  static V evaluate(const Tile &tile, size_t n_out, double *z, double *delta) {
+  static V evaluate(const Tile &tile, size_t n_out, Real *z, Real *delta) {
     const size_t width = tile.width;
     V total = V{};
-    for (size_t s = 0; s < width; s += NNP_LANES) {
+    for (size_t s = 0; s < width; s += lanes) {
       const V y = load(tile.truth + s);
       V top = load(z + s), at = V{}, right = top;
       for (size_t o = 1; o < n_out; ++o) {
-        const V value = load(z + o * width + s), number = splat((double)o);
+        const V value = load(z + o * width + s), number = splat((Real)o);
         at = select(value > top, number, at);
         top = larger(value, top);
         right = select(y == number, value, right);
       }
       V others = V{};  // sum of exp(z - top) without the largest term
       for (size_t o = 0; o < n_out; ++o) {
-        const V number = splat((double)o);
+        const V number = splat((Real)o);
         const V value = exp_nonpositive(load(z + o * width + s) - top);
         others += select(at == number, V{}, value);
         if (order >= 1) store(z + o * width + s, value);
@@ -45,11 +45,11 @@ struct CrossEntropy {
         for (size_t o = 0; o < n_out; ++o) {
           const V q = load(z + o * width + s) * scale;
           store(z + o * width + s, q);
-          wrong += select(y == splat((double)o), V{}, q);
+          wrong += select(y == splat((Real)o), V{}, q);
         }
         for (size_t o = 0; o < n_out; ++o) {
           const V q = load(z + o * width + s);
-          const V d = select(y == splat((double)o), -wrong, q);
+          const V d = select(y == splat((Real)o), -wrong, q);
           store(delta + o * width + s, select(real, d, V{}));
         }
       }
@@ -57,10 +57,10 @@ struct CrossEntropy {
     return total;
   }
 
-  static void product(const Tile &tile, size_t n_out, const double *p,
-                      const double *r, double *out) {
+  static void product(const Tile &tile, size_t n_out, const Real *p,
+                      const Real *r, Real *out) {
     const size_t width = tile.width;
-    for (size_t s = 0; s < width; s += NNP_LANES) {
+    for (size_t s = 0; s < width; s += lanes) {
       const M real = counted(tile, s);
       V mean = V{};
       for (size_t o = 0; o < n_out; ++o)
@@ -72,17 +72,17 @@ struct CrossEntropy {
     }
   }
 
-  static void curvature(const Tile &tile, size_t n_out, const double *p,
-                        const double *delta, double *out) {
+  static void curvature(const Tile &tile, size_t n_out, const Real *p,
+                        const Real *delta, Real *out) {
     const size_t width = tile.width;
     for (size_t i = 0; i < n_out; ++i)
       for (size_t k = 0; k < n_out; ++k)
-        for (size_t s = 0; s < width; s += NNP_LANES) {
+        for (size_t s = 0; s < width; s += lanes) {
           const V q = load(p + i * width + s);
           V g;
           if (i == k) {
             // 1 - p without cancellation: for the right class -delta is that
-            const M right = load(tile.truth + s) == splat((double)i);
+            const M right = load(tile.truth + s) == splat((Real)i);
             g = q * select(right, -load(delta + i * width + s), 1.0 - q);
           } else {
             g = -q * load(p + k * width + s);
@@ -96,11 +96,11 @@ struct CrossEntropy {
 // The mean of (z_k - y_k)^2 over the outputs.
 struct SquaredError {
   template <int order>
-  static V evaluate(const Tile &tile, size_t n_out, double *z, double *delta) {
-    const double scale = 1.0 / n_out;
+  static V evaluate(const Tile &tile, size_t n_out, Real *z, Real *delta) {
+    const Real scale = 1.0 / n_out;
     V total = V{};
     for (size_t o = 0; o < n_out; ++o)
-      for (size_t s = 0; s < tile.width; s += NNP_LANES) {
+      for (size_t s = 0; s < tile.width; s += lanes) {
         const size_t at = o * tile.width + s;
         V r = load(z + at) - load(tile.truth + at);
         r = select(counted(tile, s), r, V{});
@@ -110,22 +110,22 @@ struct SquaredError {
     return total;
   }
 
-  static void product(const Tile &tile, size_t n_out, const double *,
-                      const double *r, double *out) {
-    for (size_t s = 0; s < tile.width; s += NNP_LANES) {
+  static void product(const Tile &tile, size_t n_out, const Real *,
+                      const Real *r, Real *out) {
+    for (size_t s = 0; s < tile.width; s += lanes) {
       const M real = counted(tile, s);
       for (size_t o = 0; o < n_out; ++o) {
         const size_t at = o * tile.width + s;
-        store(out + at, select(real, (2.0 / n_out) * load(r + at), V{}));
+        store(out + at, select(real, Real(2.0 / n_out) * load(r + at), V{}));
       }
     }
   }
 
-  static void curvature(const Tile &tile, size_t n_out, const double *,
-                        const double *, double *out) {
+  static void curvature(const Tile &tile, size_t n_out, const Real *,
+                        const Real *, Real *out) {
     for (size_t i = 0; i < n_out; ++i)
       for (size_t k = 0; k < n_out; ++k)
-        for (size_t s = 0; s < tile.width; s += NNP_LANES)
+        for (size_t s = 0; s < tile.width; s += lanes)
           store(out + (i * n_out + k) * tile.width + s,
                 select(counted(tile, s), splat(i == k ? 2.0 / n_out : 0.0), V{}));
   }
@@ -135,9 +135,9 @@ struct SquaredError {
 // becomes the second derivative.
 struct BinaryCrossEntropy {
   template <int order>
-  static V evaluate(const Tile &tile, size_t, double *z, double *delta) {
+  static V evaluate(const Tile &tile, size_t, Real *z, Real *delta) {
     V total = V{};
-    for (size_t s = 0; s < tile.width; s += NNP_LANES) {
+    for (size_t s = 0; s < tile.width; s += lanes) {
       const M one = load(tile.truth + s) == splat(1.0), real = counted(tile, s);
       // log(1 + exp(-margin)), where the margin is the logit of the right class
       const V logit = load(z + s), margin = select(one, logit, -logit);
@@ -154,15 +154,15 @@ struct BinaryCrossEntropy {
     return total;
   }
 
-  static void product(const Tile &tile, size_t, const double *second,
-                      const double *r, double *out) {
-    for (size_t s = 0; s < tile.width; s += NNP_LANES)
+  static void product(const Tile &tile, size_t, const Real *second,
+                      const Real *r, Real *out) {
+    for (size_t s = 0; s < tile.width; s += lanes)
       store(out + s, select(counted(tile, s), load(second + s) * load(r + s), V{}));
   }
 
-  static void curvature(const Tile &tile, size_t, const double *second,
-                        const double *, double *out) {
-    for (size_t s = 0; s < tile.width; s += NNP_LANES)
+  static void curvature(const Tile &tile, size_t, const Real *second,
+                        const Real *, Real *out) {
+    for (size_t s = 0; s < tile.width; s += lanes)
       store(out + s, select(counted(tile, s), load(second + s), V{}));
   }
 };
@@ -170,8 +170,8 @@ struct BinaryCrossEntropy {
 // What follows hands a call to the trait of the problem's loss.
 
 template <int order>
-static V evaluate_loss(const Problem &problem, const Tile &tile, double *z,
-                       double *delta) {
+static V evaluate_loss(const Problem &problem, const Tile &tile, Real *z,
+                       Real *delta) {
   switch (problem.model.loss) {
 #define NNP_CASE(name, Trait, truth) \
   case Loss::name:                   \
@@ -183,7 +183,7 @@ static V evaluate_loss(const Problem &problem, const Tile &tile, double *z,
 }
 
 static void loss_product(const Problem &problem, const Tile &tile,
-                         const double *z, const double *r, double *out) {
+                         const Real *z, const Real *r, Real *out) {
   switch (problem.model.loss) {
 #define NNP_CASE(name, Trait, truth) \
   case Loss::name:                   \
@@ -193,8 +193,8 @@ static void loss_product(const Problem &problem, const Tile &tile,
   }
 }
 
-static void loss_curvature(const Problem &problem, const Tile &tile,
-                           const double *z, const double *delta, double *out) {
+[[maybe_unused]] static void loss_curvature(const Problem &problem, const Tile &tile,
+                           const Real *z, const Real *delta, Real *out) {
   switch (problem.model.loss) {
 #define NNP_CASE(name, Trait, truth) \
   case Loss::name:                   \

@@ -4,6 +4,8 @@
 #include <cstddef>
 #include <cstdlib>
 #include <new>
+#include <tuple>
+#include <utility>
 #include <vector>
 
 namespace nnpotential {
@@ -57,23 +59,23 @@ struct Layer {
   size_t n_in, n_out, weights, biases;
 };
 
-// Memory that a thread has let go and takes again: a call needs what the last one
-// did, and new pages would cost a small network more than its arithmetic.
+// Memory, by its size in bytes, that a thread has let go and takes again: a call needs
+// what the last one did, and new pages would cost a small network more than its arithmetic.
 class Shelf {
  public:
-  static double *take(size_t size) {
+  static void *take(size_t size) {
     if (Shelf *shelf = here())
       if (auto &blocks = shelf->blocks_[size_class(size)]; !blocks.empty()) {
-        double *block = blocks.back();
+        void *block = blocks.back();
         blocks.pop_back();
         shelf->bytes_ -= bytes(size);
         return block;
       }
     void *block = std::aligned_alloc(64, bytes(size));
     if (!block) throw std::bad_alloc();
-    return static_cast<double *>(block);
+    return block;
   }
-  static void give(double *block, size_t size) noexcept {
+  static void give(void *block, size_t size) noexcept {
     Shelf *shelf = bytes(size) <= most / 4 ? here() : nullptr;
     if (!shelf) return std::free(block);
     if (shelf->bytes_ + bytes(size) > most) shelf->clear();
@@ -90,7 +92,7 @@ class Shelf {
 
   // Cache lines, rounded up to 1, 2, 3, 4, 5, 6, 7, 8, 10, 12, 14, 16, 20 ...
   static size_t lines(size_t size, size_t *number = nullptr) {
-    const size_t n = size / 8 + 1;
+    const size_t n = size / 64 + 1;
     size_t doublings = 0;
     while (n > size_t(8) << doublings) ++doublings;
     const size_t steps = ((n - 1) >> doublings) + 1;
@@ -116,18 +118,19 @@ class Shelf {
   }
   void clear() {
     for (auto &blocks : blocks_) {
-      for (double *block : blocks) std::free(block);
+      for (void *block : blocks) std::free(block);
       blocks.clear();
     }
     bytes_ = 0;
   }
   ~Shelf() { clear(); }
 
-  std::vector<double *> blocks_[4 * 64 + 9];
+  std::vector<void *> blocks_[4 * 64 + 9];
   size_t bytes_ = 0;
 };
 
 // Memory aligned to whole cache lines, zero at first unless raw.
+template <class Real>
 class Buffer {
  public:
   explicit Buffer(size_t n = 0) : Buffer(raw(n)) {
@@ -135,7 +138,10 @@ class Buffer {
   }
   static Buffer raw(size_t n) {
     Buffer buffer{nullptr};
-    if (n > 0) buffer.data_ = Shelf::take(n), buffer.size_ = n;
+    if (n > 0) {
+      buffer.data_ = static_cast<Real *>(Shelf::take(n * sizeof(Real)));
+      buffer.size_ = n;
+    }
     return buffer;
   }
   Buffer(Buffer &&other) noexcept : data_(other.data_), size_(other.size_) {
@@ -147,54 +153,68 @@ class Buffer {
     return *this;
   }
   ~Buffer() {
-    if (data_) Shelf::give(data_, size_);
+    if (data_) Shelf::give(data_, size_ * sizeof(Real));
   }
-  double *data() { return data_; }
-  const double *data() const { return data_; }
-  double &operator[](size_t i) { return data_[i]; }
-  double operator[](size_t i) const { return data_[i]; }
+  Real *data() { return data_; }
+  const Real *data() const { return data_; }
+  Real &operator[](size_t i) { return data_[i]; }
+  Real operator[](size_t i) const { return data_[i]; }
 
  private:
   explicit Buffer(std::nullptr_t) : data_(nullptr) {}
-  double *data_;
+  Real *data_;
   size_t size_ = 0;
 };
 
 // A run of samples, stored feature by feature so that the vector lanes run
 // over samples. `width`, the stride, is `count` rounded up to whole vectors;
 // the padding is kept out of every sum.
+template <class Real>
 struct Tile {
   size_t count, width;
-  const double *inputs;  // [n_in][width]
-  const double *truth;   // [truth_rows][width]
+  const Real *inputs;  // [n_in][width]
+  const Real *truth;   // [truth_rows][width]
 };
 
-constexpr size_t tile_samples = 128;
-constexpr size_t lane_multiple = 8;  // whole vectors of every engine
+// In single precision a sum over the samples of a tile takes half the steps, while bringing
+// its lanes together costs more: the tile is longer.
+template <class Real>
+constexpr size_t tile_samples = sizeof(Real) == sizeof(double) ? 128 : 512;
+// Whole vectors of every engine.
+template <class Real>
+constexpr size_t lane_multiple = 64 / sizeof(Real);
 // Columns of a part of the Hessian, about: with a tile's samples they stay in cache.
 constexpr size_t hessian_columns = 48;
 
-inline size_t padded(size_t count) {
-  return (count + lane_multiple - 1) / lane_multiple * lane_multiple;
+template <class Real>
+constexpr size_t padded(size_t count) {
+  return (count + lane_multiple<Real> - 1) / lane_multiple<Real> * lane_multiple<Real>;
 }
 
-// The data, tile by tile; read-only once made.
+// The data in one precision, tile by tile.
+template <class Real>
+struct Data {
+  Buffer<Real> inputs, truth;
+};
+
+// What a loss is a function of; read-only once made.
 struct Problem {
   Model model;
   std::vector<Layer> layers;
-  size_t n_parameters, n_samples, n_tiles;
-  Buffer inputs, truth;
+  size_t n_parameters, n_samples;
+  std::tuple<Data<double>, Data<float>> data;  // one of them filled
 
   size_t n_in() const { return layers.front().n_in; }
   size_t n_out() const { return layers.back().n_out; }
   size_t truth_rows() const {
     return nnpotential::truth_rows(model.loss, n_out());
   }
-  Tile tile(size_t t) const {
-    const size_t first = t * tile_samples;
-    const size_t count =
-        n_samples - first < tile_samples ? n_samples - first : tile_samples;
-    return {count, padded(count), inputs.data() + first * n_in(),
+  template <class Real>
+  Tile<Real> tile(size_t t) const {
+    const size_t first = t * tile_samples<Real>, left = n_samples - first;
+    const size_t count = left < tile_samples<Real> ? left : tile_samples<Real>;
+    const auto &[inputs, truth] = std::get<Data<Real>>(data);
+    return {count, padded<Real>(count), inputs.data() + first * n_in(),
             truth.data() + first * truth_rows()};
   }
 };

@@ -1,11 +1,13 @@
-// Products of the Hessian with vectors. Included once per instruction set, in its
+// Products of the Hessian with vectors. Included once per instruction set and precision, in its
 // namespace.
 
 // Products by the R-operator: B. A. Pearlmutter, Neural Comput. 6, 147 (1994).
-static void product(const Problem &problem, const double *x,
+static void product(const Problem &problem, const double *parameters,
                     const double *vectors, size_t n_vectors, size_t first,
                     size_t last, double *products) {
   const size_t L = problem.layers.size(), P = problem.n_parameters;
+  const Converted<Real> point(P, parameters), factors(n_vectors * P, vectors);
+  const Real *x = point.data();
   const Samples all{nullptr, problem.n_samples};
   Work w(problem, 2, false);
   std::vector<Buffer> Rz, Ra, Rdelta;
@@ -23,12 +25,12 @@ static void product(const Problem &problem, const double *x,
     forward<2>(problem, x, tile, w);
     backward(problem, x, tile, w, true);
     for (size_t l = 0; l + 1 < L; ++l)  // what all vectors share
-      for (size_t k = 0; k < problem.layers[l].n_out * width; k += NNP_LANES) {
-        double *d2 = w.d2[l].data() + k;
+      for (size_t k = 0; k < problem.layers[l].n_out * width; k += lanes) {
+        Real *d2 = w.d2[l].data() + k;
         store(d2, load(d2) * load(w.back[l].data() + k));
       }
     for (size_t i = 0; i < n_vectors; ++i) {
-      const double *v = vectors + i * P;
+      const Real *v = factors.data() + i * P;
       for (size_t l = 0; l < L; ++l) {
         const Layer &layer = problem.layers[l];
         const Factors f = {
@@ -40,8 +42,8 @@ static void product(const Problem &problem, const double *x,
           multiply(layer.n_out, f);
           break;
         }
-        const double *d1 = w.d1[l].data();
-        double *to = Ra[l].data();
+        const Real *d1 = w.d1[l].data();
+        Real *to = Ra[l].data();
         multiply(layer.n_out, f, [=](size_t k, size_t s, V value) {
           store(to + k * width + s, load(d1 + k * width + s) * value);
           return value;
@@ -52,7 +54,7 @@ static void product(const Problem &problem, const double *x,
       const Sums sums = folders[i].sums();
       for (size_t l = L; l-- > 0;) {
         const Layer &layer = problem.layers[l];
-        const double *delta = w.delta[l].data(), *R = Rdelta[l].data();
+        const Real *delta = w.delta[l].data(), *R = Rdelta[l].data();
         if (problem.model.bias)
           row_sums(layer.n_out, width, R, sums, layer.biases);
         if (l == 0) {
@@ -61,8 +63,8 @@ static void product(const Problem &problem, const double *x,
         }
         outer(layer.n_out, layer.n_in, width,
               {R, w.into(tile, l), delta, Ra[l - 1].data()}, sums, layer.weights);
-        const double *d1 = w.d1[l - 1].data(), *d2 = w.d2[l - 1].data();
-        const double *z = Rz[l - 1].data();
+        const Real *d1 = w.d1[l - 1].data(), *d2 = w.d2[l - 1].data();
+        const Real *z = Rz[l - 1].data();
         multiply(layer.n_in,
                  {layer.n_out, v + layer.weights, 1, layer.n_in, delta, width, width,
                   nullptr, false, Rdelta[l - 1].data(), width, x + layer.weights, R},

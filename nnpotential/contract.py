@@ -35,6 +35,7 @@ __all__ = [
     "check_system",
     "is_large",
     "rms",
+    "single",
 ]
 
 Array: TypeAlias = NDArray[np.float64]
@@ -189,6 +190,14 @@ def adapt(potential: Any) -> LandscapePotential:
     """A pele potential as a `LandscapePotential`: itself, if it is one, else `Adapted`."""
     whole = all(hasattr(potential, m) for m in ("hessian_vector_product", "energies_gradients"))
     return potential if whole else Adapted(potential)
+
+
+def single(potential: Any) -> Any:
+    """A potential in single precision, by its method of that name; itself where it has none.
+
+    For what may be rough, such as the beginning of a descent.
+    """
+    return potential.single() if hasattr(potential, "single") else potential
 
 
 class Identity(ABC):

@@ -169,4 +169,6 @@ def test_the_kernel_takes_no_truth_of_the_wrong_shape():
         rows = 1 if LOSSES[name].takes_labels else 3
         for shape in ((4, rows + 1), (3, rows)):
             with pytest.raises(ValueError, match=rf"shape \(4, {rows}\) for {name}"):
-                _kernel.KernelPotential((2, 3), True, 0, loss, 0.0, True, X, np.zeros(shape), 1, "")
+                _kernel.KernelPotential(
+                    (2, 3), True, 0, loss, 0.0, True, X, np.zeros(shape), 1, "", False
+                )

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from autograd import grad, hessian
 from nnpotential._kernel import ENGINES, apply_function
+from pele.optimize import LBFGS_CPP
 from reference import loss as reference_loss
 
 from nnpotential import MLP, InputError, NNPotential
@@ -412,3 +413,120 @@ def test_bad_data_and_settings(change, message):
     X, y = change.pop("X", [[1.0, 2.0]]), change.pop("y", [0])
     with pytest.raises(InputError, match=message):
         NNPotential(MLP([2, 2, 3]), X, y, **change)
+
+
+# Single precision
+
+SINGLE = [(a, loss) for a in ACTIVATIONS for loss in LOSSES]
+
+
+@pytest.mark.parametrize(("activation", "loss"), SINGLE)
+@pytest.mark.parametrize("sizes", [(3, 5, 4), (21, 30, 12, 3)])
+def test_single_precision_differs_by_its_rounding_alone(engine, sizes, activation, loss):
+    """Also where sums are kept in lanes (few parameters) and where they are not (many)."""
+    pot, _, _, x = make(sizes, activation, loss=loss, n=1300)
+    x /= np.sqrt(sizes[0])
+    single = pot.single()
+    (e, g), (e1, g1) = pot.getEnergyGradient(x), single.getEnergyGradient(x)
+    assert single.engine == engine
+    assert g1.dtype == np.float64
+    assert 0 < np.linalg.norm(g1 - g) < 2e-6 * np.linalg.norm(g)
+    assert e1 == pytest.approx(e, rel=2e-6)
+    assert single.getEnergy(x) == pytest.approx(e, rel=2e-6)
+    chosen = np.random.default_rng(1).integers(1300, size=40)
+    (e, g), (e1, g1) = (p.subset_energy_gradient(x, chosen) for p in (pot, single))
+    assert e1 == pytest.approx(e, rel=2e-6)
+    assert np.linalg.norm(g1 - g) < 2e-6 * np.linalg.norm(g)
+    assert np.array_equal(single.energies_gradients(np.array([x]))[1][0], single.getGradient(x))
+    if ACTIVATIONS[activation].smooth:
+        v = np.random.default_rng(2).normal(size=(2, x.size))
+        exact, found = (p.hessian_vector_product(x, v) for p in (pot, single))
+        assert np.linalg.norm(found - exact) < 5e-6 * np.linalg.norm(exact)
+
+
+def test_single_precision_is_the_same_for_any_number_of_threads(engine):
+    results = []
+    for threads in (1, 2, 3):
+        pot, _, _, x = make((5, 40, 12, 3), n=3000, threads=threads)
+        single = pot.single()
+        assert single.threads == threads
+        for _ in range(2):
+            e, g = single.getEnergyGradient(x)
+            results.append((e, g, single.hessian_vector_product(x, g)))
+    for e, g, product in results[1:]:
+        assert e == results[0][0]
+        assert np.array_equal(g, results[0][1])
+        assert np.array_equal(product, results[0][2])
+
+
+def test_a_potential_in_single_precision_is_one_of_pele(engine):
+    pot, _, _, x = make((3, 5, 4), regularization=1e-2)
+    result = LBFGS_CPP(x, pot.single(), tol=1e-5).run()
+    assert result.success
+    assert np.sqrt(np.mean(pot.getGradient(result.coords) ** 2)) < 1.1e-5
+
+
+def test_single_precision_is_made_once_and_stays_so():
+    pot, X, y, x = make((3, 5, 4), loss="squared_error", bias=False, regularize_bias=False)
+    single = pot.single()
+    assert (pot.precision, single.precision) == ("double", "single")
+    assert pot.single() is single is single.single()
+    twin = pickle.loads(pickle.dumps(single))
+    assert twin.precision == "single"
+    assert twin.settings == pot.settings
+    own = NNPotential(
+        pot.net, X, y, loss="squared_error", regularize_bias=False, precision="single"
+    )
+    for other in (twin, own):
+        assert np.array_equal(other.getGradient(x), single.getGradient(x))
+
+
+def test_what_single_precision_cannot_do_is_one_line():
+    pot, X, y, x = make((3, 5, 4))
+    single = pot.single()
+    for what in (single.getHessian, single.getEnergyGradientHessian, single.getGaussNewton):
+        with pytest.raises(InputError, match="no Hessian in single precision"):
+            what(x)
+    for what in (single.getEnergy, single.getGradient):
+        with pytest.raises(InputError, match="too large"):
+            what(1e39 * np.ones_like(x))
+    with pytest.raises(InputError, match="too large"):
+        single.hessian_vector_product(x, 1e39 * np.ones_like(x))
+    with pytest.raises(InputError, match="must be finite"):
+        single.getGradient(np.nan * x)
+    with pytest.raises(InputError, match=r"precision.*double.*single"):
+        NNPotential(pot.net, X, y, precision="half")
+    X[0, 0] = 1e39
+    with pytest.raises(InputError, match="X does not fit into single precision"):
+        NNPotential(pot.net, X, y, precision="single")
+
+
+@pytest.mark.parametrize("function", [0, 1, 2], ids=["exp", "tanh", "log1p"])
+def test_vector_functions_in_single_precision_are_accurate_to_3_ulp(engine, function):
+    x = np.random.default_rng(0).normal(size=4000)[:, None] * 10.0 ** np.arange(-20, 3)
+    x = np.r_[x.ravel(), 0.0, -0.0, np.linspace(-2, 2, 5001)].astype(np.float32).astype(float)
+    x = {0: -np.abs(x[np.abs(x) < 87]), 1: x, 2: np.abs(x)}[function]
+    exact = [np.exp, np.tanh, np.log1p][function](x)
+    found = apply_function(engine, function, x, single=True)
+    ulp = np.spacing(np.abs(exact).astype(np.float32))
+    assert (np.abs(found - exact) / ulp).max() <= 3
+    assert np.isnan(apply_function(engine, function, np.array([np.nan]), single=True)).all()
+
+
+def test_vector_functions_in_single_precision_far_out(engine):
+    def of(function, *values):
+        return list(apply_function(engine, function, np.array(values), single=True))
+
+    assert 0 <= of(0, -1e5)[0] < 1e-37
+    assert of(1, 1e3, -1e30, np.inf) == [1, -1, 1]
+    assert of(2, np.inf) == [np.inf]
+    assert of(3, 13.5, 1e30, np.inf) == [0, 0, 0]
+
+
+def test_the_normal_tail_in_single_precision_is_accurate(engine):
+    z = np.r_[np.linspace(0, 13, 2001), 10.0 ** -np.arange(1, 21)].astype(np.float32)
+    z = z.astype(float)
+    exact = np.array([float(mpmath.erfc(mpmath.mpf(at) / mpmath.sqrt(2)) / 2) for at in z])
+    found = apply_function(engine, 3, z, single=True)
+    assert (np.abs(found - exact) <= 1e-7 * (5 + z**2) * exact).all()
+    assert np.abs(found - exact).max() < 2e-7

@@ -4,10 +4,11 @@ from copy import copy
 
 import numpy as np
 import pytest
+from surfaces import Quadratic
 
 from nnpotential.contract import LandscapePotential
 from nnpotential.points.connect import connect_band, single_ended
-from nnpotential.points.effort import _PARAMETERS_A_SWEEP, _PRODUCT, Counted
+from nnpotential.points.effort import _PARAMETERS_A_SWEEP, _PRODUCT, _SINGLE, Counted
 
 
 @pytest.fixture
@@ -38,6 +39,19 @@ def test_each_evaluation_is_counted_and_is_the_potentials(system, counted, x):
         found, expected = (getattr(of, name)(*arguments) for of in (counted, pot))
         np.testing.assert_equal(found, expected)
         assert counted.cost - before == pytest.approx(cost)
+
+
+def test_single_precision_costs_half_and_is_counted_too(system, counted, x):
+    single = counted.single()
+    assert np.array_equal(single.getGradient(x), system.potential.single().getGradient(x))
+    assert counted.cost == _SINGLE
+    single.single().hessian_vector_product(x, x)
+    assert counted.cost == _SINGLE * (1 + _PRODUCT)
+
+
+def test_a_potential_without_single_precision_stays_itself(x):
+    counted = Counted(Quadratic(np.ones(2)))
+    assert counted.single() is counted
 
 
 def test_everything_that_a_potential_must_do_is_counted():

@@ -8,7 +8,8 @@ from scipy.optimize import minimize as scipy_minimize
 
 from nnpotential import MLP, NNSystem
 from nnpotential.networks.activations import ACTIVATIONS
-from nnpotential.points.quench import _lbfgs
+from nnpotential.points.effort import Counted
+from nnpotential.points.quench import _lbfgs, quench
 from nnpotential.points.stationary import spectrum
 
 
@@ -82,3 +83,63 @@ def test_slices_of_lbfgs_are_the_whole(system):
             parts.nsteps,
             parts.success,
         )
+
+
+class _Precisions(Counted):
+    """With another potential in the place of single precision."""
+
+    def __init__(self, potential, rough):
+        super().__init__(potential)
+        self.rough = rough
+
+    def single(self):
+        return self.rough
+
+
+class _Nowhere(Counted):
+    def getEnergyGradient(self, x):
+        self.cost += 1
+        return np.nan, np.full_like(x, np.nan)
+
+
+def test_a_large_quench_begins_in_single_precision_and_ends_in_double(system, matrix_free):
+    pot, zero = system.potential, system.identity.zero_modes()
+    x = system.get_random_configuration()
+    rough = Counted(pot.single())
+    both = _Precisions(pot, rough)
+    result = quench(x, both, zero)
+    assert result.success
+    assert rough.cost > 20
+    assert result.energy == pot.getEnergy(result.coords)
+    assert spectrum(pot, result.coords, zero).is_stationary(system.scales)
+    again = quench(x, pot, zero)
+    assert np.array_equal(again.coords, result.coords)
+    assert again.nfev == result.nfev
+
+
+def test_a_small_quench_is_in_double_precision_throughout(system):
+    rough = Counted(system.potential.single())
+    both = _Precisions(system.potential, rough)
+    assert quench(system.get_random_configuration(), both, system.identity.zero_modes()).success
+    assert rough.cost == 0
+
+
+def test_single_precision_that_fails_leaves_it_to_double(system, matrix_free):
+    nowhere = _Nowhere(system.potential)
+    both = _Precisions(system.potential, nowhere)
+    result = quench(system.get_random_configuration(), both, system.identity.zero_modes())
+    assert nowhere.cost > 0
+    assert both.cost > 20
+    assert result.success
+
+
+def test_lbfgs_that_gains_nothing_ends_where_that_is_asked(system):
+    """At the rounding of single precision it would go on for ever."""
+    x, single = system.get_random_configuration(), system.potential.single()
+    options = {"tol": 1e-30, "M": 30, "maxstep": 1.0}
+    first, second = (_lbfgs(x, single, 100_000, stalls=True, **options) for _ in range(2))
+    assert 500 <= first.nsteps < 20_000
+    assert np.array_equal(first.coords, second.coords)
+    assert first.nsteps == second.nsteps
+    gradient = system.potential.getGradient(first.coords)
+    assert np.sqrt(np.mean(gradient**2)) < 1e-6
