@@ -193,11 +193,18 @@ def adapt(potential: Any) -> LandscapePotential:
 
 
 def single(potential: Any) -> Any:
-    """A potential in single precision, by its method of that name; itself where it has none.
+    """A potential in single precision, by its method of that name.
 
-    For what may be rough, such as the beginning of a descent.
+    For what may be rough, such as the beginning of a descent. It is the potential itself where
+    it has none, or says by an `InputError` that its numbers are too large for it.
     """
-    return potential.single() if hasattr(potential, "single") else potential
+    method = getattr(potential, "single", None)
+    if not callable(method):
+        return potential
+    try:
+        return method()
+    except InputError:
+        return potential
 
 
 class Identity(ABC):

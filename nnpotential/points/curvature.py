@@ -425,8 +425,10 @@ def _lowest_near(hessian, guess, tolerance):
     ----------
     G. L. G. Sleijpen and H. A. van der Vorst, SIAM J. Matrix Anal. Appl. 17, 401 (1996).
     """
-    largest = float(np.linalg.norm(hessian))
-    v = guess / sqrt(guess @ guess)
+    largest, length = float(np.linalg.norm(hessian)), sqrt(guess @ guess)
+    if not (0 < largest < np.inf and length > 0):
+        return 0.0, None
+    v = guess / length
     product = hessian @ v
     value = float(v @ product)
     factor = _factor_across(hessian, v, value, largest)
@@ -446,7 +448,10 @@ def _lowest_near(hessian, guess, tolerance):
         # the lower eigenvalue in the plane of the two
         both, other = float(v @ turned), float(turn @ turned)
         half = 0.5 * (other - value)
-        far = both / (half + hypot(half, both))
+        gap = half + hypot(half, both)
+        if not gap > 0:
+            break  # two that are one, to rounding
+        far = both / gap
         length = hypot(1.0, far)
         v, product = (v - far * turn) / length, (product - far * turned) / length
         value = float(v @ product)
@@ -465,9 +470,7 @@ def _factor_across(hessian, v, value, largest):
 
 def _softened(hessian, v, shift):
     """A vector with less of the stiff modes, which is most of what a guess has too much of."""
-    factor = None
-    while factor is None:
-        factor = _factor(hessian, shift)
+    while (factor := _factor(hessian, shift)) is None:  # not once it is more than the norm
         shift *= 4
     for _ in range(2):
         v = dpotrs(factor, v, lower=True)[0]

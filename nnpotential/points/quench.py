@@ -72,7 +72,8 @@ def quench(
         stages = [(potential, newton_from, lbfgs_steps), (potential, lbfgs_tol, patience)]
         stalls = False
     else:
-        precisions = dict.fromkeys([single(potential), potential])
+        rough = single(potential)
+        precisions = [potential] if rough is potential else [rough, potential]
         stages = [(each, krylov_from, lbfgs_steps) for each in precisions]
         stalls = True
     for here, tol, limit in stages:

@@ -61,3 +61,11 @@ def test_a_turned_guess_is_the_lowest_mode_or_nothing(seed):
     for guess in (vectors[:, 0] + noise, vectors[:, 1], vectors[:, 1] + 0.01 * noise):
         value, mode = lowest_near(hessian, guess, 1e-3)
         assert mode is None or value == pytest.approx(-0.02, rel=1e-3)
+
+
+@pytest.mark.parametrize("size", [0.0, np.inf, np.nan])
+def test_where_there_is_no_curvature_to_go_by_no_mode_is_turned(size):
+    with np.errstate(invalid="ignore"):
+        hessian = size * np.eye(3)
+    assert lowest_near(hessian, np.ones(3), 0.03)[1] is None
+    assert lowest_near(-np.eye(3), np.zeros(3), 0.03)[1] is None

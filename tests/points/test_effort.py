@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 from surfaces import Quadratic
 
-from nnpotential.contract import LandscapePotential
+import nnpotential as nnp
+from nnpotential.contract import LandscapePotential, single
 from nnpotential.points.connect import connect_band, single_ended
 from nnpotential.points.effort import _PARAMETERS_A_SWEEP, _PRODUCT, _SINGLE, Counted
 
@@ -47,6 +48,12 @@ def test_single_precision_costs_half_and_is_counted_too(system, counted, x):
     assert counted.cost == _SINGLE
     single.single().hessian_vector_product(x, x)
     assert counted.cost == _SINGLE * (1 + _PRODUCT)
+
+
+@pytest.mark.parametrize("scale", [1e20, 1e39])
+def test_data_too_large_for_single_precision_stay_in_double(scale):
+    pot = nnp.NNPotential(nnp.MLP([1, 1, 1]), [[1.0]], [[scale]], loss="squared_error")
+    assert (single(pot) is pot) == (scale > 1e38)
 
 
 def test_a_potential_without_single_precision_stays_itself(x):

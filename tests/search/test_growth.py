@@ -107,12 +107,12 @@ def test_interrupted_and_resumed_it_is_the_same(eight, tmp_path, stop_after):
 
 def test_a_raised_limit_grows_on(tmp_path):
     search = {**FROM_ONE, "untrap_attempts": 0, "audit_sample": 0, "lookahead": 1, "soft_modes": 4}
-    land = Landscape.create(tmp_path / "a", LennardJonesCluster(8), seed=1, **search | {"grow": 3})
+    land = Landscape.create(tmp_path / "a", LennardJonesCluster(9), seed=1, **search | {"grow": 3})
     first = land.explore(draw=False)
     assert 3 <= first["n_grown"] <= 4  # a walk reaches two at most, of which one is known
     more = land.explore(draw=False, grow=7)
     assert 7 <= more["n_grown"] <= 8 and more["n_components"] == 1
-    whole = Landscape.create(tmp_path / "b", LennardJonesCluster(8), seed=1, **search | {"grow": 7})
+    whole = Landscape.create(tmp_path / "b", LennardJonesCluster(9), seed=1, **search | {"grow": 7})
     whole.explore(draw=False)
     assert contents(whole) == contents(land)
     # the lowest minimum that has a walk left is the next
