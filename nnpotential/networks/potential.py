@@ -133,6 +133,8 @@ class NNPotential(_kernel.KernelPotential):
     >>> energy, gradient = pot.getEnergyGradient(x)
     """
 
+    _in_single: "NNPotential | None"
+
     def __new__(
         cls,
         net: MLP,
@@ -174,7 +176,7 @@ class NNPotential(_kernel.KernelPotential):
         # the kernel has a copy of its own, and what rebuilds it must stay the same
         self._data = (frozen(X), frozen(y))
         self.n_samples = len(X)
-        self._in_single: NNPotential | None = None
+        self._in_single = None
         return self
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
