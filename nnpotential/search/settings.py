@@ -20,8 +20,8 @@ WALKS_TIMES_COORDINATES = 12_000
 
 
 # Minima that a search joins which was not told, times the cube of the coordinates: a path
-# between two costs about so much more. Five of 760 coordinates, 100 of 280.
-_JOINED_TIMES_CUBE = 2_200_000_000
+# between two costs about so much more. Four of 760 coordinates, 100 of 260.
+_JOINED_TIMES_CUBE = 1_800_000_000
 _LEAST_JOINED = 2
 _ATTEMPTS_EACH = 4  # to lower their barriers, at most, where no number is given
 
@@ -66,7 +66,7 @@ class SearchSettings:
         "Minima that have to be joined to the lowest: the first so many that quenches found, an "
         "independent sample. Barriers and their audit are of these. By default as many as "
         f"{_JOINED_TIMES_CUBE:g}, divided by the cube of the number of coordinates, allow, at "
-        f"least {_LEAST_JOINED}: all of a small landscape, 5 where there are 760 coordinates.",
+        f"least {_LEAST_JOINED}: all of a small landscape, 4 where there are 760 coordinates.",
         *STAGES,
         least=1,
         later=True,

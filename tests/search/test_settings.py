@@ -94,13 +94,13 @@ def test_unknown_options_are_refused():
 
 def test_what_is_joined_by_default_falls_with_the_number_of_coordinates():
     search = SearchSettings()
-    wanted = [search.n_joined(n) for n in (24, 120, 280, 760, 3466)]
-    assert wanted == sorted(wanted, reverse=True) and wanted[-2:] == [5, 2]
+    wanted = [search.n_joined(n) for n in (24, 120, 260, 760, 3466)]
+    assert wanted == sorted(wanted, reverse=True) and wanted[-2:] == [4, 2]
     assert wanted[1] > 1000 and wanted[2] >= search.quenches  # all of a small landscape
-    assert [search.n_untrap_attempts(n) for n in (760, 3466)] == [20, 8]
+    assert [search.n_untrap_attempts(n) for n in (760, 3466)] == [16, 8]
     assert SearchSettings(joined=40, untrap_attempts=3).n_joined(760) == 40
     assert plan_text(search, 120) is None
-    assert "760 coordinates: the first 5 of the minima that 100 quenches" in plan_text(search, 760)
+    assert "760 coordinates: the first 4 of the minima that 100 quenches" in plan_text(search, 760)
     assert SearchSettings(joined=40, untrap_attempts=3).n_untrap_attempts(760) == 3
 
 
