@@ -59,6 +59,9 @@ def test_data_too_large_for_single_precision_stay_in_double(scale):
 def test_a_potential_without_single_precision_stays_itself(x):
     counted = Counted(Quadratic(np.ones(2)))
     assert counted.single() is counted
+    other = Quadratic(np.ones(2))
+    other.single = False  # a name of its own for something else
+    assert single(other) is other
 
 
 def test_everything_that_a_potential_must_do_is_counted():
