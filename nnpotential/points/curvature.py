@@ -16,7 +16,7 @@ from scipy.linalg.lapack import dpotrf, dpotrs
 from ..contract import ZERO, is_large, rms
 from .krylov import KrylovSpectrum, softest_modes
 from .stationary import decompose, lift_zero_modes, modes_at, spectrum
-from .trust import trust_region_step, trust_region_step_of_matrix
+from .trust import shifted_factor, trust_region_step, trust_region_step_of_matrix
 
 __all__ = ["curvature"]
 
@@ -136,17 +136,9 @@ class _DenseModel(_DensePoint):
         return modes.index + modes.n_degenerate == 0
 
 
-def _factor(matrix, shift):
-    """The Cholesky factor of a matrix with its diagonal shifted, None if that is not definite."""
-    shifted = matrix.copy()
-    shifted.flat[:: len(shifted) + 1] += shift
-    factor, failed = dpotrf(shifted.T, lower=True, overwrite_a=True, clean=False)
-    return None if failed else factor
-
-
 def _is_definite(matrix, margin):
     """Whether all eigenvalues are above a margin."""
-    return _factor(matrix, -margin) is not None
+    return shifted_factor(matrix, -margin) is not None
 
 
 def _step_of_matrix(hessian, gradient, trust):
@@ -465,12 +457,12 @@ def _factor_across(hessian, v, value, largest):
     """
     if not value < -_NEGATIVE * largest:
         return None
-    return _factor(_with_more(hessian, v, largest), -value)
+    return shifted_factor(_with_more(hessian, v, largest), -value)
 
 
 def _softened(hessian, v, shift):
     """A vector with less of the stiff modes, which is most of what a guess has too much of."""
-    while (factor := _factor(hessian, shift)) is None:  # not once it is more than the norm
+    while (factor := shifted_factor(hessian, shift)) is None:  # ends beyond the norm
         shift *= 4
     for _ in range(2):
         v = dpotrs(factor, v, lower=True)[0]

@@ -9,7 +9,13 @@ import scipy.linalg
 from scipy.linalg.lapack import dpotrf, dpotrs, dtrtrs
 from scipy.optimize import brentq
 
-__all__ = ["Step", "TrustRadius", "trust_region_step", "trust_region_step_of_matrix"]
+__all__ = [
+    "Step",
+    "TrustRadius",
+    "shifted_factor",
+    "trust_region_step",
+    "trust_region_step_of_matrix",
+]
 
 _SHIFTS = 10  # Cholesky factorisations before the eigenvectors decide
 
@@ -111,6 +117,27 @@ class Step(NamedTuple):
     shift: float
 
 
+def shifted_factor(matrix, shift):
+    """The Cholesky factor of a symmetric matrix with its diagonal shifted.
+
+    Parameters
+    ----------
+    matrix : ndarray, shape (n, n)
+    shift : float
+
+    Returns
+    -------
+    ndarray, shape (n, n), or None
+        As LAPACK's `dpotrf` leaves it, in the lower triangle; None if that is not definite.
+    """
+    shifted = matrix.copy()
+    shifted.flat[:: len(shifted) + 1] += shift
+    # LAPACK at once: SciPy's checks cost as much as a small matrix; by symmetry
+    # the lower triangle of the transpose, in Fortran order, is the upper one
+    factor, failed = dpotrf(shifted.T, lower=True, overwrite_a=True, clean=False)
+    return None if failed else factor
+
+
 def trust_region_step_of_matrix(hessian, gradient, radius, shift=0.0):
     """Newton's step, or the one that is best within the radius, to a fifth of it.
 
@@ -133,12 +160,8 @@ def trust_region_step_of_matrix(hessian, gradient, radius, shift=0.0):
     """
     low, high, definite = 0.0, None, None
     for _ in range(_SHIFTS):
-        shifted = hessian.copy()
-        shifted.flat[:: len(hessian) + 1] += shift
-        # LAPACK at once: SciPy's checks cost as much as a small matrix; by symmetry
-        # the lower triangle of the transpose, in Fortran order, is the upper one
-        factor, failed = dpotrf(shifted.T, lower=True, overwrite_a=True, clean=False)
-        if failed:
+        factor = shifted_factor(hessian, shift)
+        if factor is None:
             definite = bool(definite)
         else:
             definite = shift == 0 or definite
@@ -150,7 +173,7 @@ def trust_region_step_of_matrix(hessian, gradient, radius, shift=0.0):
                 return Step(step, predicted, definite, shift == 0, shift)
         if high is None:
             high = np.linalg.norm(hessian) + np.linalg.norm(gradient) / radius
-        if failed:
+        if factor is None:
             low = shift
             shift = max(np.sqrt(low * high), low + 1e-3 * (high - low))
             continue

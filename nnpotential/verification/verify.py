@@ -178,8 +178,8 @@ def _nearby_minimum(system, flow):
     """The minimum that the flow is bound for, or None if it is not plain.
 
     Newton steps with the Hessian of one point shrink as fast as it is like that of the points
-    on the way. Where each is at most half as long as the one before, it is positive definite
-    all along, and the flow cannot leave any more.
+    on the way. Where each is at most half as long as the one before, the curvature changes too
+    little for the flow to turn: measured along the steps, not proved for all that surrounds them.
     """
     if rms(flow.gradient) > 1e-3 * system.scales.energy:
         return None
