@@ -30,6 +30,7 @@ SOME = 0.2  # of the minima joined, below which a mean says little
 REAL = 1e-9  # difference of two barriers that counts
 _COUNTS = [
     *("contestant", "minima", "transition states", "a CPU second", "ours / it"),
+    *("took it s", "and ours", "it / ours"),
     *("rejected", "other minima", "share"),
 ]
 
@@ -68,6 +69,7 @@ def measure(judge, results, seconds):
     # the last job may end a little after the time
     marks = [mark * seconds for mark in MARKS[:-1]] + [np.inf]
     ours, contestants = ends["default"], {}
+    moments = {name: sorted(row[0] for row in judged.rows) for name, (judged, _) in results.items()}
     for name, (judged, ended) in results.items():
         minima = {i for *_, two in judged.rows for i in two}
         then = [judge.barriers(judged.rows, time) for time in times]
@@ -81,6 +83,7 @@ def measure(judge, results, seconds):
             "minima": len(minima.union(judge.common)),
             "states": len(judged.rows),
             "per_second": len(judged.rows) / judged.spent,
+            "as_many": _as_many(moments[name], moments["default"]),
             "triples": judged.triples,
             "rejected": judged.rejected,
             "misnamed": judged.misnamed,
@@ -94,6 +97,12 @@ def measure(judge, results, seconds):
         "contestants": contestants,
         "below": _below(ends),
     }
+
+
+def _as_many(its, ours):
+    """When it had as many transition states as both have at the end, and when ours had."""
+    n = min(len(its), len(ours))
+    return (its[n - 1], ours[n - 1]) if n else (None, None)
 
 
 def _below(ends):
@@ -168,6 +177,8 @@ def _section(title, found):
         ratios = [_cell(of(name, key), ".2f") for key in ("to_ours", "to_best")]
         barriers.append([name, _cell(of(name, "joined"), "d"), *cells, *ratios])
         pairs = zip(of(name, "per_second"), of("default", "per_second"), strict=True)
+        its, ours = zip(*of(name, "as_many"), strict=True)
+        times = zip(its, ours, strict=True)
         shares = zip(of(name, "misnamed"), of(name, "triples"), of(name, "rejected"), strict=True)
         judged = [(wrong, triples - rejected) for wrong, triples, rejected in shares]
         counts.append(
@@ -177,6 +188,9 @@ def _section(title, found):
                 _cell(of(name, "states"), "d"),
                 _cell(of(name, "per_second"), ".2f"),
                 _cell([ours / its if its else None for its, ours in pairs], ".1f"),
+                _cell(its, ".1f"),
+                _cell(ours, ".1f"),
+                _cell([a / b if a else None for a, b in times], ".1f"),
                 _cell(of(name, "rejected"), "d"),
                 " / ".join(f"{wrong} of {n}" for wrong, n in judged),
                 _cell([wrong / n if n else None for wrong, n in judged], ".1%"),
@@ -200,9 +214,11 @@ def _section(title, found):
         "over the minima that a contestant has joined, if these are a fifth of the list.\n",
         _table(["contestant", "joined", *marks, "it / ours", "it / best"], barriers),
         _ended(of("default", "ended")),
-        "Different transition states that passed the check, and the share of what a program gave "
-        "and passed whose two minima are not those that the gradient leads to (ours as the search "
-        "first names them, before it verifies):\n",
+        "Different transition states that passed the check; as new ones become rare where most are "
+        "known, also the seconds in which it, and ours, had as many as the one of both with fewer "
+        "has at the end; and the share of what a program gave and passed whose two minima are not "
+        "those that the gradient leads to (ours as the search first names them, before it "
+        "verifies):\n",
         _table(_COUNTS, counts),
     ]
     if below:

@@ -1,7 +1,7 @@
 """The search against TopSearch and pele's own, side by side in one run.
 
     python benchmarks/search.py --topsearch-python DIR/bin/python [--budget SECONDS]
-        [--measures minima transition_states quenches workers memory] [--output DIR]
+        [--measures minima transition_states pairs quenches workers memory] [--output DIR]
 
 Three contestants have the same CPU time, of one thread, for the same loss and data:
 
@@ -43,7 +43,7 @@ from pele.systems import BaseSystem
 from pele.takestep import RandomDisplacement
 
 import nnpotential as nnp
-from nnpotential.points.connect import connect_pair
+from nnpotential.points.connect import connect_band, connect_pair
 from nnpotential.storage import record_outcome
 
 CASES = [
@@ -55,6 +55,7 @@ CASES = [
 REGULARIZATION = 1e-3
 DISPLACEMENT, TEMPERATURE = 4.0, 0.01  # of basin-hopping, for all
 N_ENDS = 60  # minima between which transition states are searched
+N_PAIRS = 60  # of these the nearest, and as many drawn by chance, are timed one by one
 
 SETTINGS = """\
 Minima are found by each contestant's basin-hopping from the same start: uniform displacements of
@@ -313,6 +314,27 @@ def is_joined(symmetry, pair, found):
     return graph.has_node(0) and graph.has_node(1) and nx.has_path(graph, 0, 1)
 
 
+def pair_cost(cases):
+    """CPU milliseconds of one band between two minima, its climbs and descents: ours."""
+    rows = []
+    for case in cases:
+        system, rng = case.system(), np.random.default_rng(0)
+        some = rng.choice(len(case.pairs), N_PAIRS, replace=False)
+        for which, pairs in {"nearest": case.pairs[:N_PAIRS], "any": case.pairs[some]}.items():
+            took, found, joined = [], 0, 0
+            for pair in pairs:
+                began = time.process_time()
+                states = connect_band(system, *pair)
+                took.append(1e3 * (time.process_time() - began))
+                found += len(states)
+                joined += is_joined(system.identity, pair, states)
+            row = {"case": case.label, "pairs": which, "states": found, "joined": joined}
+            row |= {"mean": np.mean(took), "median": np.median(took)}
+            rows.append(row | {"a_state": sum(took) / found if found else None})
+            print("pairs", rows[-1], file=sys.stderr)
+    return rows
+
+
 def quench_cost(options):
     """Seconds per converged quench, ours against `lbfgs_cpp` to rms 1e-9, same starts."""
     case = Case((3, 5, 5, 5, 4), 1000, regularization=1e-4)
@@ -351,17 +373,20 @@ def worker_speed_up(options):
     """Seconds of one and the same exploration with one worker and with two."""
     if "workers" not in inspect.signature(nnp.Landscape.explore).parameters:
         return []
-    case, rows = Case((3, 10, 4), 1000), []
-    for workers in (1, 2):
-        with tempfile.TemporaryDirectory() as scratch:
-            land = create_landscape(case, Path(scratch, "land"))
-            started = time.perf_counter()
-            summary = land.explore(workers=workers)
-            seconds = time.perf_counter() - started
-            land.close()
-        rows.append({"workers": workers, "seconds": seconds, "n_minima": summary["n_minima"]})
-        rows[-1]["speed_up"] = rows[0]["seconds"] / seconds
-        print("workers", rows[-1], file=sys.stderr)
+    rows = []
+    for case in (Case(*case) for case in CASES[:2]):
+        alone = None
+        for workers in (1, 2):
+            with tempfile.TemporaryDirectory() as scratch:
+                land = create_landscape(case, Path(scratch, "land"))
+                started = time.perf_counter()
+                summary = land.explore(workers=workers)
+                seconds = time.perf_counter() - started
+                land.close()
+            alone = alone or seconds
+            row = {"case": case.label, "workers": workers, "seconds": seconds}
+            rows.append(row | {"n_minima": summary["n_minima"], "speed_up": alone / seconds})
+            print("workers", rows[-1], file=sys.stderr)
     return rows
 
 
@@ -439,6 +464,15 @@ def markdown(result):
         parts.append("## Connection attempts of ours\n")
         counts = ("attempts", "found_a_transition_state", "joined")
         parts.append(table(result["connections"], {"case": ""} | dict.fromkeys(counts, "d")))
+    if "pairs" in result:
+        parts.append("## Milliseconds of a pair: a band of ours, its climbs and descents\n")
+        parts.append(
+            f"The {N_PAIRS} nearest of all pairs of {N_ENDS} minima, and as many drawn by chance.\n"
+        )
+        columns = {"case": "", "pairs": "", "mean": ".1f", "median": ".1f", "a_state": ".1f"}
+        columns |= {"states": "d", "joined": "d"}
+        headings = ["case", "pairs", "mean", "median", "a transition state", "found", "joined"]
+        parts.append(table(result["pairs"], columns, headings))
     if "quenches" in result:
         parts.append("## Quenches, 3-5-5-5-4, N=1000, regularization 1e-4, to rms 1e-9\n")
         columns = {"contestant": "", "quenches": "d", "converged": "d", "gradients": "d"}
@@ -447,8 +481,8 @@ def markdown(result):
         headings += ["seconds a converged one", "it / ours"]
         parts.append(table(result["quenches"], columns, headings))
     if "workers" in result:
-        parts.append("## Workers, exploring 3-10-4, N=1000\n")
-        columns = {"workers": "d", "seconds": ".1f", "n_minima": "d", "speed_up": ".2f"}
+        parts.append("## Workers, exploring by default\n")
+        columns = {"case": "", "workers": "d", "seconds": ".1f", "n_minima": "d", "speed_up": ".2f"}
         absent = "This version explores with one worker only.\n"
         parts.append(table(result["workers"], columns) if result["workers"] else absent)
     if "memory" in result:
@@ -460,7 +494,7 @@ def markdown(result):
 
 
 def main():
-    measures = ("minima", "transition_states", "quenches", "workers", "memory")
+    measures = ("minima", "transition_states", "pairs", "quenches", "workers", "memory")
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--output", type=Path, default=Path("benchmarks/results"))
     parser.add_argument("--topsearch-python", help="a Python that has TopSearch 0.0.3")
@@ -484,6 +518,8 @@ def main():
             result[what] = points_per_second(what, cases, options)
     if "transition_states" in options.measures:
         result["connections"] = connection_success(cases)
+    if "pairs" in options.measures:
+        result["pairs"] = pair_cost(cases)
     if "quenches" in options.measures:
         result["quenches"] = quench_cost(options)
     if "memory" in options.measures:
