@@ -42,8 +42,9 @@ _MEMORY = (
         -6.058818238834054,
     ),
 )
-_WEIGHTS = tuple(np.array(rows) for rows in zip(_POSITION, _MEMORY, strict=True))
-_STAGES = len(_WEIGHTS) + 1
+_WEIGHTS = np.zeros((len(_POSITION), 2, len(_POSITION)))
+for _i, _rows in enumerate(zip(_POSITION, _MEMORY, strict=True)):
+    _WEIGHTS[_i, :, : _i + 1] = _rows
 
 _DAMPING = 2 / 13
 _MAX_STAGES = 400
@@ -96,6 +97,21 @@ class _Flow:
         return isfinite(energy) and energy <= self.energy + self._scales.rounding(self.energy)
 
 
+def _stages(potential, x, gradient, step, solve, weights):
+    """Where a step leads and its error, as `KernelPotential.rosenbrock_stages` computes them."""
+    k = np.zeros((len(weights) + 1, x.size))
+    k[0] = solve(-gradient)
+    for i, both in enumerate(weights):
+        way, memory = both.dot(k[:-1])
+        position = x + way
+        if not isfinite(position.dot(position)):
+            return position, np.inf
+        k[i + 1] = solve(memory / step - potential.getEnergyGradient(position)[1])
+    position += k[-1]
+    error = _norm(k[-1])
+    return position, error if isfinite(error) and isfinite(position.dot(position)) else np.inf
+
+
 class RosenbrockFlow(_Flow):
     """By RODAS, a Rosenbrock method of fourth order with an embedded one of third.
 
@@ -111,7 +127,6 @@ class RosenbrockFlow(_Flow):
 
     def __init__(self, potential, x, tolerance=1e-4, scales=NATS):
         super().__init__(potential, x, tolerance, scales)
-        self._stages = np.empty((_STAGES, self.x.size))
         self._accepted = None  # the last step, its error over the tolerance, and its solver
         # the time in which the gradient changes, on a way of at most a thousand tolerances
         slope = _norm(self.gradient)
@@ -150,7 +165,7 @@ class RosenbrockFlow(_Flow):
             if not h * largest >= _SHORTEST:  # nor where the Hessian is not finite
                 return False
             shifted = self.hessian.copy()
-            shifted.flat[:: self.x.size + 1] += 1 / (_GAMMA * h)
+            shifted.reshape(-1)[:: self.x.size + 1] += 1 / (_GAMMA * h)
             solve = cholesky(shifted)
             if solve is None:  # a longer step than the flow takes to leave a ridge
                 self._step = 0.5 * h
@@ -175,18 +190,11 @@ class RosenbrockFlow(_Flow):
 
     def _advance(self, h, solve):
         """Where a step leads, and its error; infinite if it leaves what can be computed."""
-        k, evaluate = self._stages, self._potential.getEnergyGradient
-        k[0] = solve(-self.gradient)
-        for i, weights in enumerate(_WEIGHTS, start=1):
-            way, memory = weights.dot(k[:i])
-            x = self.x + way
-            if not isfinite(x.dot(x)):
-                return x, np.inf
-            self.n_gradients += 1
-            k[i] = solve(memory / h - evaluate(x)[1])
-        x += k[-1]
-        error = _norm(k[-1])
-        return x, error if isfinite(error) and isfinite(x.dot(x)) else np.inf
+        self.n_gradients += len(_WEIGHTS)
+        compiled = getattr(self._potential, "rosenbrock_stages", None)
+        if compiled is not None:
+            return compiled(self.x, self.gradient, h, solve.lower, _WEIGHTS)
+        return _stages(self._potential, self.x, self.gradient, h, solve, _WEIGHTS)
 
 
 @cache

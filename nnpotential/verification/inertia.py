@@ -248,6 +248,22 @@ def _ends(diagonal, offs):
     return scale * np.array(found)
 
 
+class Factor:
+    """Called with a right-hand side `b`, it solves ``matrix s = b``.
+
+    Attributes
+    ----------
+    lower : ndarray, shape (n, n)
+        The Cholesky factor in Fortran order; above its diagonal is anything.
+    """
+
+    def __init__(self, lower):
+        self.lower = lower
+
+    def __call__(self, b):
+        return dpotrs(self.lower, b, lower=True)[0]
+
+
 def cholesky(matrix):
     """Factorise a symmetric matrix, which is overwritten.
 
@@ -257,12 +273,11 @@ def cholesky(matrix):
 
     Returns
     -------
-    callable or None
-        Solves ``matrix s = b`` for a right-hand side `b`; None if the matrix is not positive
-        definite.
+    Factor or None
+        None if the matrix is not positive definite.
     """
-    factor, failed = dpotrf(matrix.T, lower=True, clean=False, overwrite_a=True)
-    return None if failed else lambda b: dpotrs(factor, b, lower=True)[0]
+    lower, failed = dpotrf(matrix.T, lower=True, clean=False, overwrite_a=True)
+    return None if failed else Factor(lower)
 
 
 def conjugate_gradients(product, b, tolerance=1e-3, longest=np.inf, max_steps=10_000):
