@@ -3,6 +3,9 @@
 Used by the verification alone; the search has its own means.
 """
 
+from functools import cached_property
+from math import sqrt
+
 import numpy as np
 from scipy.linalg import eigh, ldl
 from scipy.linalg.lapack import dpotrf, dpotrs, dstebz
@@ -43,14 +46,27 @@ class Curvature:
     def __init__(self, potential, x, zero_modes, proof_limit=None, hessian=None):
         self._potential, self._x, self._zero_modes = potential, x, zero_modes
         self.n, self._n_products = x.size, 0
-        self._dense, self.largest = None, 0.0
+        # the Hessian as it is, with the zero modes lifted, and how far at least
+        self._plain, self._dense, self._lift = None, None, 0.0
         if self.n <= (PROOF_LIMIT if proof_limit is None else proof_limit):
-            self._dense = potential.getHessian(x) if hessian is None else hessian
-        product = self.product if self._dense is None else self._dense.dot
+            self._plain = self._dense = potential.getHessian(x) if hessian is None else hessian
+            self._lift = float(np.linalg.norm(self._plain))
+            if zero_modes.shape[1]:
+                self._dense = self._plain + 2 * self._lift * zero_modes @ zero_modes.T
+        else:
+            self._lift = self.largest
+
+    @cached_property
+    def largest(self):
+        """Of the eigenvalues, in size."""
+        product = self.product if self._plain is None else self._plain.dot
         _, ends, _ = lanczos_ends(product, self._start(), 20)
-        self.largest = float(np.abs(ends).max())
-        if self._dense is not None and zero_modes.shape[1]:
-            self._dense = self._dense + 2 * self.largest * zero_modes @ zero_modes.T
+        return float(np.abs(ends).max())
+
+    def exceeds(self, level):
+        """Whether `largest` is above a level, of which the norm of a dense Hessian can be proof."""
+        surely = self._plain is not None and self._lift > sqrt(self.n) * level
+        return surely or self.largest > level
 
     @property
     def threshold(self):
@@ -63,7 +79,7 @@ class Curvature:
         tell("curvatures", self._n_products)
         outside = self._outside(v)
         product = self._outside(self._potential.hessian_vector_product(self._x, outside))
-        return product + self.largest * (v - outside)
+        return product + self._lift * (v - outside)
 
     def lowest_mode(self):
         """Lowest eigenvalue and its eigenvector, by LAPACK or ARPACK."""
@@ -100,8 +116,16 @@ class Curvature:
         mode : ndarray, shape (n,), or None
             The direction of negative curvature.
         """
-        if self.largest < _VANISHING:
+        if not self.exceeds(_VANISHING):
             return "degenerate", None, None
+        if self._dense is not None:
+            # the norm is not below the largest eigenvalue: what it proves needs no better value
+            proof = self._judge(index, ZERO * self._lift)
+            if proof[0] == "ok":
+                return proof
+        return self._judge(index, self.threshold)
+
+    def _judge(self, index, threshold):
         modes = np.empty((self.n, 0))
         value = 0.0
         if index == 1:
@@ -109,20 +133,20 @@ class Curvature:
                 value, mode = self.lowest_mode()
             except ArpackNoConvergence:
                 return "undecided", None, None
-            if value >= -self.threshold:
-                return ("degenerate" if abs(value) <= self.threshold else "wrong index"), None, None
+            if value >= -threshold:
+                return ("degenerate" if abs(value) <= threshold else "wrong index"), None, None
             modes = mode[:, np.newaxis]
         if self._dense is None:
             return self._certify(modes, value)
-        return self._prove(modes, value)
+        return self._prove(modes, value, threshold)
 
-    def _prove(self, modes, value):
+    def _prove(self, modes, value, threshold):
         # with the mode's own sign turned H becomes |H|
         lifted = self._dense - 2 * value * modes @ modes.T
-        lifted.flat[:: self.n + 1] -= self.threshold
+        lifted.flat[:: self.n + 1] -= threshold
         solve = cholesky(lifted)
         if solve is None:
-            below, above = (self._negative(z) for z in (-self.threshold, self.threshold))
+            below, above = (self._negative(z) for z in (-threshold, threshold))
             return ("degenerate" if below != above else "wrong index"), None, None
         return "ok", solve, modes[:, 0] if modes.size else None
 

@@ -117,7 +117,7 @@ def _examine(system, point, index):
     if rms(gradient) > scales.rms:
         return "not converged", None
     curvature = Curvature(system.potential, x, system.identity.zero_modes(x))
-    if curvature.largest <= scales.flat:
+    if not curvature.exceeds(scales.flat):
         return "not converged", None
     outcome, solve, mode = curvature.judge(index)
     if outcome != "ok":
