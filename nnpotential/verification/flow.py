@@ -4,13 +4,13 @@ Both methods meet the same local error; `gradient_flow` chooses.
 """
 
 from functools import cache
-from math import isfinite, log, sqrt
+from math import isfinite, log
 
 import numpy as np
 
 from ..contract import NATS, is_large, rms
 from ..pulse import tell
-from .inertia import cholesky, lanczos_ends
+from .inertia import cholesky, lanczos_ends, norm
 
 __all__ = ["ChebyshevFlow", "RosenbrockFlow", "gradient_flow"]
 
@@ -59,11 +59,6 @@ def gradient_flow(potential, x, tolerance=1e-4, scales=NATS):
     return flow(potential, x, tolerance, scales)
 
 
-def _norm(vector):
-    """As `numpy.linalg.norm`, without its ten microseconds."""
-    return sqrt(vector.dot(vector))
-
-
 class _Flow:
     """Steepest descent as a differential equation, followed step by step.
 
@@ -108,7 +103,7 @@ def _stages(potential, x, gradient, step, solve, weights):
             return position, np.inf
         k[i + 1] = solve(memory / step - potential.getEnergyGradient(position)[1])
     position += k[-1]
-    error = _norm(k[-1])
+    error = norm(k[-1])
     return position, error if isfinite(error) and isfinite(position.dot(position)) else np.inf
 
 
@@ -129,7 +124,7 @@ class RosenbrockFlow(_Flow):
         super().__init__(potential, x, tolerance, scales)
         self._accepted = None  # the last step, its error over the tolerance, and its solver
         # the time in which the gradient changes, on a way of at most a thousand tolerances
-        slope = _norm(self.gradient)
+        slope = norm(self.gradient)
         unit = self.gradient / max(slope, 1e-300)
         curvature = unit.dot(self.hessian.dot(unit))
         self._step = 1 / max(abs(curvature), 1e-3 * slope / tolerance, 1e-300)
@@ -147,7 +142,7 @@ class RosenbrockFlow(_Flow):
             return True
         soft = self._accepted[-1](self.gradient)
         curvature = soft.dot(self.hessian.dot(soft))
-        return curvature >= 0 and self.gradient.dot(soft) * _norm(soft) <= length * curvature
+        return curvature >= 0 and self.gradient.dot(soft) * norm(soft) <= length * curvature
 
     def step(self):
         """Take one step that meets the tolerance.
@@ -157,7 +152,7 @@ class RosenbrockFlow(_Flow):
         bool
             False if no step, however short, lowers the loss.
         """
-        largest = max(_norm(self.hessian.ravel()), 1e-300)
+        largest = max(norm(self.hessian.ravel()), 1e-300)
         while True:
             tell("gradient flow", self.n_gradients, rms(self.gradient))
             # beyond, rounding of the Hessian decides what happens along modes without curvature
@@ -286,7 +281,7 @@ class ChebyshevFlow(_Flow):
             energy, gradient = self._evaluate(x)
             error = np.inf
             if self._lowers(energy):
-                error = np.linalg.norm(0.8 * (self.x - x) - 0.4 * h * (self.gradient + gradient))
+                error = norm(0.8 * (self.x - x) - 0.4 * h * (self.gradient + gradient))
             ratio = error / self._tolerance
             self._step = h * min(5.0, max(0.1, 0.8 / max(ratio, 1e-30) ** (1 / 3)))
             if ratio <= 1:
@@ -294,7 +289,7 @@ class ChebyshevFlow(_Flow):
             self._since = 20  # perhaps the curvatures have grown
         self._since += 1
         self.time += h
-        before, slope = _norm(self.gradient), _norm(gradient)
+        before, slope = norm(self.gradient), norm(gradient)
         decay = log(before / slope) if before > slope > 0 else 0.0
         self._ahead = slope * h / decay if decay > 0 else np.inf
         self.x, self.energy, self.gradient = x, energy, gradient

@@ -23,6 +23,11 @@ _MOST_STEPS = 20_000  # of a certificate
 _VANISHING = 1e-150  # curvatures whose squares underflow
 
 
+def norm(vector):
+    """As `numpy.linalg.norm`, without its microseconds."""
+    return sqrt(vector.dot(vector))
+
+
 class NegativeCurvatureError(ArithmeticError):
     """A curvature that is not positive where all were taken to be."""
 
@@ -50,7 +55,7 @@ class Curvature:
         self._plain, self._dense, self._lift = None, None, 0.0
         if self.n <= (PROOF_LIMIT if proof_limit is None else proof_limit):
             self._plain = self._dense = potential.getHessian(x) if hessian is None else hessian
-            self._lift = float(np.linalg.norm(self._plain))
+            self._lift = norm(self._plain.ravel())
             if zero_modes.shape[1]:
                 self._dense = self._plain + 2 * self._lift * zero_modes @ zero_modes.T
         else:
@@ -244,13 +249,13 @@ def lanczos_ends(product, start, max_steps, threshold=0.0, risk=0.0):
         Probability that an eigenvalue at or below the threshold was overlooked.
     """
     n = start.size
-    vector, before, off = start / np.linalg.norm(start), 0.0, 0.0
+    vector, before, off = start / norm(start), 0.0, 0.0
     diagonal, offs, check = [], [], 20
     for k in range(1, max_steps + 1):
         new = product(vector) - off * before
         diagonal.append(vector @ new)
         new -= diagonal[-1] * vector
-        off = np.linalg.norm(new)
+        off = norm(new)
         if k >= check or k == max_steps or off == 0:
             check = 1.1 * k
             ends = _ends(np.array(diagonal), np.array(offs))
@@ -339,7 +344,7 @@ def conjugate_gradients(product, b, tolerance=1e-3, longest=np.inf, max_steps=10
         if curvature <= 0:
             raise NegativeCurvatureError
         s += norm2 / curvature * p
-        if np.linalg.norm(s) > longest:
+        if norm(s) > longest:
             return None
         r -= norm2 / curvature * Ap
         norm2, old = r @ r, norm2
