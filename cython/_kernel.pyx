@@ -4,6 +4,7 @@
 
 cimport numpy as np
 import numpy as np
+from libc.math cimport INFINITY, sqrt
 from libcpp cimport bool as cbool
 from libcpp.memory cimport shared_ptr as cpp_shared_ptr
 from libcpp.string cimport string
@@ -79,6 +80,10 @@ cdef extern from "kernel.hpp" namespace "nnpotential":
 cdef extern from "pele_potential.hpp" namespace "nnpotential":
     cdef cppclass PelePotential:
         PelePotential(cpp_shared_ptr[Kernel]) except +
+
+
+cdef extern from "triangular.hpp" namespace "nnpotential":
+    void solve_factored(const double *, const double *, size_t, double *) nogil
 
 
 cdef extern from "band.hpp" namespace "nnpotential":
@@ -281,6 +286,74 @@ cdef class KernelPotential(_pele.BasePotential):
                     z[i] = a * x[i] + b * gradient[i] + c * g[i] + d * y[i] + e * z[i]
                 y, z = z, y
         return np.asarray(y)
+
+    def rosenbrock_stages(self, const double[::1] x, const double[::1] gradient, double step,
+                          const double[::1, :] factor, const double[:, :, ::1] weights):
+        """Where a step of a Rosenbrock method leads, whose stages share one factorised matrix.
+
+        Stage 0 solves ``M k = -g(x)``, and with ``a, c = weights[i]`` stage ``i + 1``
+        solves ``M k = c . k / step - g(x + a . k)``, the stages before on the right.
+
+        Parameters
+        ----------
+        x, gradient : ndarray, shape (n_parameters,)
+        step : float
+        factor : ndarray, shape (n_parameters, n_parameters), in Fortran order
+            A Cholesky factor of ``M`` in its lower triangle; the upper one is not read.
+        weights : ndarray, shape (n_stages - 1, 2, n_stages - 1)
+            Row ``i`` has ``i + 1`` weights; what follows them is not read.
+
+        Returns
+        -------
+        x : ndarray, shape (n_parameters,)
+            The position of the last stage, moved by this stage.
+        length : float
+            Of the last stage; infinite if a stage or its gradient is not finite.
+        """
+        cdef Py_ssize_t i, j, m, n = self.n, later = weights.shape[0]
+        self._fits(x.shape[0])
+        self._fits(gradient.shape[0])
+        self._fits(factor.shape[0])
+        self._fits(factor.shape[1])
+        if weights.shape[1] != 2 or weights.shape[2] != later:
+            raise InputError("weights must have shape (n, 2, n)")
+        last, scratch = np.empty(self.n), np.empty((later + 3) * self.n)
+        cdef double[::1] out = last
+        cdef double[::1] room = scratch
+        cdef double *y = &out[0]
+        cdef double *g = &room[0]
+        cdef double *inverse = g + n
+        cdef double *k = inverse + n
+        cdef double *stage = k
+        cdef double a, c, length = 0
+        with nogil:
+            for i in range(n):
+                y[i] = x[i]
+                inverse[i] = 1 / factor[i, i]
+                k[i] = -gradient[i]
+            solve_factored(&factor[0, 0], inverse, n, k)
+            for m in range(later):
+                stage += n
+                for i in range(n):
+                    y[i] = x[i]
+                    stage[i] = 0
+                for j in range(m + 1):
+                    a, c = weights[m, 0, j], weights[m, 1, j] / step
+                    for i in range(n):
+                        y[i] += a * k[j * n + i]
+                        stage[i] += c * k[j * n + i]
+                if not all_finite(y, n):
+                    break
+                self.kernel.get().energy_gradient(y, g)
+                for i in range(n):
+                    stage[i] -= g[i]
+                solve_factored(&factor[0, 0], inverse, n, stage)
+            for i in range(n):
+                y[i] += stage[i]
+                length += stage[i] * stage[i]
+            if not all_finite(y, n):
+                length = INFINITY
+        return last, sqrt(length)
 
 
 def is_finite(const double[::1] x):

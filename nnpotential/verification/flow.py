@@ -4,13 +4,13 @@ Both methods meet the same local error; `gradient_flow` chooses.
 """
 
 from functools import cache
-from math import isfinite, log, sqrt
+from math import isfinite, log
 
 import numpy as np
 
 from ..contract import NATS, is_large, rms
 from ..pulse import tell
-from .inertia import cholesky, lanczos_ends
+from .inertia import cholesky, lanczos_ends, norm
 
 __all__ = ["ChebyshevFlow", "RosenbrockFlow", "gradient_flow"]
 
@@ -42,8 +42,9 @@ _MEMORY = (
         -6.058818238834054,
     ),
 )
-_WEIGHTS = tuple(np.array(rows) for rows in zip(_POSITION, _MEMORY, strict=True))
-_STAGES = len(_WEIGHTS) + 1
+_WEIGHTS = np.zeros((len(_POSITION), 2, len(_POSITION)))
+for _i, _rows in enumerate(zip(_POSITION, _MEMORY, strict=True)):
+    _WEIGHTS[_i, :, : _i + 1] = _rows
 
 _DAMPING = 2 / 13
 _MAX_STAGES = 400
@@ -56,11 +57,6 @@ def gradient_flow(potential, x, tolerance=1e-4, scales=NATS):
     """The flow from `x` by the method that is cheaper for so many parameters."""
     flow = ChebyshevFlow if is_large(x.size) else RosenbrockFlow
     return flow(potential, x, tolerance, scales)
-
-
-def _norm(vector):
-    """As `numpy.linalg.norm`, without its ten microseconds."""
-    return sqrt(vector.dot(vector))
 
 
 class _Flow:
@@ -96,6 +92,21 @@ class _Flow:
         return isfinite(energy) and energy <= self.energy + self._scales.rounding(self.energy)
 
 
+def _stages(potential, x, gradient, step, solve, weights):
+    """Where a step leads and its error, as `KernelPotential.rosenbrock_stages` computes them."""
+    k = np.zeros((len(weights) + 1, x.size))
+    k[0] = solve(-gradient)
+    for i, both in enumerate(weights):
+        way, memory = both.dot(k[:-1])
+        position = x + way
+        if not isfinite(position.dot(position)):
+            return position, np.inf
+        k[i + 1] = solve(memory / step - potential.getEnergyGradient(position)[1])
+    position += k[-1]
+    error = norm(k[-1])
+    return position, error if isfinite(error) and isfinite(position.dot(position)) else np.inf
+
+
 class RosenbrockFlow(_Flow):
     """By RODAS, a Rosenbrock method of fourth order with an embedded one of third.
 
@@ -111,10 +122,9 @@ class RosenbrockFlow(_Flow):
 
     def __init__(self, potential, x, tolerance=1e-4, scales=NATS):
         super().__init__(potential, x, tolerance, scales)
-        self._stages = np.empty((_STAGES, self.x.size))
         self._accepted = None  # the last step, its error over the tolerance, and its solver
         # the time in which the gradient changes, on a way of at most a thousand tolerances
-        slope = _norm(self.gradient)
+        slope = norm(self.gradient)
         unit = self.gradient / max(slope, 1e-300)
         curvature = unit.dot(self.hessian.dot(unit))
         self._step = 1 / max(abs(curvature), 1e-3 * slope / tolerance, 1e-300)
@@ -132,7 +142,7 @@ class RosenbrockFlow(_Flow):
             return True
         soft = self._accepted[-1](self.gradient)
         curvature = soft.dot(self.hessian.dot(soft))
-        return curvature >= 0 and self.gradient.dot(soft) * _norm(soft) <= length * curvature
+        return curvature >= 0 and self.gradient.dot(soft) * norm(soft) <= length * curvature
 
     def step(self):
         """Take one step that meets the tolerance.
@@ -142,7 +152,7 @@ class RosenbrockFlow(_Flow):
         bool
             False if no step, however short, lowers the loss.
         """
-        largest = max(_norm(self.hessian.ravel()), 1e-300)
+        largest = max(norm(self.hessian.ravel()), 1e-300)
         while True:
             tell("gradient flow", self.n_gradients, rms(self.gradient))
             # beyond, rounding of the Hessian decides what happens along modes without curvature
@@ -150,7 +160,7 @@ class RosenbrockFlow(_Flow):
             if not h * largest >= _SHORTEST:  # nor where the Hessian is not finite
                 return False
             shifted = self.hessian.copy()
-            shifted.flat[:: self.x.size + 1] += 1 / (_GAMMA * h)
+            shifted.reshape(-1)[:: self.x.size + 1] += 1 / (_GAMMA * h)
             solve = cholesky(shifted)
             if solve is None:  # a longer step than the flow takes to leave a ridge
                 self._step = 0.5 * h
@@ -175,18 +185,11 @@ class RosenbrockFlow(_Flow):
 
     def _advance(self, h, solve):
         """Where a step leads, and its error; infinite if it leaves what can be computed."""
-        k, evaluate = self._stages, self._potential.getEnergyGradient
-        k[0] = solve(-self.gradient)
-        for i, weights in enumerate(_WEIGHTS, start=1):
-            way, memory = weights.dot(k[:i])
-            x = self.x + way
-            if not isfinite(x.dot(x)):
-                return x, np.inf
-            self.n_gradients += 1
-            k[i] = solve(memory / h - evaluate(x)[1])
-        x += k[-1]
-        error = _norm(k[-1])
-        return x, error if isfinite(error) and isfinite(x.dot(x)) else np.inf
+        self.n_gradients += len(_WEIGHTS)
+        compiled = getattr(self._potential, "rosenbrock_stages", None)
+        if compiled is not None:
+            return compiled(self.x, self.gradient, h, solve.lower, _WEIGHTS)
+        return _stages(self._potential, self.x, self.gradient, h, solve, _WEIGHTS)
 
 
 @cache
@@ -278,7 +281,7 @@ class ChebyshevFlow(_Flow):
             energy, gradient = self._evaluate(x)
             error = np.inf
             if self._lowers(energy):
-                error = np.linalg.norm(0.8 * (self.x - x) - 0.4 * h * (self.gradient + gradient))
+                error = norm(0.8 * (self.x - x) - 0.4 * h * (self.gradient + gradient))
             ratio = error / self._tolerance
             self._step = h * min(5.0, max(0.1, 0.8 / max(ratio, 1e-30) ** (1 / 3)))
             if ratio <= 1:
@@ -286,7 +289,7 @@ class ChebyshevFlow(_Flow):
             self._since = 20  # perhaps the curvatures have grown
         self._since += 1
         self.time += h
-        before, slope = _norm(self.gradient), _norm(gradient)
+        before, slope = norm(self.gradient), norm(gradient)
         decay = log(before / slope) if before > slope > 0 else 0.0
         self._ahead = slope * h / decay if decay > 0 else np.inf
         self.x, self.energy, self.gradient = x, energy, gradient

@@ -3,6 +3,9 @@
 Used by the verification alone; the search has its own means.
 """
 
+from functools import cached_property
+from math import sqrt
+
 import numpy as np
 from scipy.linalg import eigh, ldl
 from scipy.linalg.lapack import dpotrf, dpotrs, dstebz
@@ -18,6 +21,11 @@ RISK = 1e-6  # probability that a certificate overlooks an eigenvalue, beyond th
 _EIGH_LIMIT = 1000  # parameters up to which LAPACK finds the lowest mode sooner than ARPACK
 _MOST_STEPS = 20_000  # of a certificate
 _VANISHING = 1e-150  # curvatures whose squares underflow
+
+
+def norm(vector):
+    """As `numpy.linalg.norm`, without its microseconds."""
+    return sqrt(vector.dot(vector))
 
 
 class NegativeCurvatureError(ArithmeticError):
@@ -43,14 +51,27 @@ class Curvature:
     def __init__(self, potential, x, zero_modes, proof_limit=None, hessian=None):
         self._potential, self._x, self._zero_modes = potential, x, zero_modes
         self.n, self._n_products = x.size, 0
-        self._dense, self.largest = None, 0.0
+        # the Hessian as it is, with the zero modes lifted, and how far at least
+        self._plain, self._dense, self._lift = None, None, 0.0
         if self.n <= (PROOF_LIMIT if proof_limit is None else proof_limit):
-            self._dense = potential.getHessian(x) if hessian is None else hessian
-        product = self.product if self._dense is None else self._dense.dot
+            self._plain = self._dense = potential.getHessian(x) if hessian is None else hessian
+            self._lift = norm(self._plain.ravel())
+            if zero_modes.shape[1]:
+                self._dense = self._plain + 2 * self._lift * zero_modes @ zero_modes.T
+        else:
+            self._lift = self.largest
+
+    @cached_property
+    def largest(self):
+        """Of the eigenvalues, in size."""
+        product = self.product if self._plain is None else self._plain.dot
         _, ends, _ = lanczos_ends(product, self._start(), 20)
-        self.largest = float(np.abs(ends).max())
-        if self._dense is not None and zero_modes.shape[1]:
-            self._dense = self._dense + 2 * self.largest * zero_modes @ zero_modes.T
+        return float(np.abs(ends).max())
+
+    def exceeds(self, level):
+        """Whether `largest` is above a level, of which the norm of a dense Hessian can be proof."""
+        surely = self._plain is not None and self._lift > sqrt(self.n) * level
+        return surely or self.largest > level
 
     @property
     def threshold(self):
@@ -63,7 +84,7 @@ class Curvature:
         tell("curvatures", self._n_products)
         outside = self._outside(v)
         product = self._outside(self._potential.hessian_vector_product(self._x, outside))
-        return product + self.largest * (v - outside)
+        return product + self._lift * (v - outside)
 
     def lowest_mode(self):
         """Lowest eigenvalue and its eigenvector, by LAPACK or ARPACK."""
@@ -100,8 +121,16 @@ class Curvature:
         mode : ndarray, shape (n,), or None
             The direction of negative curvature.
         """
-        if self.largest < _VANISHING:
+        if not self.exceeds(_VANISHING):
             return "degenerate", None, None
+        if self._dense is not None:
+            # the norm is not below the largest eigenvalue: what it proves needs no better value
+            proof = self._judge(index, ZERO * self._lift)
+            if proof[0] == "ok":
+                return proof
+        return self._judge(index, self.threshold)
+
+    def _judge(self, index, threshold):
         modes = np.empty((self.n, 0))
         value = 0.0
         if index == 1:
@@ -109,20 +138,20 @@ class Curvature:
                 value, mode = self.lowest_mode()
             except ArpackNoConvergence:
                 return "undecided", None, None
-            if value >= -self.threshold:
-                return ("degenerate" if abs(value) <= self.threshold else "wrong index"), None, None
+            if value >= -threshold:
+                return ("degenerate" if abs(value) <= threshold else "wrong index"), None, None
             modes = mode[:, np.newaxis]
         if self._dense is None:
             return self._certify(modes, value)
-        return self._prove(modes, value)
+        return self._prove(modes, value, threshold)
 
-    def _prove(self, modes, value):
+    def _prove(self, modes, value, threshold):
         # with the mode's own sign turned H becomes |H|
         lifted = self._dense - 2 * value * modes @ modes.T
-        lifted.flat[:: self.n + 1] -= self.threshold
+        lifted.flat[:: self.n + 1] -= threshold
         solve = cholesky(lifted)
         if solve is None:
-            below, above = (self._negative(z) for z in (-self.threshold, self.threshold))
+            below, above = (self._negative(z) for z in (-threshold, threshold))
             return ("degenerate" if below != above else "wrong index"), None, None
         return "ok", solve, modes[:, 0] if modes.size else None
 
@@ -220,13 +249,13 @@ def lanczos_ends(product, start, max_steps, threshold=0.0, risk=0.0):
         Probability that an eigenvalue at or below the threshold was overlooked.
     """
     n = start.size
-    vector, before, off = start / np.linalg.norm(start), 0.0, 0.0
+    vector, before, off = start / norm(start), 0.0, 0.0
     diagonal, offs, check = [], [], 20
     for k in range(1, max_steps + 1):
         new = product(vector) - off * before
         diagonal.append(vector @ new)
         new -= diagonal[-1] * vector
-        off = np.linalg.norm(new)
+        off = norm(new)
         if k >= check or k == max_steps or off == 0:
             check = 1.1 * k
             ends = _ends(np.array(diagonal), np.array(offs))
@@ -248,6 +277,22 @@ def _ends(diagonal, offs):
     return scale * np.array(found)
 
 
+class Factor:
+    """Called with a right-hand side `b`, it solves ``matrix s = b``.
+
+    Attributes
+    ----------
+    lower : ndarray, shape (n, n)
+        The Cholesky factor in Fortran order; above its diagonal is anything.
+    """
+
+    def __init__(self, lower):
+        self.lower = lower
+
+    def __call__(self, b):
+        return dpotrs(self.lower, b, lower=True)[0]
+
+
 def cholesky(matrix):
     """Factorise a symmetric matrix, which is overwritten.
 
@@ -257,12 +302,11 @@ def cholesky(matrix):
 
     Returns
     -------
-    callable or None
-        Solves ``matrix s = b`` for a right-hand side `b`; None if the matrix is not positive
-        definite.
+    Factor or None
+        None if the matrix is not positive definite.
     """
-    factor, failed = dpotrf(matrix.T, lower=True, clean=False, overwrite_a=True)
-    return None if failed else lambda b: dpotrs(factor, b, lower=True)[0]
+    lower, failed = dpotrf(matrix.T, lower=True, clean=False, overwrite_a=True)
+    return None if failed else Factor(lower)
 
 
 def conjugate_gradients(product, b, tolerance=1e-3, longest=np.inf, max_steps=10_000):
@@ -300,7 +344,7 @@ def conjugate_gradients(product, b, tolerance=1e-3, longest=np.inf, max_steps=10
         if curvature <= 0:
             raise NegativeCurvatureError
         s += norm2 / curvature * p
-        if np.linalg.norm(s) > longest:
+        if norm(s) > longest:
             return None
         r -= norm2 / curvature * Ap
         norm2, old = r @ r, norm2

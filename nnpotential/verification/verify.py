@@ -22,6 +22,7 @@ from .inertia import (
     NegativeCurvatureError,
     cholesky,
     conjugate_gradients,
+    norm,
 )
 
 __all__ = [
@@ -117,7 +118,7 @@ def _examine(system, point, index):
     if rms(gradient) > scales.rms:
         return "not converged", None
     curvature = Curvature(system.potential, x, system.identity.zero_modes(x))
-    if curvature.largest <= scales.flat:
+    if not curvature.exceeds(scales.flat):
         return "not converged", None
     outcome, solve, mode = curvature.judge(index)
     if outcome != "ok":
@@ -205,10 +206,10 @@ def _shrinking_steps(system, flow, x, step_from):
     for _ in range(_APPROACH):
         here = rms(gradient)
         step = step_from(x, gradient)
-        if step is None or not np.linalg.norm(x + step - flow.x) <= _AROUND:
+        if step is None or not norm(x + step - flow.x) <= _AROUND:
             return None
         accurate = here <= system.scales.rms or here > 0.5 * before
-        if np.linalg.norm(step) <= 1e-8 and accurate:
+        if norm(step) <= 1e-8 and accurate:
             return Point(float(energy), x)
         length = np.sqrt(max(-gradient @ step, 0.0))  # in the norm of the Hessian
         if length > 0.5 * length_before and np.abs(step).max() > system.scales.step:

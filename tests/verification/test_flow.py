@@ -14,8 +14,9 @@ from nnpotential import InputError
 from nnpotential.contract import NATS, Scales
 from nnpotential.points.connect import connect_pair
 from nnpotential.systems.functions import EggBox
-from nnpotential.verification import verify
+from nnpotential.verification import flow, verify
 from nnpotential.verification.flow import ChebyshevFlow, RosenbrockFlow, gradient_flow
+from nnpotential.verification.inertia import cholesky
 from nnpotential.verification.verify import follow_gradient
 
 both = pytest.mark.parametrize("method", [RosenbrockFlow, ChebyshevFlow])
@@ -34,6 +35,57 @@ def test_stages_in_the_kernel(system):
         potential.force_recurrence(x, g, 0.1, 0.7, np.ones((2, 4)))
     far = potential.force_recurrence(x, g, 1e300, 1.0, np.full((5, 5), 1e10))
     assert not np.isfinite(far).all()
+
+
+@pytest.mark.parametrize("hidden", [1, 2, 3, 4, 12])  # parameters by the rest of a division by four
+@pytest.mark.parametrize("step", [1e-2, 1.0, 1e3])
+def test_implicit_stages_in_the_kernel(hidden, step, ljat):
+    net, rng = nnp.MLP([3, hidden, 3]), np.random.default_rng(hidden)
+    potential = nnp.NNPotential(net, ljat.X_train, ljat.y_train % 3, regularization=1e-2)
+    x = 0.3 * rng.normal(size=net.n_parameters)
+    _, g, hessian = potential.getEnergyGradientHessian(x)
+    lowest = np.linalg.eigvalsh(hessian)[0]
+    solve = cholesky(hessian + (1 / step + max(-2 * lowest, 0)) * np.eye(x.size))
+    weights = flow._WEIGHTS
+    there, error = potential.rosenbrock_stages(x, g, step, solve.lower, weights)
+    expected, expected_error = flow._stages(potential, x, g, step, solve, weights)
+    assert there == pytest.approx(expected, rel=1e-9, abs=1e-12)
+    assert error == pytest.approx(expected_error, rel=1e-8, abs=1e-12)
+
+
+def test_implicit_stages_beyond_what_can_be_computed(system):
+    potential, x = system.potential, np.ones(system.net.n_parameters)
+    g = potential.getGradient(x)
+    solve = cholesky(np.eye(x.size))
+    for weights in (np.full((3, 2, 3), 1e308), np.full((1, 2, 1), 1e308)):
+        args = x, 1e10 * g, 1.0
+        assert potential.rosenbrock_stages(*args, solve.lower, weights)[1] == np.inf
+        with np.errstate(over="ignore"):
+            assert flow._stages(potential, *args, solve, weights)[1] == np.inf
+    with pytest.raises(InputError, match=r"shape \(n, 2, n\)"):
+        potential.rosenbrock_stages(x, g, 1.0, solve.lower, np.ones((3, 2, 2)))
+    with pytest.raises(InputError, match="parameters, not 3"):
+        potential.rosenbrock_stages(x, g, 1.0, np.asfortranarray(np.eye(3)), np.ones((1, 2, 1)))
+
+
+def test_the_flow_is_the_same_with_stages_in_python(system):
+    class Plain:
+        """A network without compiled stages."""
+
+        def __getattr__(self, name):
+            if name == "rosenbrock_stages":
+                raise AttributeError
+            return getattr(system.potential, name)
+
+    x = system.net.random_parameters(np.random.default_rng(5))
+    compiled, plain = RosenbrockFlow(system.potential, x), RosenbrockFlow(Plain(), x)
+    for _ in range(30):
+        assert compiled.step()
+        assert plain.step()
+        assert compiled.time == pytest.approx(plain.time, rel=1e-6)
+        assert compiled.x == pytest.approx(plain.x, rel=1e-6, abs=1e-8)
+    assert compiled.n_gradients == plain.n_gradients
+    assert np.linalg.norm(compiled.x - x) > 1  # far enough to differ
 
 
 @both

@@ -41,6 +41,33 @@ def test_index_of_known_spectra(lowest, index, outcome, limit):
         assert abs(mode @ potential.basis[:, 0]) == pytest.approx(1, abs=1e-6)
 
 
+@pytest.mark.parametrize(
+    ("lowest", "index", "outcome"),
+    [
+        (5e-9, 0, "ok"),
+        (-5e-9, 1, "ok"),
+        (-5e-9, 0, "wrong index"),
+        (5e-9, 1, "wrong index"),
+        (5e-10, 0, "degenerate"),
+        (-5e-10, 1, "degenerate"),
+    ],
+)
+def test_what_counts_as_zero_is_told_by_the_largest_eigenvalue(lowest, index, outcome):
+    """Not by the norm of the Hessian, here fourteen times as large."""
+    potential = Quadratic(np.concatenate([[lowest], np.ones(199)]))
+    curvature = Curvature(potential, np.zeros(200), np.empty((200, 0)))
+    assert curvature.judge(index)[0] == outcome
+
+
+@pytest.mark.parametrize("limit", [0, 10**6])
+@pytest.mark.parametrize("values", [np.ones(50), np.eye(50)[0], -np.geomspace(1e-3, 1, 50)])
+def test_whether_curvatures_exceed_a_level(values, limit):
+    potential = Quadratic(values)
+    curvature = Curvature(potential, np.zeros(50), np.empty((50, 0)), proof_limit=limit)
+    for level in (0.0, 0.01, 0.1, 0.5, 0.99, 1.01, 2.0, 6.0, 8.0, 100.0):
+        assert curvature.exceeds(level) == (level < 1)
+
+
 def test_known_zero_modes_are_left_out():
     values = np.concatenate([[0.0, 1e-3], np.geomspace(1e-3, 1.0, 98)])
     potential = Quadratic(values)
