@@ -238,7 +238,8 @@ class Crew:
         self._stop()
 
     def _start(self):
-        context = worker_context(__name__)
+        # what every job needs is imported once, and not by each worker
+        context = worker_context(__name__, *_of_jobs(self._system))
         try_start(context, self._payload)
         self._pool = ProcessPool(self.workers, context=context)
         self._reports = TemporaryDirectory(prefix="nnpotential-", ignore_cleanup_errors=True)
@@ -444,6 +445,12 @@ def _is_slow(system):
     system.potential.getEnergyGradient(x)
     # a band of thirty images, or a Hessian
     return (monotonic() - began) * (30 + x.size / 8) > 0.3
+
+
+def _of_jobs(system):
+    """Modules that jobs need of this package; those of others might not bear being forked."""
+    home = type(system).__module__
+    return f"{__package__}.kinds", *([home] if home.startswith("nnpotential.") else [])
 
 
 def _cannot_travel(why):
