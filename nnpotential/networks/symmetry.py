@@ -747,6 +747,14 @@ def _assignments(possible, partners, tolerance):
     """
     n = len(partners)
     permutation, signs = np.empty(n, dtype=np.intp), np.empty(n)
+    each = np.stack(list(possible.values()))
+    if not (each.any(axis=(0, 1)).all() and each.any(axis=(0, 2)).all()):
+        return
+    which, units, only = each.nonzero()
+    if len(units) == n:  # nothing to choose
+        permutation[units], signs[units] = only, np.array(list(possible))[which]
+        yield permutation, signs
+        return
 
     def place(unit, free):
         if unit == n:
