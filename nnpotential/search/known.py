@@ -235,13 +235,14 @@ class Known:
 
     def add_minimum(self, point, source):
         """Store a minimum or count one more arrival at it; a new one is to be checked."""
-        minimum, is_new = store_minimum(self.database, self.system.identity, *point)
-        before = quench_hits(minimum)
-        add_hit(minimum, source)
+        at = self.database, self.system.identity
+        minimum, is_new = store_minimum(*at, *point, noted={source: 1})
         if is_new:
             self.count_in(minimum, alone=True)
             self.ask("check_minimum", minimum.id())
             return minimum
+        before = quench_hits(minimum)
+        add_hit(minimum, source)
         if not minimum.invalid:
             self.count_again(minimum, before)
         elif notes(minimum).get("verified") == NOT_CHECKED:
