@@ -236,7 +236,7 @@ class Known:
     def add_minimum(self, point, source):
         """Store a minimum or count one more arrival at it; a new one is to be checked."""
         at = self.database, self.system.identity
-        minimum, is_new = store_minimum(*at, *point, noted={source: 1})
+        minimum, is_new = store_minimum(*at, *point, {source: 1})
         if is_new:
             self.count_in(minimum, alone=True)
             self.ask("check_minimum", minimum.id())
