@@ -192,7 +192,8 @@ class UnitSymmetry(Identity):
     def _without_zero_modes(self, x):
         if self._zero_modes.size == 0:
             return x
-        return x - (x @ self._zero_modes) @ self._zero_modes.T
+        rows = x[..., None, :]  # or BLAS would round by how many points there are
+        return x - (rows @ self._zero_modes @ self._zero_modes.T)[..., 0, :]
 
     def _vector(self, layers):
         many = layers[0].shape[: layers[0].ndim - len(self._parts[0][2])]
