@@ -40,13 +40,13 @@ def uninterrupted():
             handler(*received[-1])
 
 
-def worker_context(module):
-    """How processes start that do the work of this one: forked from a server that has a module.
+def worker_context(*modules):
+    """How processes start that do the work of this one: forked from a server that has the modules.
 
     A fork of this process would share its open database.
     """
     context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload([module])
+    context.set_forkserver_preload(list(modules))
     # Ctrl-C is for this process: workers inherit that it is blocked
     # the tracker of resources starts first, as its start lifts the block again
     resource_tracker.ensure_running()

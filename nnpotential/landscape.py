@@ -333,14 +333,14 @@ class Landscape:
         SearchSettings.given(**{**self.settings["search"], **search}).of(self.system).check_workers(
             crew.workers
         )
-        with self._working(search):
+        with self._working(search) as figures:
             self._exploration(on_progress).run(crew, stages, max_seconds)
         if draw and landscape_graph(self.database):
             try:
                 self.draw()
             except InputError as error:
                 warnings.warn(str(error), stacklevel=2)
-        return self.summary()
+        return figures
 
     def verify(
         self,
@@ -942,35 +942,38 @@ class Landscape:
             "settings": self.settings,
         }
 
-    def write_summary(self) -> None:
-        """Rewrite ``summary.json``."""
+    def write_summary(self) -> dict[str, Any]:
+        """Rewrite ``summary.json``; returns the `summary`."""
         self._check_place()
         with atomic_write(self.path / _SUMMARY) as file:
-            json.dump(self.summary(), file, indent=2)
+            figures = self.summary()
+            json.dump(figures, file, indent=2)
             file.write("\n")
+        return figures
 
     def close(self) -> None:
         """Close the database, for all threads."""
         close_sessions(self.database)
 
     @contextmanager
-    def _working(self, search: Settings | None = None) -> Iterator[None]:
+    def _working(self, search: Settings | None = None) -> Iterator[dict[str, Any]]:
         """Hold the landscape for this process; whatever happens, write the summary.
 
         What was found is committed piece by piece; the figures follow it, also
-        after Ctrl-C.
+        after Ctrl-C. They are in the dict that is given, at the end.
         """
+        figures: dict[str, Any] = {}
         self._check_place()
         with held(self.path):
             try:
                 try:
                     if search:
                         self._update_search(search)
-                    yield
+                    yield figures
                 finally:
                     with uninterrupted():
                         self.database.session.rollback()
-                        self.write_summary()
+                        figures |= self.write_summary()
             except OperationalError as error:
                 raise InputError(
                     f"{self.path / DATABASE} {database_fault(error.orig)}; what was merged before "

@@ -57,7 +57,7 @@ GROWTH = "growth"
 _OTHER_SOURCES = (OUTSIDE, "basin_hopping", CONNECTIONS, GROWTH)
 
 
-def store_minimum(database, identity, energy, coords):
+def store_minimum(database, identity, energy, coords, noted=None):
     """Find the minimum in the database, or add it. Does not commit.
 
     Parameters
@@ -66,13 +66,15 @@ def store_minimum(database, identity, energy, coords):
     identity : Identity
     energy : float
     coords : ndarray, shape (n_parameters,)
+    noted : dict, optional
+        Notes of a new one.
 
     Returns
     -------
     minimum : pele.storage.Minimum
     is_new : bool
     """
-    return _find_or_add(database, identity, Minimum, energy, coords, Minimum)
+    return _find_or_add(database, identity, Minimum, energy, coords, Minimum, noted)
 
 
 def store_transition_state(
@@ -249,12 +251,12 @@ def find_point(database, identity, kind, energy, coords, but=None):
     return None
 
 
-def _find_or_add(database, identity, kind, energy, coords, make):
+def _find_or_add(database, identity, kind, energy, coords, make, noted=None):
     found = find_point(database, identity, kind, energy, coords)
     if found is not None:
         return found, False
     new = make(float(energy), np.array(coords))
-    new.user_data = None  # or else it would be looked up
+    new.user_data = noted  # if it were not set, it would be looked up
     database.session.add(new)
     database.session.flush()
     (database.on_minimum_added if kind is Minimum else database.on_ts_added)(new)

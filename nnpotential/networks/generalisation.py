@@ -6,7 +6,6 @@ from functools import partial, wraps
 from weakref import WeakKeyDictionary
 
 import numpy as np
-from scipy.stats import rankdata
 
 from ..contract import Measure
 
@@ -64,17 +63,19 @@ def _probabilities(part, system, x):
 def _aucs(part, system, x):
     """One class against the rest, for each.
 
-    By ranks (Mann and Whitney), with all classes at once: a tenth of the time that
-    scikit-learn's takes, which counts with a thousand minima.
+    The share of pairs, one sample within the class and one outside, in the right order; equal
+    ones count half (Mann and Whitney).
     """
     y, p = _samples(system.data, part)[1], _probabilities(part, system, x)
     labels = np.arange(p.shape[1])
     if len(labels) == 2:
         p, labels = p[:, 1:], labels[1:]
-    inside = y[:, None] == labels
-    n = inside.sum(axis=0)
-    above = (rankdata(p, axis=0) * inside).sum(axis=0) - n * (n + 1) / 2
-    return above / (n * (len(y) - n))
+    found = []
+    for label, of_class in zip(labels, p.T, strict=True):
+        inside, outside = of_class[y == label], np.sort(of_class[y != label])
+        below, not_above = (np.searchsorted(outside, inside, side) for side in ("left", "right"))
+        found.append((below + not_above).mean() / (2 * len(outside)))
+    return np.array(found)
 
 
 def _loss(part, system, x):
@@ -155,7 +156,8 @@ def network_measures(system):
 
 
 def _measure(system, name, x):
-    return _figures_of(system)[name].function(system, x)
+    figure = MEASURES.get(name) or _figures_of(system)[name]
+    return figure.function(system, x)
 
 
 def generalisation(system, coords):

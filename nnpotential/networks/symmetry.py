@@ -30,6 +30,7 @@ from .losses import LOSSES
 __all__ = ["IDLE_UNIT", "Operation", "Symmetry", "UnitSymmetry", "Units", "softmax_shifts"]
 
 IDLE_UNIT = "a unit without effect leaves its own bias undetermined"
+_AT_ONCE = 2**20  # parameters of points that are aligned at once
 
 
 @dataclass(frozen=True)
@@ -175,28 +176,35 @@ class UnitSymmetry(Identity):
 
     # Parts in the form in which every operation is linear: signed permutations.
 
+    # Of several points at once these are stacked, one entry of the first axis each.
+
     def _split(self, x):
-        return [x[start:stop].reshape(shape) for start, stop, shape in self._parts]
+        many = x.shape[:-1]
+        return [x[..., start:stop].reshape(many + shape) for start, stop, shape in self._parts]
 
     def _layers(self, x):
         x = np.array(x, dtype=float)
         parts = self._split(x)  # views
-        for weights, bias, center in self._shifts:
-            parts[bias] += center * parts[weights].reshape(len(parts[weights]), -1).sum(axis=1)
+        self._shift(parts, 1)
         # in this form, too, the zero modes are common shifts of all outputs
         return self._split(self._without_zero_modes(x))
 
     def _without_zero_modes(self, x):
         if self._zero_modes.size == 0:
             return x
-        return x - self._zero_modes @ (self._zero_modes.T @ x)
+        rows = x[..., None, :]  # or BLAS would round by how many points there are
+        return x - (rows @ self._zero_modes @ self._zero_modes.T)[..., 0, :]
 
     def _vector(self, layers):
-        x = np.concatenate([part.ravel() for part in layers])
-        parts = self._split(x)
-        for weights, bias, center in self._shifts:
-            parts[bias] -= center * parts[weights].reshape(len(parts[weights]), -1).sum(axis=1)
+        many = layers[0].shape[: layers[0].ndim - len(self._parts[0][2])]
+        x = np.concatenate([part.reshape((*many, -1)) for part in layers], axis=-1)
+        self._shift(self._split(x), -1)
         return x
+
+    def _shift(self, parts, sign):
+        for weights, bias, center in self._shifts:
+            size = parts[bias].shape
+            parts[bias] += sign * center * parts[weights].reshape((*size, -1)).sum(axis=-1)
 
     def apply(self, operation, x):
         """The image of `x` under an operation, shape (n_parameters,)."""
@@ -367,31 +375,52 @@ class UnitSymmetry(Identity):
         S. K. Ainsworth, J. Hayase and S. Srinivasa, "Git Re-Basin", ICLR
         (2023), algorithm 1, here with signs.
         """
-        layers1, layers2 = self._layers(x1), self._layers(x2)
-        n_groups = len(self._groups)
-        if quick or n_groups <= 1:
-            n_starts = 1
-        rng = np.random.default_rng(seed)
-        best = (np.inf, None)
-        for start in range(n_starts):
-            layers = layers2
-            if start > 0:
-                layers = self._transform(layers2, self.random_operation(rng))
-            for sweep in count():
-                before = layers
-                for depth in range(n_groups):
-                    # the first sweep of the first start looks at the inputs only
-                    layers = self._assign(
-                        layers1, layers, depth, incoming_only=n_groups > 1 and start + sweep == 0
-                    )
-                if n_groups == 1:
-                    break  # the first assignment is the best
-                if sweep > 0 and _distance2(layers1, before) <= _distance2(layers1, layers):
-                    break
-            distance = _distance2(layers1, layers)
-            if distance < best[0]:
-                best = (distance, layers)
-        return self._gap(x1, best[1])
+        layers2, rng = self._layers(x2), np.random.default_rng(seed)
+        n_random = 0 if quick or len(self._groups) <= 1 else n_starts - 1
+        others = (self.random_operation(rng) for _ in range(n_random))
+        starts = _stack([layers2, *(self._transform(layers2, other) for other in others)])
+        layers1 = self._layers(np.broadcast_to(x1, (1 + n_random, self.n_parameters)))
+        images = self._approach(layers1, starts, np.arange(1 + n_random) == 0)
+        best = _distances2(layers1, images).argmin()
+        distance, image = self._gap(x1, [part[best] for part in images])
+        return float(distance), image
+
+    def distances(self, pairs):
+        """The distances of `align` with ``quick``, of many pairs at once.
+
+        Parameters
+        ----------
+        pairs : sequence of (ndarray, ndarray), each of shape (n_parameters,)
+
+        Returns
+        -------
+        list of float
+        """
+        found, at_once = [], max(_AT_ONCE // self.n_parameters, 1)
+        for at in range(0, len(pairs), at_once):
+            x1, x2 = map(np.array, zip(*pairs[at : at + at_once], strict=True))
+            layers1, layers2 = self._layers(x1), self._layers(x2)
+            images = self._approach(layers1, layers2, np.ones(len(x1), dtype=bool))
+            found += self._gap(x1, images)[0].tolist()
+        return found
+
+    def _approach(self, layers1, layers2, cold):
+        """Images near by, of a stack; the first sweep of those that are `cold` goes by inputs."""
+        n_groups, images = len(self._groups), layers2
+        left = np.arange(len(cold))  # those that still change
+        for sweep in count():
+            ones, before = ([part[left] for part in parts] for parts in (layers1, images))
+            after = before
+            for depth in range(n_groups):
+                whole = ~cold[left] | (sweep > 0) | (n_groups == 1)
+                after = self._assign(ones, after, depth, whole)
+            images = [_replace(part, left, new) for part, new in zip(images, after, strict=True)]
+            if n_groups == 1:
+                return images  # the first assignment is the best
+            if sweep > 0:
+                left = left[_distances2(ones, after) < _distances2(ones, before)]
+                if not left.size:
+                    return images
 
     def align_second(self, x1, x2):
         """The second nearest image of `x2` to `x1`: another way between the two.
@@ -413,39 +442,57 @@ class UnitSymmetry(Identity):
         ----------
         K. G. Murty, Oper. Res. 16, 682 (1968).
         """
-        layers1 = self._layers(x1)
-        nearest = self._layers(self.align(x1, x2)[1])
-        images = [
-            self._assign(layers1, nearest, depth, barred=unit)
-            for depth, group in enumerate(self._groups)
-            for unit in range(group.size)
-        ]
-        ranked = sorted(((_distance2(layers1, i), n) for n, i in enumerate(images)))
+        nearest = self.align(x1, x2)[1]
+        layers = self._layers(nearest)
         # as near as the nearest is the same way: units without weights, a symmetric end
-        bound = (1 + self.tolerance) * _distance2(layers1, nearest)
-        other = next((images[n] for distance, n in ranked if distance > bound), nearest)
-        return self._gap(x1, other)
+        bound = (1 + self.tolerance) * _distances2(_stack([self._layers(x1)]), _stack([layers]))
+        best = np.inf, layers
+        for depth, group in enumerate(self._groups):
+            one, other = (
+                self._layers(np.broadcast_to(x, (group.size, x.size))) for x in (x1, nearest)
+            )
+            images = self._assign(one, other, depth, barred=np.arange(group.size))
+            distances2 = _distances2(one, images)
+            distances2[distances2 <= bound] = np.inf
+            unit = distances2.argmin()
+            if distances2[unit] < best[0]:
+                best = distances2[unit], [part[unit] for part in images]
+        distance, image = self._gap(x1, best[1])
+        return float(distance), image
 
     def _gap(self, x1, layers):
         """Distance of `x1` from an image, and this image without zero modes between them."""
         gap = self._without_zero_modes(np.asarray(x1) - self._vector(layers))
-        return float(np.linalg.norm(gap)), np.asarray(x1) - gap
+        return np.linalg.norm(gap, axis=-1), np.asarray(x1) - gap
 
-    def _assign(self, layers1, layers2, depth, incoming_only=False, barred=None):
-        """The layer of `layers2` brought nearest; unit `barred` may not stay as it is."""
+    def _assign(self, layers1, layers2, depth, whole=True, barred=None):
+        """One layer of a stack brought nearest.
+
+        Parameters
+        ----------
+        layers1, layers2 : list of ndarray
+        depth : int
+        whole : ndarray of bool, shape (n,)
+            Whether by what comes out of the units, too.
+        barred : ndarray of int, shape (n,), optional
+            A unit of each that may not stay as it is.
+        """
         group = self._groups[depth]
         overlap = _overlap(layers1, layers2, group.incoming)
-        if not incoming_only:
-            overlap += _overlap(layers1, layers2, group.outgoing)
+        if np.any(whole):
+            outgoing = _overlap(layers1, layers2, group.outgoing)
+            overlap = overlap + np.reshape(whole, (-1, 1, 1)) * outgoing
         has_signs = len(group.signs) > 1
         signs = np.where(overlap < 0, -1.0, 1.0) if has_signs else np.ones_like(overlap)
+        stay = None if barred is None else (np.arange(len(barred)), barred, barred)
         if barred is not None and has_signs:
-            signs[barred, barred] = -1.0
+            signs[stay] = -1.0
         gain = signs * overlap
-        if barred is not None and not has_signs and len(gain) > 1:
-            gain[barred, barred] = -np.inf
-        units, permutation = linear_sum_assignment(gain, maximize=True)
-        return _permute(layers2, group, permutation, signs[units, permutation])
+        if barred is not None and not has_signs and group.size > 1:
+            gain[stay] = -np.inf
+        order = np.array([linear_sum_assignment(one, maximize=True)[1] for one in gain])
+        signs = np.take_along_axis(signs, order[:, :, None], axis=2)[:, :, 0]
+        return _permute(layers2, group, order, signs)
 
 
 class Symmetry(UnitSymmetry):
@@ -616,16 +663,21 @@ class _Entry:
     def __init__(self, part, axis, others, shape, incoming):
         self.part, self.others, self.incoming = part, others, incoming
         order = (axis, *(a for a in range(len(shape)) if a != axis))
-        self._order = None if axis == 0 else order
+        # of one part, and of stacked ones
+        self._orders = None if axis == 0 else (order, (0, *(1 + a for a in order)))
         self._width = None if len(shape) == 2 else prod(shape) // max(shape[axis], 1)
-        self._signs = (-1, *(1,) * (len(shape) - axis - 1))
+        self._axis, self._n_axes = axis, len(shape)
         self._before = (slice(None),) * axis
+        self._along = (*(1,) * axis, shape[axis], *(1,) * (len(shape) - axis - 1))
 
     def rows(self, part):
         """One row a unit."""
-        if self._order is not None:
-            part = part.transpose(self._order)
-        return part if self._width is None else part.reshape(-1, self._width)
+        stacked = part.ndim - self._n_axes
+        if self._orders is not None:
+            part = part.transpose(self._orders[stacked])
+        if self._width is None:
+            return part
+        return part.reshape((*part.shape[: stacked + 1], self._width))
 
     def unordered(self, part):
         """The same without sign and order of other units."""
@@ -635,20 +687,24 @@ class _Entry:
         return self.rows(values)
 
     def move(self, part, permutation, signs):
-        return part[(*self._before, permutation)] * signs.reshape(self._signs)
+        if permutation.ndim == 1:
+            return part[(*self._before, permutation)] * signs.reshape(self._along)
+        first, axis = np.arange(len(part))[:, None], 1 + self._axis
+        moved = part.swapaxes(1, axis)[first, permutation].swapaxes(1, axis)
+        return moved * signs.reshape((len(part), *self._along))
 
 
 def _rows(parts, entries):
     """All that belongs to the units of a group, one row a unit."""
     if len(entries) == 1:
         return entries[0].rows(parts[entries[0].part])
-    return np.concatenate([e.rows(parts[e.part]) for e in entries], axis=1)
+    return np.concatenate([e.rows(parts[e.part]) for e in entries], axis=-1)
 
 
 def _overlap(parts1, parts2, entries):
     if not entries:
         return 0.0
-    return _rows(parts1, entries) @ _rows(parts2, entries).T
+    return _rows(parts1, entries) @ _rows(parts2, entries).swapaxes(-1, -2)
 
 
 def _permute(parts, group, permutation, signs):
@@ -658,8 +714,22 @@ def _permute(parts, group, permutation, signs):
     return parts
 
 
-def _distance2(parts1, parts2):
-    return sum(float(((a - b) ** 2).sum()) for a, b in zip(parts1, parts2, strict=True))
+def _stack(points):
+    return [np.stack(parts) for parts in zip(*points, strict=True)]
+
+
+def _replace(stack, places, new):
+    if len(places) == len(stack):
+        return new
+    stack = stack.copy()
+    stack[places] = new
+    return stack
+
+
+def _distances2(parts1, parts2):
+    """Squared distances, shape (n,)."""
+    squares = ((a - b) ** 2 for a, b in zip(parts1, parts2, strict=True))
+    return sum(square.reshape(len(square), -1).sum(axis=1) for square in squares)
 
 
 def _assignments(possible, partners, tolerance):
@@ -678,6 +748,14 @@ def _assignments(possible, partners, tolerance):
     """
     n = len(partners)
     permutation, signs = np.empty(n, dtype=np.intp), np.empty(n)
+    each = np.stack(list(possible.values()))
+    if not (each.any(axis=(0, 1)).all() and each.any(axis=(0, 2)).all()):
+        return
+    which, units, only = each.nonzero()
+    if len(units) == n:  # nothing to choose
+        permutation[units], signs[units] = only, np.array(list(possible))[which]
+        yield permutation, signs
+        return
 
     def place(unit, free):
         if unit == n:

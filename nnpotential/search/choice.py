@@ -75,7 +75,7 @@ def _source(known, search):
 
 def _connection(known, search):
     targets = known.targets()
-    state = known.forest, known.attempts, known.distance, search.connection_attempts
+    state = known.forest, known.attempts, known.distances, search.connection_attempts
     if known.is_sample():
         few = known.n_links < _LINKS * search.connection_attempts * len(targets)
         pair = missing_link(*state[:3], targets) if few else None

@@ -38,7 +38,7 @@ class Joining:
         self._left -= 1
         if not known.attempts.tried(*ids):
             return "connect", *ids, STRATEGIES[0], ASKED
-        state = known.forest, known.attempts, known.distance, search.connection_attempts
+        state = known.forest, known.attempts, known.distances, search.connection_attempts
         pair = missing_connection(*state, set(ids))
         return None if pair is None else ("connect", *pair, ASKED)
 

@@ -204,13 +204,14 @@ class Known:
         """The graph of the `forest`."""
         return self.forest.graph
 
-    def distance(self, i, j):
-        """The distance between two minima, quickly aligned."""
-        pair = (min(i, j), max(i, j))
-        if pair not in self._distances:
-            x1, x2 = (self.coords(k) for k in pair)
-            self._distances[pair] = self.system.identity.align(x1, x2, quick=True)[0]
-        return self._distances[pair]
+    def distances(self, pairs):
+        """The distances between minima, quickly aligned, one for each pair of ids."""
+        pairs, known = [(min(pair), max(pair)) for pair in pairs], self._distances
+        new = list(dict.fromkeys(pair for pair in pairs if pair not in known))
+        coords = {i: self.coords(i) for i in {i for pair in new for i in pair}}
+        points = [(coords[i], coords[j]) for i, j in new]
+        known.update(zip(new, self.system.identity.distances(points), strict=True))
+        return [known[pair] for pair in pairs]
 
     def n_modes(self, i):
         """How many modes of a minimum lead anywhere."""
@@ -234,13 +235,14 @@ class Known:
 
     def add_minimum(self, point, source):
         """Store a minimum or count one more arrival at it; a new one is to be checked."""
-        minimum, is_new = store_minimum(self.database, self.system.identity, *point)
-        before = quench_hits(minimum)
-        add_hit(minimum, source)
+        at = self.database, self.system.identity
+        minimum, is_new = store_minimum(*at, *point, {source: 1})
         if is_new:
             self.count_in(minimum, alone=True)
             self.ask("check_minimum", minimum.id())
             return minimum
+        before = quench_hits(minimum)
+        add_hit(minimum, source)
         if not minimum.invalid:
             self.count_again(minimum, before)
         elif notes(minimum).get("verified") == NOT_CHECKED:

@@ -61,8 +61,8 @@ WAYS = {way.__name__: way for way in (across, uphill, neighbours, downhill)}
 
 def _nearest(known, inside, outside):
     """The nearest pair that was never tried."""
-    pairs = ((i, j) for i in inside for j in outside if i != j and not known.attempts.tried(i, j))
-    return min(pairs, key=lambda pair: (known.distance(*pair), pair), default=None)
+    pairs = [(i, j) for i in inside for j in outside if i != j and not known.attempts.tried(i, j)]
+    return min(zip(known.distances(pairs), pairs, strict=True), default=(None, None))[1]
 
 
 class Lowering:

@@ -4,7 +4,7 @@ All of it is decided from the graph of what is known and from what was tried, so
 the same state gives the same choice.
 """
 
-from itertools import islice, pairwise
+from itertools import combinations, islice, pairwise
 
 import numpy as np
 from scipy.sparse.csgraph import csgraph_from_dense, dijkstra
@@ -68,7 +68,7 @@ class Attempts:
         return None
 
 
-def missing_connection(forest, attempts, distance, limit, needed=None):
+def missing_connection(forest, attempts, distances, limit, needed=None):
     """The next pair of minima in different components.
 
     The component that holds most of what is needed waits for the others, which
@@ -80,8 +80,8 @@ def missing_connection(forest, attempts, distance, limit, needed=None):
     ----------
     forest : Forest
     attempts : Attempts
-    distance : callable
-        ``(id, id) -> float``.
+    distances : callable
+        Of a list of pairs of ids, a list.
     limit : int
         Partners that a component tries.
     needed : set of int, optional
@@ -120,13 +120,13 @@ def missing_connection(forest, attempts, distance, limit, needed=None):
             continue
         inside = sorted(component, key=lambda i: (energy[i], i))[:_MEMBERS]
         refused = {*component, *taken, *(j for _, j in tried)}
-        pair = _nearest(forest, inside, refused, distance)
+        pair = _nearest(forest, inside, refused, distances)
         if pair is not None:
             return *pair, STRATEGIES[0]
     return None
 
 
-def missing_link(forest, attempts, distance, needed):
+def missing_link(forest, attempts, distances, needed):
     """The next pair on the way between groups that are far apart.
 
     The way goes over all minima that transition states join to others, so that what
@@ -136,7 +136,7 @@ def missing_link(forest, attempts, distance, needed):
 
     Parameters
     ----------
-    forest, attempts, distance
+    forest, attempts, distances
         As for `missing_connection`.
     needed : set of int
         They and the lowest minimum are to be joined.
@@ -160,16 +160,14 @@ def missing_link(forest, attempts, distance, needed):
     minima = sorted(group)
     place = {i: k for k, i in enumerate(minima)}
 
-    def weight(i, j):
-        if group[i] == group[j]:
-            return 0.0
-        free = not attempts.tried(i, j) or attempts.under_way(i, j) or attempts.another_way(i, j)
-        return distance(i, j) ** 2 if free else np.inf
+    def is_free(i, j):
+        return not attempts.tried(i, j) or attempts.under_way(i, j) or attempts.another_way(i, j)
 
-    weights = np.zeros((len(minima), len(minima)))
-    for a, i in enumerate(minima):
-        for b, j in enumerate(minima[:a]):
-            weights[a, b] = weights[b, a] = weight(i, j)
+    groups = np.array([group[i] for i in minima])
+    weights = np.where(groups[:, None] == groups, 0.0, np.inf)
+    pairs = [(i, j) for i, j in combinations(minima, 2) if group[i] != group[j] and is_free(i, j)]
+    for (i, j), length in zip(pairs, distances(pairs), strict=True):
+        weights[place[i], place[j]] = weights[place[j], place[i]] = length**2
     lengths, before, _ = dijkstra(
         csgraph_from_dense(weights, null_value=np.inf),
         indices=[place[i] for i in sorted(home)],
@@ -198,16 +196,19 @@ def _home(forest, components, needed):
     large component would soon have had its tries.
     """
     sizes = [len(c) if needed is None else len(c & needed) for c in components]
-    largest = [c for c, size in zip(components, sizes, strict=True) if size == max(sizes)]
+    most = max(sizes)
+    largest = [c for c, size in zip(components, sizes, strict=True) if size == most]
+    if len(largest) == 1:
+        return largest[0]
     energy = forest.energy
     return min(largest, key=lambda c: min((energy[i], i) for i in c))
 
 
-def _nearest(forest, inside, refused, distance):
+def _nearest(forest, inside, refused, distances):
     """The nearest pair, outside among those of similar loss, and the lowest."""
     outside = (j for j in forest.outward(forest.energy[inside[0]]) if j not in refused)
     near = set(islice(outside, _CANDIDATES))
     if forest.lowest() not in refused:
         near.add(forest.lowest())
     pairs = [(i, j) for i in inside for j in near]
-    return min(pairs, key=lambda pair: (distance(*pair), pair), default=None)
+    return min(zip(distances(pairs), pairs, strict=True), default=(None, None))[1]

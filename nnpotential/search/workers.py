@@ -25,7 +25,7 @@ from ..errors import InputError
 from ..interrupts import worker_context
 from ..pulse import listening, read_report, write_report
 
-__all__ = ["Crew", "JobFailed", "check_executor", "try_start"]
+__all__ = ["Crew", "JobFailed", "check_executor", "prepare", "try_start"]
 
 ATTEMPTS = 3  # of a job that fails
 REPLACEMENTS = 3  # of a pool that dies
@@ -93,6 +93,23 @@ def _timed(system, kind, args):
     started = perf_counter()
     result = kind.run(system, *args)
     return result, perf_counter() - started
+
+
+def _context(*modules):
+    """How workers start: what every job needs is imported once, by the server that forks them."""
+    return worker_context(__name__, f"{__package__}.kinds", *modules)
+
+
+def prepare(workers):
+    """Have what workers need imported while there is something else to do before they start.
+
+    Parameters
+    ----------
+    workers : int
+        As for a `Crew`: one needs nothing.
+    """
+    if workers > 1:
+        _context()
 
 
 def check_executor(executor):
@@ -238,7 +255,9 @@ class Crew:
         self._stop()
 
     def _start(self):
-        context = worker_context(__name__)
+        home = type(self._system).__module__
+        # modules of others might not bear being forked
+        context = _context(*([home] if home.startswith("nnpotential.") else []))
         try_start(context, self._payload)
         self._pool = ProcessPool(self.workers, context=context)
         self._reports = TemporaryDirectory(prefix="nnpotential-", ignore_cleanup_errors=True)

@@ -21,6 +21,8 @@ def test_generalisation_against_scikit_learn(explored):
     assert figures["test_auc"] == pytest.approx(np.mean(each))
     measures = system.measures
     assert [measures[f"test-auc-{k}"].function(x) for k in range(4)] == pytest.approx(each)
+    # a network that tells nothing apart, whose samples are all equal
+    assert measures["test-auc"].function(np.zeros_like(x)) == 0.5
     penalty = 1e-3 * (x @ x)
     assert figures["train_loss"] + penalty == pytest.approx(system.potential.getEnergy(x))
 

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from nnpotential import MLP, NNPotential, NNSystem, Symmetry, load_dataset
+from nnpotential.networks import symmetry as module
 from nnpotential.networks.activations import ACTIVATIONS
 from nnpotential.networks.symmetry import Operation
 
@@ -185,6 +186,24 @@ def test_alignment_of_one_hidden_layer_is_the_nearest_image(activation, n_images
             assert distance == pytest.approx(nearest, rel=1e-12)
             assert np.linalg.norm(x - aligned) == pytest.approx(nearest, rel=1e-12)
             assert symmetry.are_same(aligned, y)
+
+
+@pytest.mark.parametrize("activation", ["tanh", "sigmoid", "silu"])
+@pytest.mark.parametrize("sizes", NETWORKS)
+def test_distances_of_many_pairs_are_those_of_each(monkeypatch, sizes, activation):
+    """To the last bit, as a search that goes on asks in other company; images are at none."""
+    net, rng = MLP(sizes, activation), np.random.default_rng(3)
+    symmetry = Symmetry(net, regularize_bias=False)
+    points = rng.normal(size=(8, net.n_parameters))
+    pairs = [(x, y) for x in points for y in points]
+    pairs += [(x, symmetry.apply(symmetry.random_operation(rng), x)) for x in points]
+    wanted = [symmetry.align(x, y, quick=True)[0] for x, y in pairs]
+    found = symmetry.distances(pairs)
+    assert found == wanted
+    assert max(found[-len(points) :]) < 1e-12 < min(d for d in found[1 : len(points)])
+    monkeypatch.setattr(module, "_AT_ONCE", 3 * net.n_parameters)
+    assert symmetry.distances(pairs) == found
+    assert symmetry.distances([]) == []
 
 
 def test_a_unit_without_weights_makes_no_second_image():

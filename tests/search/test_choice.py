@@ -42,7 +42,7 @@ class State:
         nx.set_edge_attributes(self.graph, 1.0, "energy")
         self.system = SimpleNamespace(n_dof=n_dof)
         self.n_modes = lambda i: n_modes
-        self.distance = lambda i, j: abs(i - j)
+        self.distances = lambda pairs: [abs(i - j) for i, j in pairs]
         self.given_out, self.merged, self.pending = Counter(), Counter(), []
         self.attempts, self.n_by_the_way, self.followed = Attempts(), 0, set()
         self.seed, self.lowering, self.audit = 0, Lowering({}), Audit({})

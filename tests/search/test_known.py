@@ -225,6 +225,25 @@ def test_attempts_of_all_kinds_are_restored_in_their_order():
     assert known.lowering.tries == {(1, 2): 2} and known.n_by_the_way == 0
 
 
+def test_distances_are_of_each_pair_and_aligned_once(box, monkeypatch):
+    (system, known), asked = box, []
+    ids = sorted(known.forest)[:4]
+    pairs = [(i, j) for i in ids for j in ids if i != j]
+    aligned = type(system.identity).distances
+
+    def counted(identity, points):
+        asked.extend(points)
+        return aligned(identity, points)
+
+    monkeypatch.setattr(type(system.identity), "distances", counted)
+    found = known.distances(pairs)
+    for (i, j), distance in zip(pairs, found, strict=True):
+        x1, x2 = known.coords(min(i, j)), known.coords(max(i, j))
+        assert distance == system.identity.align(x1, x2, quick=True)[0]
+    assert known.distances(pairs) == found
+    assert len(asked) == len(pairs) / 2
+
+
 def test_coverage_is_good_and_turings(box):
     system, known = box
     assert known.coverage() == 0.0 and not known.has_minima()

@@ -170,8 +170,8 @@ class Known:
     def forest(self):
         return Forest(self.graph)
 
-    def distance(self, i, j):
-        return abs(i - j)
+    def distances(self, pairs):
+        return [abs(i - j) for i, j in pairs]
 
     def mode_left(self, i):
         sides = ((mode, side) for mode in range(self.n_modes) for side in (1, -1))
@@ -252,7 +252,7 @@ def test_of_many_minima_some_are_looked_at():
     for i in range(100, 100 + n):
         known.graph.add_node(i, energy=8.0)
         known.graph.add_edge(3, i, energy=8.5)
-    known.distance = lambda i, j: (i * 7919 + j * 104729) % 1009
+    known.distances = lambda pairs: [(i * 7919 + j * 104729) % 1009 for i, j in pairs]
     [found] = bottlenecks(known.forest, {12})
     picked = [
         next_attempt(known, [found], ["across"], np.random.default_rng(seed))

@@ -16,8 +16,8 @@ def graph_of(energies, edges=()):
     return graph
 
 
-def on_a_line(i, j):
-    return abs(i - j)
+def on_a_line(pairs):
+    return [abs(i - j) for i, j in pairs]
 
 
 def attempt(attempts, chosen, found):
@@ -107,11 +107,11 @@ def test_links_go_over_what_was_met_between_the_groups():
     graph = graph_of([0.0, 0.3, 0.4, 0.5, 0.6, 0.7], [(2, 3, 0.8)])
     attempts, forest = Attempts(), Forest(graph)
 
-    def distance(i, j):
-        return abs(at[i] - at[j])
+    def distances(pairs):
+        return [abs(at[i] - at[j]) for i, j in pairs]
 
     def link(needed=frozenset({1})):
-        return missing_link(forest, attempts, distance, set(needed))
+        return missing_link(forest, attempts, distances, set(needed))
 
     assert link({0}) is None  # the lowest itself
     # the longer of the jumps 0 - 2 and 3 - 1, and while it is under way no other

@@ -284,6 +284,23 @@ def test_workers_that_cannot_import_the_script(path):
     assert "a worker process ended while it started (exit code 1, its own message" in line
 
 
+@pytest.mark.parametrize(("workers", "ready"), [(1, "False"), (2, "True")])
+def test_workers_start_with_what_jobs_need(workers, ready):
+    """It is the server that forks them which has imported it: they do nothing but look."""
+    script = f"""
+from nnpotential.interrupts import worker_context
+from nnpotential.search.workers import prepare
+if __name__ == "__main__":
+    prepare({workers})
+    with worker_context().Pool(1) as pool:
+        print(pool.apply(eval, ("'nnpotential.search.kinds' in __import__('sys').modules",)))
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, timeout=120
+    )
+    assert done.stdout.split() == [ready], done.stderr
+
+
 def test_a_pool_that_dies_is_replaced(tmp_path, ljat, alone, caplog):
     """All processes at once, also the one that forks them."""
     land = Landscape.create(tmp_path / "a", NET, ljat, regularization=1e-3, seed=5, **FEW)
