@@ -4,7 +4,6 @@ It is exact. What this session flushes is followed, and when anybody else has
 committed, of whatever thread or process, all of it is read anew.
 """
 
-from bisect import bisect_left, bisect_right, insort
 from collections import OrderedDict
 
 import numpy as np
@@ -27,24 +26,25 @@ class _Index:
     def __init__(self, session):
         self.version = version(session)
         self.unflushed = False  # whether an energy has changed
-        self._order = {kind: [] for kind in _KINDS}  # (energy, id)
+        self._order = {}  # energies in ascending order, and ids; made anew when one changes
         self._energy = {kind: {} for kind in _KINDS}  # by id
         self._held = OrderedDict()  # points, the last used last: the session forgets them
         for kind in _KINDS:
             for number, energy in session.query(kind._id, kind.energy):
                 self._energy[kind][number] = energy
-            found = ((e, number) for number, e in self._energy[kind].items() if e is not None)
-            self._order[kind] = sorted(found)
+            found = sorted((e, i) for i, e in self._energy[kind].items() if e is not None)
+            energies, ids = zip(*found, strict=True) if found else ((), ())
+            self._order[kind] = np.array(energies, dtype=float), np.array(ids, dtype=int)
 
     def near(self, kind, low, high):
         """Ids of the points between two energies, in order."""
-        order = self._order[kind]
-        between = slice(bisect_left(order, (low,)), bisect_right(order, (high, np.inf)))
-        return sorted(number for _, number in order[between])
+        energies, ids = self._order[kind]
+        first, last = energies.searchsorted(low), energies.searchsorted(high, "right")
+        return sorted(ids[first:last].tolist())
 
     def energies(self, kind):
-        """In ascending order."""
-        return np.array([energy for energy, _ in self._order[kind]])
+        """In ascending order; as they are now, whatever changes later."""
+        return self._order[kind][0]
 
     def count(self, kind):
         """How many there are."""
@@ -75,7 +75,9 @@ class _Index:
         self._forget_energy(kind, number)
         energy = self._energy[kind][number] = _number(point.energy)
         if energy is not None:
-            insort(self._order[kind], (energy, number))
+            energies, ids = self._order[kind]
+            at = energies.searchsorted(energy)
+            self._order[kind] = np.insert(energies, at, energy), np.insert(ids, at, number)
 
     def remove(self, point):
         """A point is stored no more."""
@@ -86,8 +88,8 @@ class _Index:
     def _forget_energy(self, kind, number):
         energy = self._energy[kind].pop(number, None)
         if energy is not None:
-            order = self._order[kind]
-            del order[bisect_left(order, (energy, number))]
+            stay = self._order[kind][1] != number
+            self._order[kind] = tuple(column[stay] for column in self._order[kind])
 
 
 def points_near(database, kind, energy):
