@@ -6,9 +6,11 @@ The bound is the time of the method's products of matrices at the rate of DGEMM,
 its tanh, exp and log at that of the fastest vector library here, all measured in the
 same run; "BLAS at its sizes" is that time with each product made by BLAS as one call.
 A Hessian counts its gradient, each second derivative once (half of a layer's with itself,
-by symmetry in the units and in the inputs), and the matrices these are made of; making the
-columns of those products, moving their results into place and the lower triangle count
-nothing, which is most of what networks of few units leave above the bound.
+by symmetry in the units and in the inputs), and the matrices these are made of, with all
+outputs, of which the kernel leaves out the last: its second derivatives follow from the others'.
+Making the columns of those products, moving their results into place, the lower triangle, and
+for products of matrices as small as these the rate that DGEMM has on large ones, count nothing,
+which is most of what networks of few units leave above the bound.
 
 Every peer computes the same loss and gradient, in float64 beside the kernel in double
 precision and in float32 beside the kernel in single precision; these are checked against

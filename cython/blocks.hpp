@@ -44,27 +44,30 @@ template <int R, int NV, class After>
 NNP_INLINE void multiply_block(const Factors f, size_t row, size_t s, const After after) {
   V acc[R][NV];
   Real *Y = f.Y + row * f.ldy + s;
-  for (int r = 0; r < R; ++r)
-    for (int v = 0; v < NV; ++v)
-      acc[r][v] = f.add    ? load(Y + r * f.ldy + v * lanes)
-                  : f.bias ? splat(f.bias[row + r])
-                           : V{};
-  auto add_product = [&](const Real *matrix, const Real *A) {
+  auto each_vector = [&](const auto &visit) NNP_LAMBDA {
+    each<R>([&](auto r) NNP_LAMBDA { each<NV>([&](auto v) NNP_LAMBDA { visit(r, v); }); });
+  };
+  if (f.add)
+    each_vector([&](auto r, auto v) NNP_LAMBDA { acc[r][v] = load(Y + r * f.ldy + v * lanes); });
+  else if (f.bias)
+    each_vector([&](auto r, auto v) NNP_LAMBDA { acc[r][v] = splat(f.bias[row + r]); });
+  else
+    each_vector([&](auto r, auto v) NNP_LAMBDA { acc[r][v] = V{}; });
+  auto add_product = [&](const Real *matrix, const Real *A) NNP_LAMBDA {
     for (size_t k = 0; k < f.K; ++k) {
       V a[NV];
-      for (int v = 0; v < NV; ++v) a[v] = load(A + k * f.lda + v * lanes);
-      for (int r = 0; r < R; ++r) {
+      each<NV>([&](auto v) NNP_LAMBDA { a[v] = load(A + k * f.lda + v * lanes); });
+      each<R>([&](auto r) NNP_LAMBDA {
         const V w = splat(matrix[r * f.rs + k * f.cs]);
-        for (int v = 0; v < NV; ++v) acc[r][v] += w * a[v];
-      }
+        each<NV>([&](auto v) NNP_LAMBDA { acc[r][v] += w * a[v]; });
+      });
     }
   };
   add_product(f.matrix + row * f.rs, f.A + s);
   if (f.matrix2) add_product(f.matrix2 + row * f.rs, f.A2 + s);
-  for (int r = 0; r < R; ++r)
-    for (int v = 0; v < NV; ++v)
-      store(Y + r * f.ldy + v * lanes,
-            after(row + r, f.column + s + v * lanes, acc[r][v]));
+  each_vector([&](auto r, auto v) NNP_LAMBDA {
+    store(Y + r * f.ldy + v * lanes, after(row + r, f.column + s + v * lanes, acc[r][v]));
+  });
 }
 
 // With a copy of the factors, which nothing stored can change.
