@@ -18,17 +18,21 @@ np.import_array()
 
 
 cdef bint all_finite(const double *x, Py_ssize_t n) noexcept nogil:
-    # four sums: one alone would wait for each addition, longer than a small Hessian takes
-    cdef Py_ssize_t i, whole = n - n % 4
-    cdef double a = 0, b = 0, c = 0, d = 0
-    for i in range(0, whole, 4):
-        a += x[i] * 0.0
-        b += x[i + 1] * 0.0
-        c += x[i + 2] * 0.0
-        d += x[i + 3] * 0.0
+    # sixteen sums: one alone would wait for each addition, longer than a small Hessian takes
+    cdef Py_ssize_t i, whole = n - n % 16
+    cdef double sums[16]
+    cdef double total = 0
+    cdef int k
+    for k in range(16):
+        sums[k] = 0
+    for i in range(0, whole, 16):
+        for k in range(16):
+            sums[k] += x[i + k] * 0.0
+    for k in range(16):
+        total += sums[k]
     for i in range(whole, n):
-        a += x[i] * 0.0
-    return a + b + c + d == 0
+        total += x[i] * 0.0
+    return total == 0
 
 
 cdef int check_result(double energy, const double *derivatives, Py_ssize_t n) except -1:

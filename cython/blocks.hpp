@@ -8,6 +8,10 @@ NNP_INLINE void copy(size_t n, const Real *from, Real *to) {
   for (size_t i = 0; i < n; i += lanes) store(to + i, load(from + i));
 }
 
+NNP_INLINE void fill(size_t n, Real value, Real *to) {
+  for (size_t i = 0; i < n; ++i) to[i] = value;
+}
+
 // Register blocks: rows by vectors, within the registers of the instruction set.
 constexpr int block_rows = NNP_BYTES == 16 ? 4 : 6;
 constexpr int block_vectors = NNP_BYTES == 64 ? 4 : 2;
@@ -40,27 +44,30 @@ template <int R, int NV, class After>
 NNP_INLINE void multiply_block(const Factors f, size_t row, size_t s, const After after) {
   V acc[R][NV];
   Real *Y = f.Y + row * f.ldy + s;
-  for (int r = 0; r < R; ++r)
-    for (int v = 0; v < NV; ++v)
-      acc[r][v] = f.add    ? load(Y + r * f.ldy + v * lanes)
-                  : f.bias ? splat(f.bias[row + r])
-                           : V{};
-  auto add_product = [&](const Real *matrix, const Real *A) {
+  auto each_vector = [&](const auto &visit) NNP_LAMBDA {
+    each<R>([&](auto r) NNP_LAMBDA { each<NV>([&](auto v) NNP_LAMBDA { visit(r, v); }); });
+  };
+  if (f.add)
+    each_vector([&](auto r, auto v) NNP_LAMBDA { acc[r][v] = load(Y + r * f.ldy + v * lanes); });
+  else if (f.bias)
+    each_vector([&](auto r, auto v) NNP_LAMBDA { acc[r][v] = splat(f.bias[row + r]); });
+  else
+    each_vector([&](auto r, auto v) NNP_LAMBDA { acc[r][v] = V{}; });
+  auto add_product = [&](const Real *matrix, const Real *A) NNP_LAMBDA {
     for (size_t k = 0; k < f.K; ++k) {
       V a[NV];
-      for (int v = 0; v < NV; ++v) a[v] = load(A + k * f.lda + v * lanes);
-      for (int r = 0; r < R; ++r) {
+      each<NV>([&](auto v) NNP_LAMBDA { a[v] = load(A + k * f.lda + v * lanes); });
+      each<R>([&](auto r) NNP_LAMBDA {
         const V w = splat(matrix[r * f.rs + k * f.cs]);
-        for (int v = 0; v < NV; ++v) acc[r][v] += w * a[v];
-      }
+        each<NV>([&](auto v) NNP_LAMBDA { acc[r][v] += w * a[v]; });
+      });
     }
   };
   add_product(f.matrix + row * f.rs, f.A + s);
   if (f.matrix2) add_product(f.matrix2 + row * f.rs, f.A2 + s);
-  for (int r = 0; r < R; ++r)
-    for (int v = 0; v < NV; ++v)
-      store(Y + r * f.ldy + v * lanes,
-            after(row + r, f.column + s + v * lanes, acc[r][v]));
+  each_vector([&](auto r, auto v) NNP_LAMBDA {
+    store(Y + r * f.ldy + v * lanes, after(row + r, f.column + s + v * lanes, acc[r][v]));
+  });
 }
 
 // With a copy of the factors, which nothing stored can change.
@@ -189,27 +196,6 @@ struct Sides {
   }
 };
 
-// sums[r K + k] += sum_s D[r][s] A[k][s]
-template <int R, int C>
-NNP_INLINE void outer_block(size_t width, const Sides &sides, size_t K,
-                            const Sums &sums, size_t at) {
-  V acc[R][C] = {};
-  auto add_samples = [&](const Real *D, const Real *A) {
-    for (size_t s = 0; s < width; s += lanes) {
-      V a[C];
-      for (int c = 0; c < C; ++c) a[c] = load(A + c * width + s);
-      for (int r = 0; r < R; ++r) {
-        const V d = load(D + r * width + s);
-        for (int c = 0; c < C; ++c) acc[r][c] += d * a[c];
-      }
-    }
-  };
-  add_samples(sides.D, sides.A);
-  if (sides.D2) add_samples(sides.D2, sides.A2);
-  for (int r = 0; r < R; ++r)
-    for (int c = 0; c < C; ++c) add(sums, at + r * K + c, acc[r][c]);
-}
-
 // One vector of two: each lane plus that `half` lanes away, of `a` in the lanes whose
 // number is without `half`, else of `b`.
 template <int half>
@@ -233,33 +219,65 @@ NNP_INLINE V sums_of(const V *v) {
                            sums_of<first, 2 * step>(v + step / first));
 }
 
+// sums[r K + k] += sum_s D[r][s] A[k][s]
+template <int R, int C>
+NNP_INLINE void outer_block(size_t width, const Sides &sides, size_t K,
+                            const Sums &sums, size_t at) {
+  constexpr int groups = (R * C + lanes - 1) / lanes;
+  V acc[groups * lanes];
+  each<groups * lanes>([&](auto i) NNP_LAMBDA { acc[i] = V{}; });
+  auto add_samples = [&](const Real *D, const Real *A) NNP_LAMBDA {
+    for (size_t s = 0; s < width; s += lanes) {
+      V a[C];
+      each<C>([&](auto c) NNP_LAMBDA { a[c] = load(A + c * width + s); });
+      each<R>([&](auto r) NNP_LAMBDA {
+        const V d = load(D + r * width + s);
+        each<C>([&](auto c) NNP_LAMBDA { acc[r * C + c] += d * a[c]; });
+      });
+    }
+  };
+  add_samples(sides.D, sides.A);
+  if (sides.D2) add_samples(sides.D2, sides.A2);
+  if (sums.in_lanes) {
+    each<R * C>([&](auto i) NNP_LAMBDA { add(sums, at + i / C * K + i % C, acc[i]); });
+    return;
+  }
+  Real total[groups * lanes];
+  each<groups>([&](auto g) NNP_LAMBDA {
+    store(total + g * lanes, sums_of<1>(acc + g * lanes));
+  });
+  for (int r = 0; r < R; ++r)
+    for (int c = 0; c < C; ++c) sums.data[at + r * K + c] += total[r * C + c];
+}
+
 // The same where there are too many parameters to keep a vector of each, for a whole vector
 // of columns: as many of them at once as registers hold, every second one in single precision.
 template <int R>
 NNP_INLINE void outer_reduced(size_t width, const Sides &sides, size_t K, Real *sums) {
   constexpr int C = NNP_BYTES / 8, groups = lanes / C;
   V part[R][groups];
-  for (int g = 0; g < groups; ++g) {
-    V acc[R][C] = {};
-    auto add_samples = [&](const Real *D, const Real *A) {
+  each<groups>([&](auto g) NNP_LAMBDA {
+    V acc[R][C];
+    each<R * C>([&](auto i) NNP_LAMBDA { acc[i / C][i % C] = V{}; });
+    auto add_samples = [&](const Real *D, const Real *A) NNP_LAMBDA {
       for (size_t s = 0; s < width; s += lanes) {
         V d[R];
-        for (int r = 0; r < R; ++r) d[r] = load(D + r * width + s);
-        for (int c = 0; c < C; ++c) {
-          const V a = load(A + (c * groups + g) * width + s);
-          for (int r = 0; r < R; ++r) acc[r][c] += d[r] * a;
-        }
+        each<R>([&](auto r) NNP_LAMBDA { d[r] = load(D + r * width + s); });
+        each<C>([&](auto c) NNP_LAMBDA {
+          const V a = load_once(A + (c * groups + g) * width + s);
+          each<R>([&](auto r) NNP_LAMBDA { acc[r][c] += d[r] * a; });
+        });
       }
     };
     add_samples(sides.D, sides.A);
     if (sides.D2) add_samples(sides.D2, sides.A2);
-    for (int r = 0; r < R; ++r) part[r][g] = sums_of<groups>(acc[r]);
-  }
-  for (int r = 0; r < R; ++r) {
+    each<R>([&](auto r) NNP_LAMBDA { part[r][g] = sums_of<groups>(acc[r]); });
+  });
+  each<R>([&](auto r) NNP_LAMBDA {
     V total = part[r][0];
     if constexpr (groups == 2) total = halves_of<1>(total, part[r][1]);
     store(sums + r * K, load(sums + r * K) + total);
-  }
+  });
 }
 
 // Rows of `outer` from the first of few columns on, `K` numbers apart.
@@ -292,45 +310,50 @@ NNP_INLINE size_t outer_rows_at_once(size_t left) {
 }
 
 static void outer(size_t rows, size_t K, size_t width, const Sides &sides,
-                  const Sums &sums, size_t at) {
+                  const Sums &sums, size_t at, size_t stride) {
   constexpr size_t reduced = NNP_BYTES == 16 ? 2 : 3;  // rows that fit the registers
   size_t k = 0;
   // columns outside: those of a step stay in cache for all rows
   for (; !sums.in_lanes && k + lanes <= K; k += lanes)
     for (size_t r = 0, n; r < rows; r += n) {
       const Sides here = sides.from(r, k, width);
-      Real *to = sums.data + at + r * K + k;
+      Real *to = sums.data + at + r * stride + k;
       n = rows - r < reduced ? rows - r : rows - r == 4 ? 2 : reduced;
       if (n == 3)
-        outer_reduced<3>(width, here, K, to);
+        outer_reduced<3>(width, here, stride, to);
       else if (n == 2)
-        outer_reduced<2>(width, here, K, to);
+        outer_reduced<2>(width, here, stride, to);
       else
-        outer_reduced<1>(width, here, K, to);
+        outer_reduced<1>(width, here, stride, to);
     }
   const size_t columns = K - k;
   if (columns == 0) return;
   for (size_t r = 0, n; r < rows; r += n) {
     n = outer_rows_at_once(rows - r);
     const Sides here = sides.from(r, k, width);
-    const size_t to = at + r * K + k;
+    const size_t to = at + r * stride + k;
     switch (n) {
       case 5:
-        if (NNP_BYTES == 64) outer_rows<NNP_BYTES == 64 ? 5 : 4>(width, here, columns, K, sums, to);
+        if (NNP_BYTES == 64) outer_rows<NNP_BYTES == 64 ? 5 : 4>(width, here, columns, stride, sums, to);
         break;
       case 4:
-        outer_rows<4>(width, here, columns, K, sums, to);
+        outer_rows<4>(width, here, columns, stride, sums, to);
         break;
       case 3:
-        outer_rows<3>(width, here, columns, K, sums, to);
+        outer_rows<3>(width, here, columns, stride, sums, to);
         break;
       case 2:
-        outer_rows<2>(width, here, columns, K, sums, to);
+        outer_rows<2>(width, here, columns, stride, sums, to);
         break;
       default:
-        outer_rows<1>(width, here, columns, K, sums, to);
+        outer_rows<1>(width, here, columns, stride, sums, to);
     }
   }
+}
+
+static void outer(size_t rows, size_t K, size_t width, const Sides &sides,
+                  const Sums &sums, size_t at) {
+  outer(rows, K, width, sides, sums, at, K);
 }
 
 static void row_sums(size_t rows, size_t width, const Real *D,

@@ -52,13 +52,12 @@ struct HessianSamples {
   explicit HessianSamples(size_t capacity) : capacity(capacity) {}
   const size_t capacity;       // in tiles
   std::vector<size_t> counts;  // the samples of each tile
-  std::vector<Buffer<double>> activations;  // [layer][tile][sample][inputs + 1, padded]
-  std::vector<size_t> stride;       // of those rows
-  std::vector<Buffer<double>> slopes;       // [layer][tile][sample][unit, padded]
+  std::vector<Buffer<double>> activations;  // [layer][tile][inputs + 1][sample]
+  std::vector<Buffer<double>> slopes;       // [layer][tile][unit][sample]
   std::vector<Buffer<double>> delta;        // [layer][tile][unit][sample]
   // [l][m][tile][(i, k)][sample], m > l, or m = l and k >= i
   std::vector<std::vector<Buffer<double>>> G;
-  // [l][m][tile][i][sample][inputs of m, padded], m > l + 1
+  // [l][m][tile][i][inputs of m + 1][sample], m > l + 1
   std::vector<std::vector<Buffer<double>>> J;
 };
 

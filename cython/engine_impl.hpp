@@ -3,6 +3,7 @@
 
 #define NNP_MEMBER inline __attribute__((always_inline))
 #define NNP_INLINE static NNP_MEMBER
+#define NNP_LAMBDA __attribute__((always_inline))
 #if defined(__clang__)
 #define NNP_SHUFFLE(a, b, mask) nnp_shuffle(a, b, mask)
 #else

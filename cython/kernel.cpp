@@ -67,15 +67,13 @@ void sum_parts(size_t chunks, size_t n, const Buffer<double> &parts, double *sum
 // The upper triangle in parts that write to different places.
 std::vector<HessianPart> hessian_parts(const Problem &problem, bool gauss_newton) {
   const size_t extra = problem.model.bias ? 1 : 0, L = problem.layers.size();
-  // with room for a vector too far
-  auto stride = [](size_t columns) { return padded<double>(columns) + lane_multiple<double>; };
   std::vector<HessianPart> parts;
   size_t at = 0;
   for (size_t l = 0; l < L; ++l)
     for (size_t m = l; m < L; ++m) {
       const Layer &below = problem.layers[l], &above = problem.layers[m];
       const size_t n_j = below.n_in + extra, n_q = above.n_in + extra;
-      const size_t n_l = below.n_out, n_m = above.n_out;
+      const size_t n_l = problem.curved(l), n_m = problem.curved(m);
       HessianPart part{l, m, 0, 0, !gauss_newton, 0, {}};
       const size_t end = part.by_unit() ? n_l : n_j;
       for (; part.first < end; part.first = part.last) {
@@ -84,11 +82,11 @@ std::vector<HessianPart> hessian_parts(const Problem &problem, bool gauss_newton
           n += part.by_unit() ? n_m * n_q : l == m ? n_q - part.last : n_q;
         const size_t some = part.last - part.first;
         part.size = part.by_unit()
-                        ? HessianPart::Size{some * n_j, stride(n_m * n_q), 0, 0}
+                        ? HessianPart::Size{some * n_j, padded<double>(n_m * n_q), 0, 0}
                         : HessianPart::Size{l == m ? n_l * (n_l + 1) / 2 : n_l * n_m,
-                                            stride(n), 0, 0};
+                                            padded<double>(n), 0, 0};
         if (m == l + 1 && part.mixed)
-          part.size.more_rows = n_m, part.size.more_stride = stride(n_l * some);
+          part.size.more_rows = n_m, part.size.more_stride = padded<double>(n_l * some);
         part.at = at;
         at += part.size.numbers();
         parts.push_back(part);
@@ -100,10 +98,11 @@ std::vector<HessianPart> hessian_parts(const Problem &problem, bool gauss_newton
 // The lower halves of the blocks between two units of a layer from their upper ones.
 void complete_blocks(const Problem &problem, double *hessian) {
   const size_t P = problem.n_parameters;
-  for (const Layer &layer : problem.layers) {
-    const size_t n = layer.n_in;
-    for (size_t i = 0; i < layer.n_out; ++i)
-      for (size_t k = i + 1; k < layer.n_out; ++k) {
+  for (size_t l = 0; l < problem.layers.size(); ++l) {
+    const Layer &layer = problem.layers[l];
+    const size_t n = layer.n_in, units = problem.curved(l);
+    for (size_t i = 0; i < units; ++i)
+      for (size_t k = i + 1; k < units; ++k) {
         double *block = hessian + (layer.weights + i * n) * P + layer.weights + k * n;
         for (size_t j = 0; j < n; ++j)
           for (size_t q = 0; q < j; ++q) block[j * P + q] = block[q * P + j];
@@ -114,6 +113,42 @@ void complete_blocks(const Problem &problem, double *hessian) {
               hessian[(layer.weights + i * n + q) * P + layer.biases + k];
       }
   }
+}
+
+// The lower triangle, in squares that stay in cache.
+void complete_triangle(size_t P, double *hessian) {
+  constexpr size_t square = 32;
+  for (size_t r0 = 0; r0 < P; r0 += square)
+    for (size_t k0 = r0; k0 < P; k0 += square)
+      for (size_t r = r0; r < std::min(r0 + square, P); ++r)
+        for (size_t k = std::max(k0, r + 1); k < std::min(k0 + square, P); ++k)
+          hessian[k * P + r] = hessian[r * P + k];
+}
+
+// The last output's rows and columns from those of the others, with which they sum to zero.
+void complete_outputs(const Problem &problem, double *hessian) {
+  const Layer &layer = problem.layers.back();
+  const size_t P = problem.n_parameters, n = layer.n_in, last = layer.n_out - 1;
+  // the `n` of the last output in row r, the others' before them
+  auto complete = [&](size_t r, size_t first, size_t n) {
+    const double *others = hessian + r * P + first;
+    double *row = hessian + r * P + first + last * n;
+    for (size_t q = 0; q < n; ++q) row[q] = 0;
+    for (size_t k = 0; k < last; ++k, others += n)
+      for (size_t q = 0; q < n; ++q) row[q] -= others[q];
+    for (size_t q = 0; q < n; ++q) hessian[(first + last * n + q) * P + r] = row[q];
+  };
+  auto complete_rows = [&](size_t begin, size_t end) {
+    for (size_t r = begin; r < end; ++r) {
+      complete(r, layer.weights, n);
+      if (problem.model.bias) complete(r, layer.biases, 1);
+    }
+  };
+  // their own rows at the end, from the columns that those before gave them
+  complete_rows(0, layer.weights + last * n);
+  if (problem.model.bias) complete_rows(layer.biases, layer.biases + last);
+  complete_rows(layer.weights + last * n, layer.biases);
+  if (problem.model.bias) complete_rows(layer.biases + last, P);
 }
 
 }  // namespace
@@ -311,15 +346,10 @@ double Kernel::energy_gradient_hessian(const double *x, double *gradient,
                            hessian);
   });
   complete_blocks(problem_, hessian);
+  complete_triangle(P, hessian);
+  if (shifts(problem_.model.loss)) complete_outputs(problem_, hessian);
   const double c = 2 * problem_.model.regularization;
   for_each_penalised([&](size_t k) { hessian[k * P + k] += c; });
-  // the lower triangle, in squares that stay in cache
-  constexpr size_t square = 32;
-  for (size_t r0 = 0; r0 < P; r0 += square)
-    for (size_t k0 = r0; k0 < P; k0 += square)
-      for (size_t r = r0; r < std::min(r0 + square, P); ++r)
-        for (size_t k = std::max(k0, r + 1); k < std::min(k0 + square, P); ++k)
-          hessian[k * P + r] = hessian[r * P + k];
   return energy;
 }
 

@@ -173,8 +173,8 @@ template <int order>
 static V evaluate_loss(const Problem &problem, const Tile &tile, Real *z,
                        Real *delta) {
   switch (problem.model.loss) {
-#define NNP_CASE(name, Trait, truth) \
-  case Loss::name:                   \
+#define NNP_CASE(name, Trait, ...) \
+  case Loss::name:                 \
     return Trait::evaluate<order>(tile, problem.n_out(), z, delta);
     NNP_LOSSES(NNP_CASE)
 #undef NNP_CASE
@@ -185,8 +185,8 @@ static V evaluate_loss(const Problem &problem, const Tile &tile, Real *z,
 static void loss_product(const Problem &problem, const Tile &tile,
                          const Real *z, const Real *r, Real *out) {
   switch (problem.model.loss) {
-#define NNP_CASE(name, Trait, truth) \
-  case Loss::name:                   \
+#define NNP_CASE(name, Trait, ...) \
+  case Loss::name:                 \
     return Trait::product(tile, problem.n_out(), z, r, out);
     NNP_LOSSES(NNP_CASE)
 #undef NNP_CASE
@@ -196,8 +196,8 @@ static void loss_product(const Problem &problem, const Tile &tile,
 [[maybe_unused]] static void loss_curvature(const Problem &problem, const Tile &tile,
                            const Real *z, const Real *delta, Real *out) {
   switch (problem.model.loss) {
-#define NNP_CASE(name, Trait, truth) \
-  case Loss::name:                   \
+#define NNP_CASE(name, Trait, ...) \
+  case Loss::name:                 \
     return Trait::curvature(tile, problem.n_out(), z, delta, out);
     NNP_LOSSES(NNP_CASE)
 #undef NNP_CASE

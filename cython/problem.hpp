@@ -19,12 +19,13 @@ namespace nnpotential {
   ONE(gelu, Gelu)            \
   ONE(relu, Relu)
 
-// Every loss: its name, also in Python, its trait in losses.hpp, and what that
-// reads of a sample: one class index (label), or n_out numbers (targets).
-#define NNP_LOSSES(ONE)                     \
-  ONE(cross_entropy, CrossEntropy, label)   \
-  ONE(squared_error, SquaredError, targets) \
-  ONE(binary_cross_entropy, BinaryCrossEntropy, label)
+// Every loss: its name, also in Python, its trait in losses.hpp, what that reads of a
+// sample, one class index (label) or n_out numbers (targets), and whether it stays as
+// it is when one number is added to all outputs.
+#define NNP_LOSSES(ONE)                            \
+  ONE(cross_entropy, CrossEntropy, label, true)    \
+  ONE(squared_error, SquaredError, targets, false) \
+  ONE(binary_cross_entropy, BinaryCrossEntropy, label, false)
 
 #define NNP_NAME(name, ...) name,
 enum class Activation { NNP_ACTIVATIONS(NNP_NAME) };
@@ -36,11 +37,21 @@ enum class Truth { label, targets };
 // Numbers a sample that a loss reads beside the outputs.
 inline size_t truth_rows(Loss loss, size_t n_out) {
   constexpr Truth truths[] = {
-#define NNP_TRUTH(name, Trait, truth) Truth::truth,
+#define NNP_TRUTH(name, Trait, truth, shifts) Truth::truth,
       NNP_LOSSES(NNP_TRUTH)
 #undef NNP_TRUTH
   };
   return truths[static_cast<size_t>(loss)] == Truth::label ? 1 : n_out;
+}
+
+// Whether the derivatives in the outputs sum to zero.
+inline bool shifts(Loss loss) {
+  constexpr bool all[] = {
+#define NNP_SHIFTS(name, Trait, truth, shifts) shifts,
+      NNP_LOSSES(NNP_SHIFTS)
+#undef NNP_SHIFTS
+  };
+  return all[static_cast<size_t>(loss)];
 }
 
 // Everything that defines the loss apart from the data.
@@ -208,6 +219,11 @@ struct Problem {
   size_t n_out() const { return layers.back().n_out; }
   size_t truth_rows() const {
     return nnpotential::truth_rows(model.loss, n_out());
+  }
+  // The units of a layer whose second derivatives are summed: where those of the
+  // outputs sum to zero, the last one's follow from the others'.
+  size_t curved(size_t l) const {
+    return layers[l].n_out - (l + 1 == layers.size() && shifts(model.loss));
   }
   template <class Real>
   Tile<Real> tile(size_t t) const {

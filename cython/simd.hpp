@@ -1,6 +1,16 @@
 // Vectors of NNP_BYTES, of numbers of the type `Real`. Included once per instruction
 // set and precision, in its namespace.
 
+// f(0), ..., f(n - 1), each a constant, so that arrays with them as indices are registers.
+template <class F, int... i>
+NNP_INLINE void each_of(std::integer_sequence<int, i...>, const F &f) {
+  (f(std::integral_constant<int, i>()), ...);
+}
+template <int n, class F>
+NNP_INLINE void each(const F &f) {
+  each_of(std::make_integer_sequence<int, n>(), f);
+}
+
 constexpr int lanes = NNP_BYTES / sizeof(Real);
 
 typedef Real V __attribute__((vector_size(NNP_BYTES)));
@@ -20,6 +30,14 @@ NNP_INLINE V nnp_shuffle(V a, V b, M mask) {
 // Unlike memcpy these tell the compiler that only such numbers are read or written.
 typedef Real Unaligned __attribute__((vector_size(NNP_BYTES), aligned(sizeof(Real))));
 NNP_INLINE V load(const Real *p) { return *(const Unaligned *)p; }
+// For several uses, which the compiler is not to turn into loads of their own.
+NNP_INLINE V load_once(const Real *p) {
+  V v = load(p);
+#if defined(__x86_64__)
+  __asm__("" : "+v"(v));
+#endif
+  return v;
+}
 NNP_INLINE void store(Real *p, V v) { *(Unaligned *)p = v; }
 NNP_INLINE V splat(Real c) { return c - V{}; }
 NNP_INLINE V select(M mask, V a, V b) { return mask ? a : b; }

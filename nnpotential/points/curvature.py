@@ -478,8 +478,13 @@ def _goes_along(mode, direction):
 
 def _soft_modes(hessian, n):
     """The lowest eigenvalues and their vectors."""
-    last = min(n, len(hessian)) - 1
-    return scipy.linalg.eigh(hessian, subset_by_index=[0, last], driver="evr", check_finite=False)
+    n = min(n, len(hessian))
+    subset = {"subset_by_index": [0, n - 1], "driver": "evr", "check_finite": False}
+    try:
+        return scipy.linalg.eigh(hessian, **subset)
+    except np.linalg.LinAlgError:  # LAPACK's failure at multiple eigenvalues, as of zero modes
+        values, vectors = scipy.linalg.eigh(hessian, driver="evd", check_finite=False)
+        return values[:n], vectors[:, :n]
 
 
 def _most_alike(modes, direction):

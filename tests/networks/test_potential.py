@@ -193,6 +193,21 @@ def test_random_networks(engine, case):
         assert np.allclose(gauss_newton, H, atol=1e-13)
 
 
+@pytest.mark.parametrize("last", [0.0, 1e-18, 1.0])
+@pytest.mark.parametrize("n_classes", [2, 5])
+def test_hessian_however_likely_the_last_class(engine, n_classes, last):
+    """Its rows are made from those of the other classes; products with vectors are not."""
+    pot, _, _, x = make((3, 4, 3, n_classes), regularization=0, n=300)
+    layers = [(W.copy(), b.copy()) for W, b in pot.net.split(x)]
+    layers[-1][1][-1] = {0.0: -800, 1e-18: -41, 1.0: 41}[last]
+    x = pot.net.join(layers)
+    H = pot.getHessian(x)
+    products = pot.hessian_vector_product(x, np.eye(x.size))
+    assert np.abs(products).max() > 0
+    assert np.abs(H - products).max() < 1e-14 * np.abs(products).max()
+    assert np.array_equal(H, H.T)
+
+
 def test_gauss_newton_against_autograd(engine):
     from autograd import jacobian
 
