@@ -20,6 +20,7 @@ EXACT_LIMIT = 1500  # parameters up to which the Hessian is factorised in the en
 
 _MOST_VANISHING = 10  # modes of no curvature looked for at one point
 _SPARE = 5  # soft modes computed beyond those asked for: ARPACK can miss the last ones
+_UNSEEN = 0.01  # of what counts as zero, that modes taken as eigenvectors may be wrong by
 _PRODUCTS = 16  # coordinates for each product that a Hessian costs: of 760 some 60
 _FIRST, _GROWTH, _LARGEST = 6, 1.4, 500  # vectors in a Krylov space
 # What may be left of the gradient where the radius limits the step, and of a full one; of the
@@ -437,7 +438,8 @@ class KrylovSpectrum:
         all eigenvalues: with the negative Ritz vectors lifted the Hessian is
         positive definite only if it has no more negative eigenvalues than
         these (Sylvester and Cauchy). Beyond that, the lowest eigenvalue is
-        looked for from a random start. A mode that is found joins the space.
+        looked for from a random start, across the Ritz vectors that are accurate.
+        A mode that is found joins the space.
 
         Returns
         -------
@@ -454,12 +456,7 @@ class KrylovSpectrum:
             lifted = np.column_stack([self._zero_modes, *known])
             if self._no_more(lifted):
                 return True
-            product = _lift(
-                lambda v: self._product(v[np.newaxis])[0],
-                lifted,
-                2 * np.abs(self.eigenvalues).max(),
-            )
-            lowest, vector = lowest_mode(product, self.x.size, self._threshold)
+            lowest, vector = self._lowest_beyond(lifted)
             if vector is None:
                 return True
             negative = lowest < -self._threshold
@@ -468,6 +465,32 @@ class KrylovSpectrum:
             if negative:
                 return False
         return False
+
+    def _lowest_beyond(self, lifted):
+        """What `lowest_mode` finds across some orthonormal modes."""
+        settled = self._settled()
+        rest = np.delete(self.eigenvalues, settled)
+        vectors = self._vectors[:, settled].T @ self._space.basis
+        product = _lift(
+            lambda v: self._product(v[np.newaxis])[0],
+            np.column_stack([lifted, vectors.T]),
+            np.abs(rest if rest.size else self.eigenvalues).max(),
+        )
+        return lowest_mode(product, self.x.size, self._threshold)
+
+    def _settled(self):
+        """Ritz vectors so accurate that a negative eigenvalue is sought across them alone.
+
+        The Hessian has as many as the Schur complement across them, which is less than
+        the Hessian there by no more than a little of what counts as zero. Without the
+        stiffest modes that takes a Lanczos space far fewer vectors.
+        """
+        values = self.eigenvalues
+        left = np.linalg.norm(self._space.coupling @ self._vectors, axis=0)
+        positive = np.flatnonzero(values > self._threshold)
+        difference = left[positive] ** 2 / values[positive]
+        order = np.argsort(difference)
+        return positive[order[np.cumsum(difference[order]) <= _UNSEEN * self._threshold]]
 
     def _no_more(self, lifted):
         if self.x.size > EXACT_LIMIT:

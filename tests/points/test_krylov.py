@@ -161,6 +161,39 @@ def test_lowest_mode_is_found_or_excluded():
     assert vector @ negative.hessian @ vector < 0
 
 
+@pytest.mark.parametrize("hidden", [-1e-2, -1e-5, 0.0, 1e-3])
+def test_what_a_space_has_not_met_is_found_without_its_stiff_modes(hidden, monkeypatch):
+    monkeypatch.setattr(nnpotential.points.krylov, "EXACT_LIMIT", 0)
+    surface = Quadratic(np.array([hidden, -1e-2, *np.geomspace(1e-3, 1.0, 398)]))
+    x = surface.basis @ np.array([0.0, *np.ones(399)])  # no part in what is hidden
+    here = KrylovSpectrum(surface, x, np.empty((400, 0)))
+    while here.refine(np.full(here.eigenvalues.size, 1e6), np.inf) and here.n_curvatures < 100:
+        pass
+    assert here.index == 1
+    before = here.n_curvatures
+    assert here.complete() == (hidden >= 0)
+    assert here.index == 1 + (hidden < 0)
+    assert here.n_degenerate == (hidden == 0)
+    if hidden > 0:
+        known = [here.vector(0)]
+        lifted = surface.hessian + 3 * np.outer(known, known)
+        count = []
+        lowest_mode(lambda v: count.append(0) or lifted @ v, 400, 1e-9)
+        assert here.n_curvatures - before < 0.8 * len(count)
+
+
+def test_modes_that_are_not_accurate_hide_no_negative_curvature(monkeypatch):
+    monkeypatch.setattr(nnpotential.points.krylov, "EXACT_LIMIT", 0)
+    surface = Quadratic(np.ones(40))
+    links = np.array([0.1] * 5 + [2.0] + [0.1] * 33)  # a space of six ends at the strong one
+    surface.hessian = np.eye(40) + np.diag(links, 1) + np.diag(links, -1)
+    x = np.linalg.solve(surface.hessian, np.eye(40)[0])
+    here = KrylovSpectrum(surface, x, np.empty((40, 0)))
+    assert here.index == 0
+    assert not here.complete()
+    assert here.index == 1
+
+
 @pytest.mark.parametrize("k", [1, 4])
 def test_softest_modes(system, quenched, k):
     left_out = system.identity.barren_modes()
