@@ -89,7 +89,10 @@ class Curvature:
     def lowest_mode(self):
         """Lowest eigenvalue and its eigenvector, by LAPACK or ARPACK."""
         if self._dense is not None and self.n <= _EIGH_LIMIT:
-            values, vectors = eigh(self._dense, subset_by_index=[0, 0])
+            try:
+                values, vectors = eigh(self._dense, subset_by_index=[0, 0])
+            except np.linalg.LinAlgError:  # LAPACK's failure at multiple eigenvalues
+                values, vectors = eigh(self._dense, driver="evd")
         else:
             operator = LinearOperator(
                 (self.n, self.n),
