@@ -117,7 +117,8 @@ def test_a_landscape_that_is_no_longer_there(tmp_path, ljat, what):
 
 
 @pytest.mark.parametrize("what", [moved, shutil.rmtree, replaced])
-def test_a_landscape_that_goes_away_during_a_search(tmp_path, ljat, alone, what):
+def test_a_landscape_that_goes_away_during_a_search(tmp_path, ljat, alone, monkeypatch, what):
+    monkeypatch.setattr("nnpotential.search.exploration._COMMIT_INTERVAL", 0.0)
     path = tmp_path / "a"
     land = Landscape.create(path, NET, ljat, regularization=1e-3, seed=5, **FEW)
     before = None
