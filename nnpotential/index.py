@@ -43,7 +43,7 @@ class _Index:
         return sorted(ids[first:last].tolist())
 
     def energies(self, kind):
-        """In ascending order; as they are now, whatever changes later."""
+        """In ascending order; as they are now, whatever changes later, and not to be changed."""
         return self._order[kind][0]
 
     def count(self, kind):

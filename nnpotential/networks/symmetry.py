@@ -183,7 +183,7 @@ class UnitSymmetry(Identity):
         return [x[..., start:stop].reshape(many + shape) for start, stop, shape in self._parts]
 
     def _layers(self, x):
-        x = np.array(x, dtype=float)
+        x = np.array(x, dtype=float, order="C")  # or sums would round by how it lies in memory
         parts = self._split(x)  # views
         self._shift(parts, 1)
         # in this form, too, the zero modes are common shifts of all outputs

@@ -470,6 +470,7 @@ class KrylovSpectrum:
         """What `lowest_mode` finds across some orthonormal modes."""
         settled = self._settled()
         rest = np.delete(self.eigenvalues, settled)
+        rest = rest[rest > self._threshold]  # the others are lifted as they are
         vectors = self._vectors[:, settled].T @ self._space.basis
         product = _lift(
             lambda v: self._product(v[np.newaxis])[0],

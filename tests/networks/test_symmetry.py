@@ -219,6 +219,17 @@ def test_a_unit_without_weights_makes_no_second_image():
     assert symmetry.align_second(x, y)[0] == pytest.approx(second, rel=1e-12)
 
 
+def test_an_image_of_the_same_point_is_no_second_one():
+    net = MLP([3, 5, 4])
+    symmetry, rng = Symmetry(net, regularize_bias=False), np.random.default_rng(0)
+    for _ in range(20):
+        x = rng.normal(size=net.n_parameters)
+        (W1, b1), (W2, _) = net.split(x)  # views
+        W1[0] = b1[0] = W2[:, 0] = 0  # turns without a change
+        image = symmetry.apply(symmetry.random_operation(rng), x)
+        assert symmetry.align_second(x, image)[0] > 1e-3
+
+
 def test_second_image_of_a_deep_network():
     net = MLP([3, 4, 3, 4])
     symmetry = Symmetry(net)

@@ -182,6 +182,17 @@ def test_what_a_space_has_not_met_is_found_without_its_stiff_modes(hidden, monke
         assert here.n_curvatures - before < 0.8 * len(count)
 
 
+@pytest.mark.parametrize("known", [0.0, -2e-9, -1e-4])
+def test_a_mode_that_is_known_costs_no_search_of_its_own(known, monkeypatch):
+    monkeypatch.setattr(nnpotential.points.krylov, "EXACT_LIMIT", 0)
+    surface = Quadratic(np.array([known, *np.geomspace(1e-2, 1.0, 59)]))
+    x = 1e-10 * surface.basis[:, -1]
+    here = KrylovSpectrum(surface, x, np.empty((60, 0)), [surface.basis[:, 0]])
+    assert here.complete()
+    assert here.index == (known < -1e-9)
+    assert here.n_curvatures < 2 * 60
+
+
 def test_modes_that_are_not_accurate_hide_no_negative_curvature(monkeypatch):
     monkeypatch.setattr(nnpotential.points.krylov, "EXACT_LIMIT", 0)
     surface = Quadratic(np.ones(40))
