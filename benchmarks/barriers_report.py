@@ -47,6 +47,7 @@ _LINES = {
 }
 _BARRIER_TICKS = 1, 1.2, 1.5, 2, 3, 5, 10
 _SECOND_TICKS = 1, 2, 5, 10, 20, 50, 100, 200, 500
+_ROWS = 3  # of networks in the figure
 _ALONE = {"color": "0.65", "lw": 0.8}
 
 
@@ -237,16 +238,22 @@ def _ended(ended):
 def _figure(networks, path):
     """How many minima each has joined, and their mean barrier over that of all finds together."""
     plt.rcParams.update({"font.size": 8, "axes.spines.top": False, "axes.spines.right": False})
+    rows, columns = min(len(networks), _ROWS), -(-len(networks) // _ROWS)
     figure, axes = plt.subplots(
-        2 * len(networks),
+        2 * rows,
+        columns,
         sharex=True,
-        figsize=(3.5, 1 + 2.6 * len(networks)),
-        height_ratios=[2, 3] * len(networks),
+        squeeze=False,
+        figsize=(3.5 * columns, 1 + 2.6 * rows),
+        height_ratios=[2, 3] * rows,
         layout="constrained",
     )
+    pairs = list(axes.reshape(rows, 2, columns).transpose(2, 0, 1).reshape(-1, 2))
+    for unused in pairs[len(networks) :]:
+        for axis in unused:
+            axis.set_axis_off()
     shown = {}
-    for number, (title, found) in enumerate(networks.items()):
-        joined, barrier = axes[2 * number : 2 * number + 2]
+    for (title, found), (joined, barrier) in zip(networks.items(), pairs, strict=False):
         for name in found["seeds"][0]["contestants"]:
             label = name if name in _LINES else "one way alone"
             shown[label] = _draw(joined, found["seeds"], name, "curve_joined")
@@ -259,12 +266,18 @@ def _figure(networks, path):
         barrier.set_ylim(0.97, max(1.3, 1.05 * barrier.dataLim.y1))
         barrier.minorticks_off()
     times = [time for found in networks.values() for time in found["seeds"][0]["times"]]
-    axes[-1].set(xscale="log", xlabel="CPU seconds")
-    axes[-1].set_xticks(_SECOND_TICKS, _SECOND_TICKS)
-    axes[-1].set_xlim(min(times), max(times))
-    axes[-1].minorticks_off()
+    for axis in axes[-1]:
+        axis.set(xscale="log", xlabel="CPU seconds")
+        axis.set_xticks(_SECOND_TICKS, _SECOND_TICKS)
+        axis.set_xlim(min(times), max(times))
+        axis.minorticks_off()
     figure.legend(
-        shown.values(), shown, loc="outside lower center", ncols=2, frameon=False, fontsize=7
+        shown.values(),
+        shown,
+        loc="outside lower center",
+        ncols=2 * columns,
+        frameon=False,
+        fontsize=7,
     )
     figure.savefig(path, dpi=200)
     plt.close(figure)

@@ -5,9 +5,9 @@
 The landscapes are left as they are. Those of the table were made by
 
     nnpotential explore ljat --n-train N --n-test 100 --hidden SIZES --regularization R \
-        --quenches 30 --soft-modes 0 --untrap-attempts 0 --max-seconds 75
+        --quenches 30 --soft-modes 0 --untrap-attempts 0 --max-seconds 40
 
-with 12 quenches and 60 s for N=1000; the first is that of the README.
+with 12 quenches and 30 s for N=1000; the first is that of the README.
 """
 
 import argparse
