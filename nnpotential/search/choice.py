@@ -43,6 +43,7 @@ def next_job(known, search, stages):
         ("connections", _connection, None),
         ("connections", _growth, _GROWING if search.grow else None),
         ("connections", _lowering, {"connect", "lower", *_FURTHER, "audit"}),
+        ("connections", _by_the_way, None),
         ("connections", _further, {*_FURTHER, "audit"}),
         ("audit", _audit, {"audit"}),
     ):
@@ -84,13 +85,17 @@ def _connection(known, search):
         pair = missing_connection(*state, targets)
         if pair is not None:
             return "connect", *pair, "connect"
-    few, each = _BY_THE_WAY
-    if known.n_by_the_way < few + each * len(targets):
-        # each may find more than it joins
-        pair = missing_connection(*state)
-        if pair is not None:
-            return "connect", *pair, BY_THE_WAY
     return None
+
+
+def _by_the_way(known, search):
+    """Two of the minima that connections only met: nobody's barrier waits for them."""
+    few, each = _BY_THE_WAY
+    if known.is_sample() or known.n_by_the_way >= few + each * len(known.targets()):
+        return None  # each may find more than it joins
+    state = known.forest, known.attempts, known.distances, search.connection_attempts
+    pair = missing_connection(*state)
+    return None if pair is None else ("connect", *pair, BY_THE_WAY)
 
 
 def _growth(known, search):

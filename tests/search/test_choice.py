@@ -12,7 +12,7 @@ from nnpotential.search.audit import EFFORT, Audit
 from nnpotential.search.barriers import barriers_of, bottlenecks, mean_barrier
 from nnpotential.search.choice import next_job
 from nnpotential.search.forest import Forest
-from nnpotential.search.kinds import SEARCHES
+from nnpotential.search.kinds import BY_THE_WAY, SEARCHES
 from nnpotential.search.lowering import FLAT, WAYS, Lowering
 from nnpotential.search.pairs import Attempts
 from nnpotential.search.settings import STAGES, SearchSettings
@@ -45,6 +45,7 @@ class State:
         self.distances = lambda pairs: [abs(i - j) for i, j in pairs]
         self.given_out, self.merged, self.pending = Counter(), Counter(), []
         self.attempts, self.n_by_the_way, self.followed = Attempts(), 0, set()
+        self.n_links = 0
         self.seed, self.lowering, self.audit = 0, Lowering({}), Audit({})
         self.rearranged, self.n_in_vain, self.finds = Counter(), 0, finds
         self.n_states = n_states
@@ -263,6 +264,37 @@ def test_barriers_wait_for_checks():
     assert state.next(untrap_attempts=None, soft_modes=0) is None
     state.pending = []
     assert state.next(untrap_attempts=None, soft_modes=0)[0] == "lower"
+
+
+def met_on_the_way(n_targets, n_met):
+    """Joined minima that are asked about, and others that nothing joins."""
+    state = State(n_targets + n_met)
+    state.graph.remove_edges_from([(1, n_targets + k) for k in range(1, n_met + 1)])
+    state.targets = lambda: set(range(1, n_targets + 1))
+    return state
+
+
+@pytest.mark.parametrize("lookahead", [1, 16])
+def test_minima_met_on_the_way_are_joined_when_barriers_no_longer_fall(lookahead):
+    options = {"untrap_attempts": 30, "soft_modes": 1, "connection_attempts": 1}
+    jobs = met_on_the_way(10, 3).run(lookahead, **options)
+    kinds = [kind for kind, *_ in jobs]
+    assert kinds == sorted(kinds, key=["lower", "connect", "single_ended"].index)
+    assert count(jobs)["lower"] == 30 and count(jobs)["connect"] >= 3
+    assert {purpose for kind, *_, purpose in jobs if kind == "connect"} == {BY_THE_WAY}
+
+
+def test_what_is_asked_about_is_joined_before_barriers_are_lowered():
+    state = met_on_the_way(10, 1)
+    state.targets = lambda: set(state.graph)
+    kind, *_, purpose = state.next(untrap_attempts=30)
+    assert (kind, purpose) == ("connect", "connect")
+
+
+def test_attempts_to_join_what_was_met_are_few():
+    state = met_on_the_way(10, 40)
+    jobs = state.run(soft_modes=0, connection_attempts=100)
+    assert count(jobs) == {"connect": 20 + 10 // 2}
 
 
 # The audit
