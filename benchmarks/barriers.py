@@ -11,11 +11,10 @@ contestant after another. Contestants:
 - `default`: the search as it is; where it ends by itself before the time is over, which is
   noted, it goes on.
 - `across`, `uphill`, `neighbours`, `downhill`: each the only way of lowering barriers; ways that
-  the search does not have: `chains` (doubly nudged bands between the highest and the lowest, with
-  minima in between chosen by pele's Dijkstra), `hops` (basin-hopping from a minimum behind the
-  bottleneck, bands from there), `mixtures` (up random mixtures of ten soft modes); `modes`: the
-  two softest modes of every minimum in place of all that. `before`: another checkout of
-  this project (with its compiled kernel in place), 500 untrap attempts.
+  the search does not have: `hops` (basin-hopping from a minimum behind the bottleneck, bands from
+  there), `mixtures` (up random mixtures of ten soft modes); `modes`: the two softest modes of
+  every minimum in place of all that. `before`: another checkout of this project (with its
+  compiled kernel in place), 500 untrap attempts.
 - `pele ...`: pele's own search on our kernel (`search.PlainSystem`), pairs by its strategies.
 - `TopSearch` 0.0.3, with the loss in NumPy (`search_topsearch.py`), in an environment of its own.
 - `PATHSAMPLE ...` with OPTIM, where pylfl is installed (`pathsample.py`).

@@ -19,7 +19,7 @@ from pele.landscape import ConnectManager
 import nnpotential as nnp
 
 WAYS = ("across", "uphill", "neighbours", "downhill")
-OTHER_WAYS = ("chains", "hops", "mixtures")  # that the search does not have
+OTHER_WAYS = ("hops", "mixtures")  # that the search does not have
 OURS = ("default", *WAYS, *OTHER_WAYS, "modes", "before")
 PELE = {"pele gmin, untrap": ("gmin", "untrap"), "pele combine, random": ("combine", "random")}
 _ENOUGH = 1_000_000
@@ -72,21 +72,15 @@ def ours(contestant, task, folder):
 
 
 def only(contestant):
-    """Leave one way of lowering barriers, or put one in the place of `downhill`'s band."""
-    from nnpotential.points.connect import connect_pair, refined
+    """Leave one way of lowering barriers, or put another search in its place."""
+    from nnpotential.points.connect import refined
     from nnpotential.points.stationary import spectrum
     from nnpotential.search import kinds, lowering  # an earlier version has none
 
-    kept = {"mixtures": "uphill"}.get(contestant, "downhill")
-    for way in set(lowering.WAYS) - {contestant if contestant in WAYS else kept}:
+    kept = {"mixtures": "uphill", "hops": "across"}.get(contestant, contestant)
+    for way in set(lowering.WAYS) - {kept}:
         del lowering.WAYS[way]
     rng, band = np.random.default_rng(0), kinds.connect_band
-
-    def chains(system, x1, x2, failures=None, stored=None):
-        """Doubly nudged bands with minima in between, chosen as OPTIM does."""
-        neb = system.params.double_ended_connect.local_connect_params.NEBparams
-        neb["dneb"] = True
-        return connect_pair(system, x1, x2, failures=failures)
 
     def hops(system, x1, x2, failures=None, stored=None):
         """Basin-hopping from behind the bottleneck, and bands from there to both sides."""
@@ -109,8 +103,9 @@ def only(contestant):
 
     if contestant == "mixtures":
         kinds.single_ended = mixtures
-    elif contestant in OTHER_WAYS:
-        kinds.connect_band = {"chains": chains, "hops": hops}[contestant]
+    elif contestant == "hops":
+        lowering.WAYS["across"] = lowering.downhill  # whose pairs a single band would join
+        kinds.connect_band = hops
 
 
 def pele(contestant, task):

@@ -13,8 +13,16 @@ import numpy as np
 from pele.basinhopping import BasinHopping
 from pele.storage import Minimum, TransitionState
 
+from ..contract import is_large
 from ..findings import Failure, Findings, Point
-from ..points.connect import below, connect_band, connect_pair, rearrangements, single_ended
+from ..points.connect import (
+    STRATEGIES,
+    below,
+    connect_band,
+    connect_pair,
+    rearrangements,
+    single_ended,
+)
 from ..points.effort import Counted
 from ..points.polish import polish_minimum, polish_transition_state
 from ..points.states import StoredStates
@@ -277,11 +285,15 @@ class Lower(_Bridge):
         return way, stored, *map(known.coords, what)
 
     @staticmethod
-    def run(system, way, *needed):
+    def run(system, way, energies, *what):
         system = copy(system)
         system.potential = Counted(system.potential)
-        attempt = single_ended if way == "uphill" else connect_band
-        findings = _bridged(system, attempt, *needed)
+        if way == "downhill" and not is_large(system.n_dof):
+            # far apart: each band begins where those before it led, be that stored or not
+            findings = Connect.run(system, *what, STRATEGIES[0])
+        else:
+            attempt = single_ended if way == "uphill" else connect_band
+            findings = _bridged(system, attempt, energies, *what)
         return findings._replace(cost=system.potential.cost)
 
     def begin(self, known, way, i, j, *what):

@@ -48,7 +48,7 @@ def neighbours(known, bottleneck, draw):
 
 
 def downhill(known, bottleneck, draw):
-    """A band from a minimum with a high barrier there to one of the lowest of all."""
+    """Bands all the way from a minimum with a high barrier there to one of the lowest of all."""
     forest, barriers = known.forest, bottleneck.barriers
     lowest = list(islice(forest.outward(forest.energy[forest.lowest()]), _LOWEST))
     highest = sorted(barriers, key=lambda i: (-barriers[i], i))
