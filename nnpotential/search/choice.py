@@ -112,7 +112,7 @@ def _growth(known, search):
 
 def _lowering(known, search):
     lowering, limit = known.lowering, search.n_untrap_attempts(known.system.n_dof)
-    settled = lowering.is_settled(len(known.targets()))
+    settled = lowering.is_settled(known.n_joined())
     over = lowering.n_given_out >= limit and (settled or not search.until_barrier)
     if search.untrap_attempts is None:
         over = over or settled

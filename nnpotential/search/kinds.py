@@ -305,18 +305,20 @@ class Lower(_Bridge):
             known.attempts.end(*what, found)
 
     def merge(self, known, result, way, *where):
-        before = mean_barrier(known.bottlenecks())
+        n, before = known.n_joined(), mean_barrier(known.bottlenecks())
         found = super().merge(known, result, way, *where)
         after = mean_barrier(known.bottlenecks())
+        if known.n_joined() != n:  # the mean is of others
+            before = after
         cost = (result or _NOTHING).cost
         known.lowering.learn(way, max(before - after, 0.0), cost)
-        known.lowering.settle(before, after, len(known.targets()))
+        known.lowering.settle(before, after, known.n_joined())
         return found
 
     def progress(self, known, search):
         mean = mean_barrier(known.bottlenecks())
         n = known.n_transition_states()
-        done, total = known.lowering.progress(len(known.targets()), search.untrap_attempts)
+        done, total = known.lowering.progress(known.n_joined(), search.untrap_attempts)
         return done, total, f"mean barrier {mean:.6g}, {n} transition states"
 
 

@@ -278,6 +278,10 @@ class Known:
         lowest = self.lowest()
         return set() if lowest is None else self.forest.component(lowest)
 
+    def n_joined(self):
+        """How many of the targets are joined to the lowest minimum: barriers are of these."""
+        return len(self.targets() & self.joined())
+
     def bottlenecks(self, targets=None):
         """The bottlenecks between minima, by default `targets`, and the lowest one."""
         if targets is not None:

@@ -68,6 +68,9 @@ class State:
     def joined(self):
         return self.forest.component(self.lowest()) if self.graph else set()
 
+    def n_joined(self):
+        return len(self.targets() & self.joined())
+
     def bottlenecks(self, targets=None):
         return bottlenecks(self.forest, self.targets() if targets is None else targets)
 
@@ -107,7 +110,7 @@ class State:
         if kind == "lower":
             after = mean_barrier(self.bottlenecks())
             self.lowering.learn(args[0], before - after, 1.0)
-            self.lowering.settle(before, after, len(self.targets()))
+            self.lowering.settle(before, after, self.n_joined())
 
     def run(self, lookahead=1, falls=lambda kind, number: 0.0, **search):
         """Every job, so many under way at once, with the fall of barriers that each brings."""
@@ -272,6 +275,18 @@ def met_on_the_way(n_targets, n_met):
     state.graph.remove_edges_from([(1, n_targets + k) for k in range(1, n_met + 1)])
     state.targets = lambda: set(range(1, n_targets + 1))
     return state
+
+
+def test_a_minimum_that_is_joined_late_is_lowered_as_well():
+    """What was gained for those joined before it says nothing of its own barrier."""
+    state = State(40)
+    state.graph.remove_edge(1, 40)
+    options = {"untrap_attempts": None, "soft_modes": 0, "connection_attempts": 0}
+    n = len(state.run(**options))
+    assert state.run(**options) == [] and n > 10
+    state.graph.add_edge(1, 40, energy=50.0)
+    late = state.run(**options)
+    assert count(late)["lower"] > 10 and {(1, 40)} & {tuple(job[2:4]) for job in late}
 
 
 @pytest.mark.parametrize("lookahead", [1, 16])

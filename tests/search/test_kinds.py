@@ -8,8 +8,10 @@ from pele.storage import Minimum, TransitionState
 from nnpotential.findings import Connection, Findings, Point, State
 from nnpotential.points.connect import connect_band, connect_pair
 from nnpotential.search import kinds
+from nnpotential.search.barriers import mean_barrier
 from nnpotential.search.kinds import SEARCHES, FollowMode, Lower
 from nnpotential.search.known import Known
+from nnpotential.search.lowering import _LEAST, Lowering
 from nnpotential.storage import OUTSIDE, notes
 from nnpotential.verification.kinds import CHECKS
 
@@ -74,6 +76,27 @@ def test_downhill_is_one_band_where_a_path_takes_minutes(mapped, monkeypatch):
     monkeypatch.setattr(kinds, "is_large", lambda n_dof: True)
     found = Lower.run(mapped.system, "downhill", none, *ends)
     assert energies_of(found.found) == energies_of(band.found) and found.cost == band.cost
+
+
+def test_a_mean_over_other_minima_is_no_gain(mapped, monkeypatch):
+    """An attempt joins a minimum whose barrier is low: the others' are what they were."""
+    known = Known(mapped.system, mapped.database, SEARCHES, seed=0)
+    known.lowering, forest = Lowering({}), known.forest
+    late = max(known.targets() & known.joined(), key=forest.energy.__getitem__)
+    partners = list(forest.graph[late])
+    for i in partners:
+        forest.part(late, i)
+    before, n = mean_barrier(known.bottlenecks()), known.n_joined()
+
+    def merge(self, known, result, *where):
+        forest.join(late, forest.lowest(), forest.energy[late] + 1e-12)
+        return 1
+
+    monkeypatch.setattr(kinds._Bridge, "merge", merge)
+    Lower().merge(known, None, "across", 1, 2, 3, 4)
+    assert known.n_joined() > n and mean_barrier(known.bottlenecks()) < before
+    assert known.lowering.shares()["across"] == pytest.approx(_LEAST)  # it has gained nothing
+    assert not known.lowering.is_settled(known.n_joined())
 
 
 def test_points_that_plain_pele_added_are_polished_verified_and_merged(mapped):
