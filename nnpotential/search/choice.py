@@ -85,11 +85,12 @@ def _connection(known, search):
         pair = missing_connection(*state, targets)
         if pair is not None:
             return "connect", *pair, "connect"
+        return _by_the_way(known, search)  # what was met may lie between
     return None
 
 
 def _by_the_way(known, search):
-    """Two of the minima that connections only met: nobody's barrier waits for them."""
+    """Two of the minima that connections only met: no barrier waits for them where all have one."""
     few, each = _BY_THE_WAY
     if known.is_sample() or known.n_by_the_way >= few + each * len(known.targets()):
         return None  # each may find more than it joins

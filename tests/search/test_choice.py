@@ -306,6 +306,15 @@ def test_what_is_asked_about_is_joined_before_barriers_are_lowered():
     assert (kind, purpose) == ("connect", "connect")
 
 
+def test_what_was_met_may_lie_on_the_way_to_what_is_still_apart():
+    state = met_on_the_way(10, 2)
+    state.targets = lambda: set(range(1, 12))  # of the two apart one is asked about
+    jobs = state.run(untrap_attempts=5, soft_modes=0, connection_attempts=2)
+    assert {purpose for kind, *_, purpose in jobs if kind == "connect"} == {"connect", BY_THE_WAY}
+    kinds = [kind for kind, *_ in jobs]
+    assert kinds == sorted(kinds) and count(jobs)["lower"] == 5  # connect, then lower
+
+
 def test_attempts_to_join_what_was_met_are_few():
     state = met_on_the_way(10, 40)
     jobs = state.run(soft_modes=0, connection_attempts=100)
