@@ -18,7 +18,7 @@ np.import_array()
 
 
 cdef bint all_finite(const double *x, Py_ssize_t n) noexcept nogil:
-    # sixteen sums: one alone would wait for each addition, longer than a small Hessian takes
+    # sixteen sums: one alone would wait for each addition
     cdef Py_ssize_t i, whole = n - n % 16
     cdef double sums[16]
     cdef double total = 0
@@ -268,8 +268,7 @@ cdef class KernelPotential(_pele.BasePotential):
         cdef double e
         with nogil:
             e = self.kernel.get().energy_gradient_hessian(at, g, h, gauss_newton)
-        check_result(e, h, self.n * self.n)
-        check_result(e, g, self.n)
+        check_result(e, g, self.n)  # the kernel has looked at the Hessian
         return e, gradient, hessian
 
     def _products(self, x, v):
