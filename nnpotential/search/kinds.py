@@ -34,6 +34,7 @@ from .barriers import mean_barrier
 __all__ = [
     "BY_THE_WAY",
     "LINK",
+    "NEIGHBOURS",
     "SEARCHES",
     "AuditBarrier",
     "Connect",
@@ -50,7 +51,8 @@ __all__ = [
 
 _QUENCH, _BASIN_HOPPING, _IMAGE = 0, 1, 2  # what a derived seed is for
 BY_THE_WAY = "by the way"  # why two minima are joined that no quench has found
-LINK = "link"  # why two minima are joined on the way between those of a sample
+LINK = "link"  # why two minima are joined on the way between groups that are far apart
+NEIGHBOURS = "connect"  # why a minimum that is to be joined is tried with its nearest neighbour
 _NOTHING = Findings([], [Failure("set aside", None)])  # of a job that failed too often
 
 
