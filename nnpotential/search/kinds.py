@@ -207,6 +207,7 @@ class _Bridge(Kind):
     def progress(self, known, search):
         targets, n = known.targets(), known.n_transition_states()
         text = f"joined, {len(known.forest)} minima, {n} transition states"
+        text += f", {known.n_links} links tried" * bool(known.n_links)
         return len(targets & known.joined()), len(targets), text
 
 
