@@ -13,9 +13,9 @@ for products of matrices as small as these the rate that DGEMM has on large ones
 which is most of what networks of few units leave above the bound. By a profile on an AMD EPYC
 (AVX-512), a Hessian of 3-5-5-5-4 with N=1000 spends 43 % of its time in the sums over samples, 20 %
 making their columns and 20 % on second derivatives from layer to layer, in products with a depth
-of 5; that of 3-10-4 with N=100 spends 23 % on placing the results, the lower triangle and the check
-that all is finite. Of a block of 8 products (3-10-4, N=1000) 47 % are products of matrices with a
-depth of 3 to 10, which load and store as long as they multiply, and 24 % sums over samples.
+of 5; that of 3-10-4 with N=100 spends 15 % on placing the results and the lower triangle, with the
+check that all is finite. Of a block of 8 products (3-10-4, N=1000) 47 % are products of matrices
+with a depth of 3 to 10, which load and store as long as they multiply, and 24 % sums over samples.
 
 Every peer computes the same loss and gradient, in float64 beside the kernel in double
 precision and in float32 beside the kernel in single precision; these are checked against

@@ -18,7 +18,7 @@ np.import_array()
 
 
 cdef bint all_finite(const double *x, Py_ssize_t n) noexcept nogil:
-    # sixteen sums: one alone would wait for each addition, longer than a small Hessian takes
+    # sixteen sums: one alone would wait for each addition
     cdef Py_ssize_t i, whole = n - n % 16
     cdef double sums[16]
     cdef double total = 0
@@ -33,6 +33,33 @@ cdef bint all_finite(const double *x, Py_ssize_t n) noexcept nogil:
     for i in range(whole, n):
         total += x[i] * 0.0
     return total == 0
+
+
+cdef bint plain(x, Py_ssize_t n, bint several=False):
+    """Whether `x` is an ndarray of finite float64 side by side, of shape (n,) or several such."""
+    if type(x) is not np.ndarray:
+        return False
+    cdef np.ndarray a = x
+    cdef int axes = np.PyArray_NDIM(a)
+    return (
+        (axes == 1 or several and axes == 2 and np.PyArray_DIM(a, 0) > 0)
+        and np.PyArray_DIM(a, axes - 1) == n
+        and np.PyArray_TYPE(a) == np.NPY_DOUBLE
+        and np.PyArray_ISCARRAY_RO(a)
+        and all_finite(numbers(a), np.PyArray_SIZE(a))
+    )
+
+
+# memory views of what comes and goes would take a fifth of the time of a small network
+cdef inline double *numbers(np.ndarray a) noexcept:
+    return <double *>np.PyArray_DATA(a)
+
+
+cdef inline np.ndarray empty(Py_ssize_t rows, Py_ssize_t columns, int axes):
+    """An array of shape (rows, columns), with one axis of shape (columns,)."""
+    cdef np.npy_intp shape[2]
+    shape[0], shape[1] = rows, columns
+    return np.PyArray_SimpleNew(axes, shape + 2 - axes, np.NPY_DOUBLE)
 
 
 cdef int check_result(double energy, const double *derivatives, Py_ssize_t n) except -1:
@@ -111,11 +138,11 @@ def apply_function(str engine, int which, const double[::1] values, bint single=
 
 
 cdef class KernelPotential(_pele.BasePotential):
-    """The kernel behind pele's potential interface, without checks.
+    """The kernel behind pele's potential interface.
 
-    `nnpotential.NNPotential` is the public class; it checks what reaches the
-    methods here. All arrays are C-contiguous float64, except the inputs, which
-    may be float32.
+    `nnpotential.NNPotential` is the public class; its `_check` makes C-contiguous
+    float64 of the points and vectors that are not, or refuses them. The other arrays
+    here are that, except the inputs, which may be float32.
 
     Parameters
     ----------
@@ -176,76 +203,86 @@ cdef class KernelPotential(_pele.BasePotential):
         """The instruction set in use."""
         return self.kernel.get().engine().decode()
 
+    def _check(self, str name, x, bint several=False):
+        raise NotImplementedError
+
     cdef int _fits(self, Py_ssize_t size) except -1:
         if size != <Py_ssize_t>self.n:
             raise InputError(f"the network has {self.n} parameters, not {size}")
         return 0
 
-    def _energy(self, const double[::1] x):
-        self._fits(x.shape[0])
+    cdef np.ndarray _point(self, x):
+        return x if plain(x, self.n) else self._check("x", x)
+
+    cdef np.ndarray _several(self, str name, x):
+        return x if plain(x, self.n, True) else self._check(name, x, True)
+
+    def _energy(self, x):
+        cdef np.ndarray point = self._point(x)
+        cdef const double *at = numbers(point)
         cdef double e
         with nogil:
-            e = self.kernel.get().energy(&x[0])
+            e = self.kernel.get().energy(at)
         check_result(e, NULL, 0)
         return e
 
-    def _energy_gradient(self, const double[::1] x):
-        self._fits(x.shape[0])
-        cdef np.npy_intp n = self.n
-        # a memory view of it would take a tenth of the time of a small network
-        gradient = np.PyArray_SimpleNew(1, &n, np.NPY_DOUBLE)
-        cdef double *g = <double *>np.PyArray_DATA(gradient)
+    def _energy_gradient(self, x):
+        cdef np.ndarray point = self._point(x), gradient = empty(1, self.n, 1)
+        cdef const double *at = numbers(point)
+        cdef double *g = numbers(gradient)
         cdef double e
         with nogil:
-            e = self.kernel.get().energy_gradient(&x[0], g)
-        check_result(e, g, n)
+            e = self.kernel.get().energy_gradient(at, g)
+        check_result(e, g, self.n)
         return e, gradient
 
-    def _subset(self, const double[::1] x, const long long[::1] indices):
-        self._fits(x.shape[0])
-        gradient = np.empty(self.n)
-        cdef double[::1] g = gradient
+    def _subset(self, x, const long long[::1] indices):
+        cdef np.ndarray point = self._point(x), gradient = empty(1, self.n, 1)
+        cdef const double *at = numbers(point)
+        cdef double *g = numbers(gradient)
         cdef double e
         with nogil:
-            e = self.kernel.get().subset(&x[0], &indices[0], indices.shape[0], &g[0])
-        check_result(e, &g[0], self.n)
+            e = self.kernel.get().subset(at, &indices[0], indices.shape[0], g)
+        check_result(e, g, self.n)
         return e, gradient
 
-    def _many(self, const double[:, ::1] x):
-        self._fits(x.shape[1])
-        energies, gradients = np.empty(x.shape[0]), np.empty((x.shape[0], self.n))
-        cdef double[::1] e = energies
-        cdef double[:, ::1] g = gradients
+    def _many(self, x):
+        cdef np.ndarray points = self._several("x", x)
+        cdef size_t rows = np.PyArray_SIZE(points) // self.n
+        cdef np.ndarray energies = empty(1, rows, 1), gradients = empty(rows, self.n, 2)
+        cdef const double *at = numbers(points)
+        cdef double *e = numbers(energies)
+        cdef double *g = numbers(gradients)
         with nogil:
-            self.kernel.get().many(&x[0, 0], x.shape[0], &e[0], &g[0, 0])
-        check_result(0.0, &e[0], e.shape[0])
-        check_result(0.0, &g[0, 0], g.size)
+            self.kernel.get().many(at, rows, e, g)
+        check_result(0.0, e, rows)
+        check_result(0.0, g, rows * self.n)
         return energies, gradients
 
-    def _energy_gradient_hessian(self, const double[::1] x, bint gauss_newton=False):
-        self._fits(x.shape[0])
-        gradient = np.empty(self.n)
-        hessian = np.empty((self.n, self.n))
-        cdef double[::1] g = gradient
-        cdef double[:, ::1] h = hessian
+    def _energy_gradient_hessian(self, x, bint gauss_newton=False):
+        cdef np.ndarray point = self._point(x), gradient = empty(1, self.n, 1)
+        cdef np.ndarray hessian = empty(self.n, self.n, 2)
+        cdef const double *at = numbers(point)
+        cdef double *g = numbers(gradient)
+        cdef double *h = numbers(hessian)
         cdef double e
         with nogil:
-            e = self.kernel.get().energy_gradient_hessian(&x[0], &g[0], &h[0, 0], gauss_newton)
-        check_result(e, &h[0, 0], self.n * self.n)
-        check_result(e, &g[0], self.n)
+            e = self.kernel.get().energy_gradient_hessian(at, g, h, gauss_newton)
+        check_result(e, g, self.n)  # the kernel has looked at the Hessian
         return e, gradient, hessian
 
-    def _products(self, const double[::1] x, const double[:, ::1] vectors):
-        self._fits(x.shape[0])
-        self._fits(vectors.shape[1])
-        result = np.empty((vectors.shape[0], self.n))
-        cdef double[:, ::1] out = result
+    def _products(self, x, v):
+        cdef np.ndarray point = self._point(x), vectors = self._several("v", v)
+        cdef size_t rows = np.PyArray_SIZE(vectors) // self.n
+        cdef np.ndarray products = empty(rows, self.n, np.PyArray_NDIM(vectors))
+        cdef const double *at = numbers(point)
+        cdef const double *along = numbers(vectors)
+        cdef double *out = numbers(products)
         with nogil:
-            self.kernel.get().hessian_products(
-                &x[0], &vectors[0, 0], vectors.shape[0], &out[0, 0])
+            self.kernel.get().hessian_products(at, along, rows, out)
         if self.in_single:
-            check_result(0.0, &out[0, 0], out.size)
-        return result
+            check_result(0.0, out, rows * self.n)
+        return products
 
     def force_recurrence(self, const double[::1] x, const double[::1] gradient, double step,
                          double first, const double[:, ::1] weights):
@@ -358,25 +395,6 @@ cdef class KernelPotential(_pele.BasePotential):
             if not all_finite(y, n):
                 length = INFINITY
         return last, sqrt(length)
-
-
-def is_finite(const double[::1] x):
-    """Whether every value is finite; faster than NumPy for a short vector."""
-    return all_finite(&x[0], x.shape[0])
-
-
-def is_plain(x, Py_ssize_t n):
-    """Whether `x` is an ndarray of `n` finite float64 side by side: nothing to complain of."""
-    if type(x) is not np.ndarray:
-        return False
-    cdef np.ndarray a = x
-    return (
-        np.PyArray_NDIM(a) == 1
-        and np.PyArray_DIM(a, 0) == n
-        and np.PyArray_TYPE(a) == np.NPY_DOUBLE
-        and np.PyArray_ISCARRAY_RO(a)
-        and all_finite(<const double *>np.PyArray_DATA(a), n)
-    )
 
 
 def band_force(const double[:, ::1] path, const double[::1] energies,

@@ -172,19 +172,20 @@ static void multiply(size_t rows, size_t K, const Real *matrix, size_t rs,
 }
 
 // Sums over samples of one parameter each: kept in whole vectors while there
-// are few parameters, as plain numbers where there are many.
+// are few parameters, as plain numbers where there are many. What is in `fresh` ones is
+// to be replaced: each is added to once a tile.
 struct Sums {
   Real *data;
-  bool in_lanes;
+  bool in_lanes, fresh;
+
+  NNP_MEMBER V in_lane(size_t at) const { return fresh ? V{} : load(data + at * lanes); }
 };
 
 NNP_INLINE void add(const Sums &sums, size_t at, V value) {
-  if (sums.in_lanes) {
-    Real *p = sums.data + at * lanes;
-    store(p, load(p) + value);
-  } else {
-    sums.data[at] += sum(value);
-  }
+  if (sums.in_lanes)
+    store(sums.data + at * lanes, sums.in_lane(at) + value);
+  else
+    sums.data[at] = (sums.fresh ? 0 : sums.data[at]) + sum(value);
 }
 
 // The factors of a sum over samples D[r][s] A[k][s], and of one to be added or null.
@@ -247,13 +248,17 @@ NNP_INLINE void outer_block(size_t width, const Sides &sides, size_t K,
     store(total + g * lanes, sums_of<1>(acc + g * lanes));
   });
   for (int r = 0; r < R; ++r)
-    for (int c = 0; c < C; ++c) sums.data[at + r * K + c] += total[r * C + c];
+    for (int c = 0; c < C; ++c) {
+      Real &to = sums.data[at + r * K + c];
+      to = (sums.fresh ? 0 : to) + total[r * C + c];
+    }
 }
 
 // The same where there are too many parameters to keep a vector of each, for a whole vector
 // of columns: as many of them at once as registers hold, every second one in single precision.
 template <int R>
-NNP_INLINE void outer_reduced(size_t width, const Sides &sides, size_t K, Real *sums) {
+NNP_INLINE void outer_reduced(size_t width, const Sides &sides, size_t K, bool fresh,
+                              Real *sums) {
   constexpr int C = NNP_BYTES / 8, groups = lanes / C;
   V part[R][groups];
   each<groups>([&](auto g) NNP_LAMBDA {
@@ -276,7 +281,7 @@ NNP_INLINE void outer_reduced(size_t width, const Sides &sides, size_t K, Real *
   each<R>([&](auto r) NNP_LAMBDA {
     V total = part[r][0];
     if constexpr (groups == 2) total = halves_of<1>(total, part[r][1]);
-    store(sums + r * K, load(sums + r * K) + total);
+    store(sums + r * K, fresh ? total : load(sums + r * K) + total);
   });
 }
 
@@ -320,11 +325,11 @@ static void outer(size_t rows, size_t K, size_t width, const Sides &sides,
       Real *to = sums.data + at + r * stride + k;
       n = rows - r < reduced ? rows - r : rows - r == 4 ? 2 : reduced;
       if (n == 3)
-        outer_reduced<3>(width, here, stride, to);
+        outer_reduced<3>(width, here, stride, sums.fresh, to);
       else if (n == 2)
-        outer_reduced<2>(width, here, stride, to);
+        outer_reduced<2>(width, here, stride, sums.fresh, to);
       else
-        outer_reduced<1>(width, here, stride, to);
+        outer_reduced<1>(width, here, stride, sums.fresh, to);
     }
   const size_t columns = K - k;
   if (columns == 0) return;
@@ -384,19 +389,21 @@ class Folder {
   Folder(size_t n, double *total)
       : n_(n),
         in_lanes_(n <= lane_budget),
-        size_(n * (in_lanes_ ? lanes : 1)),
-        part_(size_),
-        plain_(Buffer::raw(in_lanes_ ? n : 0)),
+        size_(in_lanes_ ? whole() * lanes : n),
+        part_(Buffer::raw(size_)),
+        plain_(Buffer::raw(in_lanes_ ? whole() : 0)),
         total_(total) {}
   size_t size() const { return n_; }
   Sums sums() {
-    if (stale_) std::memset(part_.data(), 0, size_ * sizeof(Real));
-    stale_ = false;
-    return {part_.data(), in_lanes_};
+    return {part_.data(), in_lanes_, std::exchange(fresh_, false)};
   }
   void fold() {
     if (in_lanes_)
-      for (size_t i = 0; i < n_; ++i) plain_[i] = sum(load(part_.data() + i * lanes));
+      for (size_t i = 0; i < n_; i += lanes) {
+        V v[lanes];
+        each<lanes>([&](auto j) NNP_LAMBDA { v[j] = load(part_.data() + (i + j) * lanes); });
+        store(plain_.data() + i, sums_of<1>(v));
+      }
     const Real *part = in_lanes_ ? plain_.data() : part_.data();
     if (folds_++ == 0) {
       for (size_t i = 0; i < n_; ++i) total_[i] = part[i];
@@ -404,7 +411,7 @@ class Folder {
       if (folds_ == 2 && sizeof(Real) == sizeof(double)) error_ = Buffer(n_);
       add_part(n_, part, total_, error_);
     }
-    stale_ = size_ > 0;
+    fresh_ = true;
   }
   void finish() {
     if (error_.data())
@@ -412,11 +419,13 @@ class Folder {
   }
 
  private:
+  size_t whole() const { return (n_ + lanes - 1) / lanes * lanes; }
+
   size_t n_;
   bool in_lanes_;
   size_t size_;
   Buffer part_, plain_, error_;
   double *total_;
   size_t folds_ = 0;
-  bool stale_ = false;  // `part_` has gone into the total
+  bool fresh_ = true;  // what is in `part_` has gone into the total, if anywhere
 };

@@ -44,6 +44,9 @@ struct Engine {
   // of the blocks between two units only their own upper triangles.
   void (*hessian_place)(const Problem &, const struct HessianPart &, double scale,
                         const double *sums, double *hessian);
+  // The lower triangle from the upper one; gives zero, or if a value is not finite what
+  // is not a number.
+  double (*hessian_mirror)(size_t n_parameters, double *hessian);
 };
 
 // What the parts of the Hessian need of a run of tiles, tile by tile. Each tile has

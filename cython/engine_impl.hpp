@@ -53,4 +53,4 @@ typedef unsigned int Natural;
 
 #define NNP_ENGINE(name)                                                  \
   {name, f64::precision, f32::precision, f64::hessian_samples, f64::hessian_part, \
-   f64::hessian_place}
+   f64::hessian_place, f64::hessian_mirror}

@@ -1,29 +1,40 @@
 // What all derivatives share: a tile of samples through the network, and dL/dz
 // back through it. Included once per instruction set and precision, in its namespace.
 
-// Scratch of one tile: activations, their derivatives, dL/dz, W^T dL/dz. The
-// last row of activations holds what the loss leaves there.
-struct Work {
-  std::vector<Buffer> a, d1, d2, delta, back;
+// Scratch of one tile: rows for the units of each layer, of as many kinds as are wanted.
+class Rows {
+ public:
+  Rows(const Problem &problem, size_t kinds)
+      : problem_(problem), room_(Buffer::raw(kinds * units() * tile_samples)) {}
+  Real *rows(size_t kind, size_t l) const {
+    return room_.data() + (kind * units() + problem_.layers[l].units) * tile_samples;
+  }
+
+ private:
+  size_t units() const { return problem_.layers.back().units + problem_.n_out(); }
+
+  const Problem &problem_;
+  mutable Buffer room_;
+};
+
+// Activations, their derivatives, dL/dz, W^T dL/dz. The last row of activations holds what
+// the loss leaves there.
+struct Work : Rows {
   Buffer gathered_inputs, gathered_truth;
 
-  Work(const Problem &problem, int order, bool gather) {
-    const size_t T = tile_samples;
-    for (auto *buffers : {&a, &d1, &d2, &delta, &back})
-      buffers->reserve(problem.layers.size());
-    for (const Layer &layer : problem.layers) {
-      const size_t n = layer.n_out * T;
-      a.push_back(Buffer::raw(n));
-      d1.push_back(Buffer::raw(order >= 1 ? n : 0));
-      d2.push_back(Buffer::raw(order >= 2 ? n : 0));
-      delta.push_back(Buffer::raw(order >= 1 ? n : 0));
-      back.push_back(Buffer::raw(order >= 2 ? n : 0));
-    }
+  Work(const Problem &problem, int order, bool gather) : Rows(problem, 1 + 2 * order) {
     if (gather) {
-      gathered_inputs = Buffer(problem.n_in() * T);
-      gathered_truth = Buffer(problem.truth_rows() * T);
+      gathered_inputs = Buffer(problem.n_in() * tile_samples);
+      gathered_truth = Buffer(problem.truth_rows() * tile_samples);
     }
   }
+  Real *a(size_t l) const { return rows(0, l); }
+  // of order 1
+  Real *d1(size_t l) const { return rows(1, l); }
+  Real *delta(size_t l) const { return rows(2, l); }
+  // of order 2
+  Real *d2(size_t l) const { return rows(3, l); }
+  Real *back(size_t l) const { return rows(4, l); }
 
   // Tile t of the samples: a view of the data, or a copy of those listed.
   Tile tile(const Problem &problem, const Samples &samples, size_t t) {
@@ -46,7 +57,7 @@ struct Work {
   }
 
   const Real *into(const Tile &tile, size_t layer) const {
-    return layer == 0 ? tile.inputs : a[layer - 1].data();
+    return layer == 0 ? tile.inputs : a(layer - 1);
   }
 };
 
@@ -60,12 +71,12 @@ static V forward(const Problem &problem, const Real *x, const Tile &tile,
     multiply(layer.n_out, layer.n_in, x + layer.weights, layer.n_in, 1,
              w.into(tile, l), tile.width,
              problem.model.bias ? x + layer.biases : nullptr, false,
-             w.a[l].data());
+             w.a(l));
     if (l < last)
       activate<order>(problem.model.activation, layer.n_out * tile.width,
-                      w.a[l].data(), w.d1[l].data(), w.d2[l].data());
+                      w.a(l), order >= 1 ? w.d1(l) : nullptr, order >= 2 ? w.d2(l) : nullptr);
   }
-  return evaluate_loss<order>(problem, tile, w.a[last].data(), w.delta[last].data());
+  return evaluate_loss<order>(problem, tile, w.a(last), order >= 1 ? w.delta(last) : nullptr);
 }
 
 // dL/dz of the hidden layers from that of the output layer.
@@ -74,10 +85,10 @@ static void backward(const Problem &problem, const Real *x, const Tile &tile,
   for (size_t l = problem.layers.size() - 1; l-- > 0;) {
     const Layer &above = problem.layers[l + 1];
     const size_t width = tile.width;
-    const Real *d1 = w.d1[l].data();
-    Real *kept = keep ? w.back[l].data() : nullptr;
+    const Real *d1 = w.d1(l);
+    Real *kept = keep ? w.back(l) : nullptr;
     multiply(above.n_in, above.n_out, x + above.weights, 1, above.n_in,
-             w.delta[l + 1].data(), width, nullptr, false, w.delta[l].data(),
+             w.delta(l + 1), width, nullptr, false, w.delta(l),
              [=](size_t k, size_t s, V back) {
                if (kept) store(kept + k * width + s, back);
                return back * load(d1 + k * width + s);

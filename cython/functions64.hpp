@@ -1,16 +1,13 @@
 // The functions of vectors of doubles that a network needs. Included once per
 // instruction set, after simd.hpp, in its namespace for doubles.
 
-// exp(x) - 1 = 2^k (1 + p) - 1 for x = k log 2 + r: gives 2^k and p, and what
-// the rounding of r took from p. For -700 <= x <= 700.
-NNP_INLINE void split_exp(V x, V &scale, V &p, V &lost) {
+// exp(x) = 2^k (1 + p) for x = k log 2 + r: gives 2^k and p. For -700 <= x <= 700.
+NNP_INLINE void split_exp(V x, V &scale, V &p) {
   const double magic = 6755399441055744.0;  // 1.5 * 2^52: rounds to integers
   const V t = x * 1.4426950408889634 + magic;
   const V k = t - magic;
   const V coarse = x - k * 6.93147180369123816490e-01;  // exact
-  const V fine = k * 1.90821492927058770002e-10;
-  const V r = coarse - fine;
-  lost = (coarse - r) - fine;
+  const V r = coarse - k * 1.90821492927058770002e-10;
   // r + r^2 / 2 + r^3 times the interpolant in the Chebyshev nodes of
   // |r| <= log(2) / 2; its relative error there is below 1e-16
   const V s = r * r;
@@ -30,23 +27,22 @@ NNP_INLINE void split_exp(V x, V &scale, V &p, V &lost) {
 
 // exp of values not above 0; below -700 the result stays at exp(-700).
 NNP_INLINE V exp_nonpositive(V x) {
-  V scale, p, lost;
-  split_exp(select(x < -700.0, splat(-700.0), x), scale, p, lost);
+  V scale, p;
+  split_exp(select(x < -700.0, splat(-700.0), x), scale, p);
   return scale + scale * p;
 }
 
 NNP_INLINE V tanh_(V x) {
   const M sign = (M)x & (M)splat(-0.0);
   const V z = minus_absolute(x + x);
-  V scale, p, lost;
-  split_exp(select(z < -700.0, splat(-700.0), z), scale, p, lost);
-  p += lost;
-  // e = exp(-2 |x|) - 1 and its rounding error; tanh |x| = -e / (2 + e)
-  const V large = scale - 1.0, small = scale * p;
-  const V e = large + small, e_lost = (large - e) + small;
-  const V d = e + 2.0, d_lost = (e - (d - 2.0)) + e_lost;
-  const V q = -e / d;  // so that 1 / d = (1 + q) / 2
-  return (V)((M)(q - 0.5 * (1.0 + q) * (e_lost + q * d_lost)) | sign);
+  V scale, p;
+  split_exp(select(z < -700.0, splat(-700.0), z), scale, p);
+  // tanh |x| = n / d for n, d = 1 -+ exp(-2 |x|), and what is lost where these are rounded
+  const V part = scale * p, below = 1.0 - scale, above = 1.0 + scale;
+  const V n = below - part, d = above + part, q = n / d;
+  const V n_lost = (below - n) - part, d_lost = (above - d) + part;
+  const V inverse = 0.5 + 0.5 * q;  // 1 / d
+  return (V)((M)(q + inverse * (n_lost - q * d_lost)) | sign);
 }
 
 // The normal distribution's probability beyond x not below 0, erfc(x / sqrt 2) / 2,

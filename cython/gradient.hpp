@@ -26,7 +26,7 @@ class GradientSums {
     const Sums sums = gradients_.sums();
     for (size_t l = 0; l < problem_.layers.size(); ++l) {
       const Layer &layer = problem_.layers[l];
-      const Real *delta = w.delta[l].data();
+      const Real *delta = w.delta(l);
       outer(layer.n_out, layer.n_in, tile.width, {delta, w.into(tile, l)}, sums,
             layer.weights);
       if (problem_.model.bias)

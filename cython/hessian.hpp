@@ -33,9 +33,9 @@ static void hessian_tile(const Problem &problem, const double *x, const double *
     double *rows = out.activations[l].data() + t * (n + 1) * T;
     copy(n * width, w.into(tile, l), rows);
     fill(width, 1, rows + n * width);
-    copy(units(l) * width, w.delta[l].data(), out.delta[l].data() + t * units(l) * T);
+    copy(units(l) * width, w.delta(l), out.delta[l].data() + t * units(l) * T);
     if (l + 1 < L && !gauss_newton)
-      copy(units(l) * width, w.d1[l].data(), out.slopes[l].data() + t * units(l) * T);
+      copy(units(l) * width, w.d1(l), out.slopes[l].data() + t * units(l) * T);
   }
 
   auto G = [&](size_t l, size_t m) {
@@ -43,7 +43,7 @@ static void hessian_tile(const Problem &problem, const double *x, const double *
     return out.G[l][m].data() + t * rows * T;
   };
   // G_ll is kept for k >= i, and whole for the layer below
-  loss_curvature(problem, tile, w.a[L - 1].data(), w.delta[L - 1].data(),
+  loss_curvature(problem, tile, w.a(L - 1), w.delta(L - 1),
                  squares[L - 1].data());
   for (size_t i = 0, pair = 0, n = units(L - 1); i < n; pair += n - i, ++i) {
     double *row = squares[L - 1].data() + i * n * width;
@@ -53,7 +53,7 @@ static void hessian_tile(const Problem &problem, const double *x, const double *
   for (size_t l = L - 1; l-- > 0;) {
     const double *W = l + 2 < L ? x + problem.layers[l + 1].weights : weights;
     const size_t n = units(l), n_above = units(l + 1);
-    const double *d1 = w.d1[l].data();
+    const double *d1 = w.d1(l);
     for (size_t m = l + 1; m < L; ++m) {
       const double *from = m == l + 1 ? squares[m].data() : G(l + 1, m);
       for (size_t k = 0, n_m = units(m); k < n_m; ++k)
@@ -62,7 +62,7 @@ static void hessian_tile(const Problem &problem, const double *x, const double *
                   width, nullptr, false, G(l, m) + k * width, n_m * width},
                  [=](size_t i, size_t s, V g) { return g * load(d1 + i * width + s); });
     }
-    const double *d2 = w.d2[l].data(), *back = w.back[l].data();
+    const double *d2 = w.d2(l), *back = w.back(l);
     for (size_t i = 0, pair = 0; i < n; pair += n - i, ++i) {
       double *square = l > 0 ? squares[l].data() : nullptr;
       multiply(n - i,
@@ -89,7 +89,7 @@ static void hessian_tile(const Problem &problem, const double *x, const double *
     for (size_t m = l + 2; m < L; ++m) {
       const Layer &layer = problem.layers[m - 1];
       const size_t n = units(l), n_q = layer.n_out;
-      const double *d1 = w.d1[m - 1].data();
+      const double *d1 = w.d1(m - 1);
       auto J = [&](size_t above, size_t i) {
         const size_t rows = problem.layers[above].n_in + 1;
         return out.J[l][above].data() + (t * n * T + i * width) * rows;
@@ -106,7 +106,7 @@ static void hessian_tile(const Problem &problem, const double *x, const double *
         for (size_t k = 0; k < n_q; ++k) {
           const double weight = x[layer.weights + k * n + i];
           for (size_t s = 0; s < width; s += lanes)
-            store(to + k * width + s, weight * load(w.d1[l].data() + i * width + s) *
+            store(to + k * width + s, weight * load(w.d1(l) + i * width + s) *
                                           load(d1 + k * width + s));
         }
       }
@@ -210,10 +210,10 @@ static void hessian_part(const Problem &problem, const HessianSamples &samples,
   const size_t most = part.by_unit() ? at_once * n_q : std::max(size.stride, size.more_stride);
   Buffer made = Buffer::raw(T * most);
   double *columns = made.data();
-  if (!add) fill(size.numbers(), 0, sums);
 
   for (size_t t = 0; t < samples.counts.size(); ++t) {
     const size_t width = padded<Real>(samples.counts[t]);
+    const bool fresh = !add && t == 0;
     const double *a = samples.activations[l].data() + t * T * (below.n_in + 1);
     const double *b = samples.activations[m].data() + t * T * (above.n_in + 1);
     const double *G = samples.G[l][m].data() + t * rows_of_G * T;
@@ -228,7 +228,7 @@ static void hessian_part(const Problem &problem, const HessianSamples &samples,
           const size_t some = std::min(at_once, n_m - k);
           outer_columns<true>({width, some, n_q, G + (i * n_m + k) * width, b, columns,
                                delta + k * width, J});
-          outer(n_j, some * n_q, width, {a, columns}, {to, false}, k * n_q, size.stride);
+          outer(n_j, some * n_q, width, {a, columns}, {to, false, fresh}, k * n_q, size.stride);
         }
       }
       continue;
@@ -245,17 +245,39 @@ static void hessian_part(const Problem &problem, const HessianSamples &samples,
     } else {
       outer_columns<false>({width, n_here, n_q, first, b, columns});
     }
-    outer(size.rows, n, width, {G, columns}, {sums, false}, 0, size.stride);
+    outer(size.rows, n, width, {G, columns}, {sums, false, fresh}, 0, size.stride);
     if (size.more_rows == 0) continue;
 
     // J, where it is the diagonal d a_l / d u_l
     const double *d1 = samples.slopes[l].data() + t * T * n_l;
     outer_columns<false>({width, n_here, n_l, first, d1, columns});
     outer(n_m, n_here * n_l, width, {delta, columns},
-          {sums + size.rows * size.stride, false}, 0, size.more_stride);
+          {sums + size.rows * size.stride, false, fresh}, 0, size.more_stride);
   }
 }
 
+// to -= from, of whole vectors
+NNP_INLINE void subtract(size_t n, const double *from, double *to) {
+  for (size_t i = 0; i < n; i += lanes) store(to + i, load(to + i) - load(from + i));
+}
+
+// to = scale * from, in vectors as wide as what is left.
+template <int width = lanes>
+NNP_INLINE void put_scaled(size_t n, double scale, const double *from, double *to) {
+  typedef double Part __attribute__((vector_size(width * sizeof(double)), aligned(sizeof(double))));
+  auto step = [&]() NNP_LAMBDA {
+    *(Part *)to = scale * *(const Part *)from;
+    from += width, to += width, n -= width;
+  };
+  if constexpr (width == lanes) {
+    while (n >= width) step();
+  } else if (n >= width) {
+    step();
+  }
+  if constexpr (width > 1) put_scaled<width / 2>(n, scale, from, to);
+}
+
+// Where the last output is left out, what belongs to it sums to zero with the others'.
 static void hessian_place(const Problem &problem, const HessianPart &part, double scale,
                           const double *sums, double *hessian) {
   const size_t l = part.l, m = part.m, P = problem.n_parameters;
@@ -263,6 +285,7 @@ static void hessian_place(const Problem &problem, const HessianPart &part, doubl
   const bool bias = problem.model.bias;
   const size_t n_j = below.n_in + bias, n_q = above.n_in + bias;
   const size_t n_l = problem.curved(l), n_m = problem.curved(m);
+  const bool left_out = n_m < above.n_out;
   const HessianPart::Size &size = part.size;
   auto row = [&](size_t i, size_t j) {
     return hessian +
@@ -273,28 +296,111 @@ static void hessian_place(const Problem &problem, const HessianPart &part, doubl
     double *to = row(i, j), *weights = to + above.weights + k * above.n_in + first;
     // not where the weights of k stand before the bias of i
     const size_t n = l == m && j == below.n_in ? 0 : above.n_in - first;
-    for (size_t q = 0; q < n; ++q) weights[q] = scale * from[q];
+    put_scaled(n, scale, from, weights);
     if (bias) to[above.biases + k] = scale * from[n];
   };
+  Buffer last(left_out ? (n_l + 1) * std::max(size.stride, size.more_stride) : 0);
 
   if (part.by_unit()) {
     for (size_t i = part.first; i < part.last; ++i)
-      for (size_t j = 0; j < n_j; ++j, sums += size.stride)
+      for (size_t j = 0; j < n_j; ++j, sums += size.stride) {
         for (size_t k = 0; k < n_m; ++k) put(i, j, k, 0, sums + k * n_q);
+        if (!left_out) continue;
+        for (size_t q = 0; q < n_q; ++q) {
+          last[q] = 0;
+          for (size_t k = 0; k < n_m; ++k) last[q] -= sums[k * n_q + q];
+        }
+        put(i, j, n_m, 0, last.data());
+      }
     return;
   }
+
+  auto put_inputs = [&](size_t i, size_t k, const double *from) {
+    for (size_t j = part.first; j < part.last; ++j) {
+      const size_t first = l == m ? j : 0;
+      put(i, j, k, first, from);
+      from += n_q - first;
+    }
+  };
+  auto of_last = [&](size_t i) { return last.data() + i * size.stride; };
   for (size_t i = 0; i < n_l; ++i)
     for (size_t k = l == m ? i : 0; k < n_m; ++k, sums += size.stride) {
-      const double *from = sums;
-      for (size_t j = part.first; j < part.last; ++j) {
-        const size_t first = l == m ? j : 0;
-        put(i, j, k, first, from);
-        from += n_q - first;
-      }
+      put_inputs(i, k, sums);
+      if (!left_out) continue;
+      subtract(size.stride, sums, of_last(i));
+      if (l == m && k > i) subtract(size.stride, sums, of_last(k));
     }
-  for (size_t k = 0; k < size.more_rows; ++k, sums += size.more_stride)
+  for (size_t i = 0; left_out && i < n_l; ++i) {
+    put_inputs(i, n_m, of_last(i));
+    if (l == m) subtract(size.stride, of_last(i), of_last(n_l));
+  }
+  if (left_out && l == m) put_inputs(n_m, n_m, of_last(n_l));
+
+  if (size.more_rows == 0) return;
+  auto add_more = [&](size_t k, const double *from) {
     for (size_t j = part.first; j < part.last; ++j)
       for (size_t i = 0; i < n_l; ++i)
-        row(i, j)[above.weights + k * above.n_in + i] +=
-            scale * sums[(j - part.first) * n_l + i];
+        row(i, j)[above.weights + k * above.n_in + i] += scale * from[(j - part.first) * n_l + i];
+  };
+  if (left_out) fill(size.more_stride, 0, last.data());
+  for (size_t k = 0; k < size.more_rows; ++k, sums += size.more_stride) {
+    add_more(k, sums);
+    if (left_out) subtract(size.more_stride, sums, last.data());
+  }
+  if (left_out) add_more(n_m, last.data());
+}
+
+// One vector of two: of `a` the lanes whose number is without `half`, then those of `b`
+// that stand there; with `high` of both those with it.
+template <int half, bool high>
+NNP_INLINE V interleaved(V a, V b) {
+  M from;
+  for (int j = 0; j < lanes; ++j) from[j] = (high ? j | half : j & ~half) + (j & half ? lanes : 0);
+  return NNP_SHUFFLE(a, b, from);
+}
+
+// The rows of a square of numbers become its columns.
+template <int half = lanes / 2>
+NNP_INLINE void transpose(V *v) {
+  if constexpr (half > 0) {
+    each<lanes / 2>([&](auto i) NNP_LAMBDA {
+      constexpr int r = i / half * 2 * half + i % half;
+      const V a = v[r], b = v[r + half];
+      v[r] = interleaved<half, false>(a, b), v[r + half] = interleaved<half, true>(a, b);
+    });
+    transpose<half / 2>(v);
+  }
+}
+
+// The lower triangle of a symmetric matrix from its upper one, in squares that stay in cache;
+// the last of a row overlap with those before. Gives zero if all of it is finite, else what is
+// not a number.
+static double hessian_mirror(size_t P, double *hessian) {
+  constexpr size_t n = lanes, large = 32;
+  V zeros = V{};
+  double zero = 0;
+  auto square = [&](size_t r, size_t k) {
+    V v[n], turned[n];
+    each<n>([&](auto i) NNP_LAMBDA { v[i] = turned[i] = load(hessian + (r + i) * P + k); });
+    transpose(turned);
+    each<n>([&](auto i) NNP_LAMBDA {
+      if (k == r) v[i] = turned[i] = select(lane_numbers() < double(i), turned[i], v[i]);
+      zeros += v[i] * 0.0;
+      store(hessian + (k + i) * P + r, turned[i]);
+    });
+  };
+  if (P < n) {
+    for (size_t r = 0; r < P; ++r)
+      for (size_t k = r; k < P; ++k) {
+        hessian[k * P + r] = hessian[r * P + k];
+        zero += hessian[r * P + k] * 0;
+      }
+    return zero;
+  }
+  for (size_t r0 = 0; r0 < P; r0 += large)
+    for (size_t k0 = r0; k0 < P; k0 += large)
+      for (size_t r = r0; r < std::min(r0 + large, P); r += n)
+        for (size_t k = std::max(k0, r); k < std::min(k0 + large, P); k += n)
+          square(std::min(r, P - n), std::min(k, P - n));
+  return sum(zeros);
 }

@@ -100,7 +100,7 @@ void complete_blocks(const Problem &problem, double *hessian) {
   const size_t P = problem.n_parameters;
   for (size_t l = 0; l < problem.layers.size(); ++l) {
     const Layer &layer = problem.layers[l];
-    const size_t n = layer.n_in, units = problem.curved(l);
+    const size_t n = layer.n_in, units = layer.n_out;
     for (size_t i = 0; i < units; ++i)
       for (size_t k = i + 1; k < units; ++k) {
         double *block = hessian + (layer.weights + i * n) * P + layer.weights + k * n;
@@ -113,42 +113,6 @@ void complete_blocks(const Problem &problem, double *hessian) {
               hessian[(layer.weights + i * n + q) * P + layer.biases + k];
       }
   }
-}
-
-// The lower triangle, in squares that stay in cache.
-void complete_triangle(size_t P, double *hessian) {
-  constexpr size_t square = 32;
-  for (size_t r0 = 0; r0 < P; r0 += square)
-    for (size_t k0 = r0; k0 < P; k0 += square)
-      for (size_t r = r0; r < std::min(r0 + square, P); ++r)
-        for (size_t k = std::max(k0, r + 1); k < std::min(k0 + square, P); ++k)
-          hessian[k * P + r] = hessian[r * P + k];
-}
-
-// The last output's rows and columns from those of the others, with which they sum to zero.
-void complete_outputs(const Problem &problem, double *hessian) {
-  const Layer &layer = problem.layers.back();
-  const size_t P = problem.n_parameters, n = layer.n_in, last = layer.n_out - 1;
-  // the `n` of the last output in row r, the others' before them
-  auto complete = [&](size_t r, size_t first, size_t n) {
-    const double *others = hessian + r * P + first;
-    double *row = hessian + r * P + first + last * n;
-    for (size_t q = 0; q < n; ++q) row[q] = 0;
-    for (size_t k = 0; k < last; ++k, others += n)
-      for (size_t q = 0; q < n; ++q) row[q] -= others[q];
-    for (size_t q = 0; q < n; ++q) hessian[(first + last * n + q) * P + r] = row[q];
-  };
-  auto complete_rows = [&](size_t begin, size_t end) {
-    for (size_t r = begin; r < end; ++r) {
-      complete(r, layer.weights, n);
-      if (problem.model.bias) complete(r, layer.biases, 1);
-    }
-  };
-  // their own rows at the end, from the columns that those before gave them
-  complete_rows(0, layer.weights + last * n);
-  if (problem.model.bias) complete_rows(layer.biases, layer.biases + last);
-  complete_rows(layer.weights + last * n, layer.biases);
-  if (problem.model.bias) complete_rows(layer.biases + last, P);
 }
 
 }  // namespace
@@ -184,10 +148,12 @@ Kernel::Kernel(const Model &model, size_t n_samples, const Real *X, const double
   problem_.model = model;
   problem_.n_samples = n_samples;
   problem_.n_parameters = 0;
+  size_t units = 0;
   for (size_t l = 0; l + 1 < model.sizes.size(); ++l) {
-    Layer layer{model.sizes[l], model.sizes[l + 1], problem_.n_parameters, 0};
+    Layer layer{model.sizes[l], model.sizes[l + 1], problem_.n_parameters, 0, units};
     layer.biases = layer.weights + layer.n_in * layer.n_out;
     problem_.n_parameters = layer.biases + (model.bias ? layer.n_out : 0);
+    units += layer.n_out;
     problem_.layers.push_back(layer);
   }
   single ? take_data<float>(X, truth) : take_data<double>(X, truth);
@@ -241,32 +207,49 @@ double Kernel::sum_chunks(const double *x, const Samples &samples,
   return loss;
 }
 
+// f(first, last) for each run of parameters that the penalty contains.
 template <class F>
 void Kernel::for_each_penalised(F f) const {
   const Model &model = problem_.model;
-  for (const Layer &layer : problem_.layers) {
-    for (size_t k = layer.weights; k < layer.biases; ++k) f(k);
-    if (model.bias && model.regularize_bias)
-      for (size_t o = 0; o < layer.n_out; ++o) f(layer.biases + o);
-  }
+  if (model.regularize_bias || !model.bias) return f(0, problem_.n_parameters);
+  for (const Layer &layer : problem_.layers) f(layer.weights, layer.biases);
 }
 
 double Kernel::penalty(const double *x) const {
+  constexpr size_t some = 8;  // sums: one alone would wait for each of its additions
+  double totals[some] = {}, errors[some] = {};
+  for_each_penalised([&](size_t first, size_t last) {
+    for (; first + some <= last; first += some)
+      for (size_t i = 0; i < some; ++i)
+        add_compensated(x[first + i] * x[first + i], totals[i], errors[i]);
+    for (size_t i = 0; first < last; ++i, ++first)
+      add_compensated(x[first] * x[first], totals[i], errors[i]);
+  });
   double total = 0, error = 0;
-  for_each_penalised(
-      [&](size_t k) { add_compensated(x[k] * x[k], total, error); });
+  for (size_t i = 0; i < some; ++i) {
+    add_compensated(totals[i], total, error);
+    error += errors[i];
+  }
   // past the largest number the carried error is no longer one
   if (!std::isfinite(total)) return problem_.model.regularization > 0 ? total : 0;
   return problem_.model.regularization * (total + error);
+}
+
+// From the sums over n samples of a derivative of the gradient along v, or the gradient if
+// that is x, to what it is of the mean, with the penalty.
+void Kernel::mean(const double *v, size_t n, double *sums) const {
+  const double scale = 1.0 / n, c = 2 * problem_.model.regularization;
+  for (size_t k = 0; k < problem_.n_parameters; ++k) sums[k] *= scale;
+  for_each_penalised([&](size_t first, size_t last) {
+    for (size_t k = first; k < last; ++k) sums[k] += c * v[k];
+  });
 }
 
 // From sums over n samples to means, with the penalty.
 double Kernel::finish(const double *x, double loss, size_t n,
                       double *gradient) const {
   if (gradient) {
-    for (size_t k = 0; k < problem_.n_parameters; ++k) gradient[k] /= n;
-    const double c = 2 * problem_.model.regularization;
-    for_each_penalised([&](size_t k) { gradient[k] += c * x[k]; });
+    mean(x, n, gradient);
   }
   return loss / n + penalty(x);
 }
@@ -346,11 +329,11 @@ double Kernel::energy_gradient_hessian(const double *x, double *gradient,
                            hessian);
   });
   complete_blocks(problem_, hessian);
-  complete_triangle(P, hessian);
-  if (shifts(problem_.model.loss)) complete_outputs(problem_, hessian);
   const double c = 2 * problem_.model.regularization;
-  for_each_penalised([&](size_t k) { hessian[k * P + k] += c; });
-  return energy;
+  for_each_penalised([&](size_t first, size_t last) {
+    for (size_t k = first; k < last; ++k) hessian[k * P + k] += c;
+  });
+  return energy + engine_->hessian_mirror(P, hessian);
 }
 
 void Kernel::hessian_products(const double *x, const double *vectors,
@@ -367,13 +350,8 @@ void Kernel::hessian_products(const double *x, const double *vectors,
     });
     sum_parts(chunks, size, parts, products);
   }
-  const double c = 2 * problem_.model.regularization;
-  for (size_t i = 0; i < n_vectors; ++i) {
-    const double *v = vectors + i * P;
-    double *product = products + i * P;
-    for (size_t k = 0; k < P; ++k) product[k] /= problem_.n_samples;
-    for_each_penalised([&](size_t k) { product[k] += c * v[k]; });
-  }
+  for (size_t i = 0; i < n_vectors; ++i)
+    mean(vectors + i * P, problem_.n_samples, products + i * P);
 }
 
 }  // namespace nnpotential

@@ -38,7 +38,7 @@ class Kernel {
   void many(const double *x, size_t n_points, double *energies,
             double *gradients) const;
   // `hessian` is the full symmetric (n_parameters, n_parameters) matrix, or
-  // its Gauss-Newton part.
+  // its Gauss-Newton part. Where that is not finite what is returned is not a number.
   double energy_gradient_hessian(const double *x, double *gradient,
                                  double *hessian,
                                  bool gauss_newton = false) const;
@@ -49,6 +49,7 @@ class Kernel {
  private:
   double sum_chunks(const double *x, const Samples &samples,
                     double *gradient) const;
+  void mean(const double *v, size_t n, double *sums) const;
   double finish(const double *x, double loss, size_t n, double *gradient) const;
   double penalty(const double *x) const;
   template <class F>

@@ -65,9 +65,9 @@ struct Model {
 };
 
 // The weights (n_out, n_in) and then the biases (n_out,) of one layer, as
-// offsets into the parameter vector.
+// offsets into the parameter vector; `units` is the number in the layers below.
 struct Layer {
-  size_t n_in, n_out, weights, biases;
+  size_t n_in, n_out, weights, biases, units;
 };
 
 // Memory, by its size in bytes, that a thread has let go and takes again: a call needs

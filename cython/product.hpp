@@ -10,13 +10,12 @@ static void product(const Problem &problem, const double *parameters,
   const Real *x = point.data();
   const Samples all{nullptr, problem.n_samples};
   Work w(problem, 2, false);
-  std::vector<Buffer> Rz, Ra, Rdelta;
-  for (const Layer &layer : problem.layers) {
-    Rz.push_back(Buffer::raw(layer.n_out * tile_samples));
-    Ra.push_back(Buffer::raw(layer.n_out * tile_samples));
-    Rdelta.push_back(Buffer::raw(layer.n_out * tile_samples));
-  }
+  const Rows along(problem, 3);
+  auto Rz = [&](size_t l) { return along.rows(0, l); };
+  auto Ra = [&](size_t l) { return along.rows(1, l); };
+  auto Rdelta = [&](size_t l) { return along.rows(2, l); };
   std::vector<Folder> folders;
+  folders.reserve(n_vectors);
   for (size_t i = 0; i < n_vectors; ++i) folders.emplace_back(P, products + i * P);
 
   for (size_t t = first; t < last; ++t) {
@@ -26,8 +25,8 @@ static void product(const Problem &problem, const double *parameters,
     backward(problem, x, tile, w, true);
     for (size_t l = 0; l + 1 < L; ++l)  // what all vectors share
       for (size_t k = 0; k < problem.layers[l].n_out * width; k += lanes) {
-        Real *d2 = w.d2[l].data() + k;
-        store(d2, load(d2) * load(w.back[l].data() + k));
+        Real *d2 = w.d2(l) + k;
+        store(d2, load(d2) * load(w.back(l) + k));
       }
     for (size_t i = 0; i < n_vectors; ++i) {
       const Real *v = factors.data() + i * P;
@@ -36,25 +35,25 @@ static void product(const Problem &problem, const double *parameters,
         const Factors f = {
             layer.n_in, v + layer.weights, layer.n_in, 1, w.into(tile, l), width,
             width, problem.model.bias ? v + layer.biases : nullptr, false,
-            Rz[l].data(), width, l > 0 ? x + layer.weights : nullptr,
-            l > 0 ? Ra[l - 1].data() : nullptr};
+            Rz(l), width, l > 0 ? x + layer.weights : nullptr,
+            l > 0 ? Ra(l - 1) : nullptr};
         if (l + 1 == L) {
           multiply(layer.n_out, f);
           break;
         }
-        const Real *d1 = w.d1[l].data();
-        Real *to = Ra[l].data();
+        const Real *d1 = w.d1(l);
+        Real *to = Ra(l);
         multiply(layer.n_out, f, [=](size_t k, size_t s, V value) {
           store(to + k * width + s, load(d1 + k * width + s) * value);
           return value;
         });
       }
-      loss_product(problem, tile, w.a[L - 1].data(), Rz[L - 1].data(),
-                   Rdelta[L - 1].data());
+      loss_product(problem, tile, w.a(L - 1), Rz(L - 1),
+                   Rdelta(L - 1));
       const Sums sums = folders[i].sums();
       for (size_t l = L; l-- > 0;) {
         const Layer &layer = problem.layers[l];
-        const Real *delta = w.delta[l].data(), *R = Rdelta[l].data();
+        const Real *delta = w.delta(l), *R = Rdelta(l);
         if (problem.model.bias)
           row_sums(layer.n_out, width, R, sums, layer.biases);
         if (l == 0) {
@@ -62,12 +61,12 @@ static void product(const Problem &problem, const double *parameters,
           break;
         }
         outer(layer.n_out, layer.n_in, width,
-              {R, w.into(tile, l), delta, Ra[l - 1].data()}, sums, layer.weights);
-        const Real *d1 = w.d1[l - 1].data(), *d2 = w.d2[l - 1].data();
-        const Real *z = Rz[l - 1].data();
+              {R, w.into(tile, l), delta, Ra(l - 1)}, sums, layer.weights);
+        const Real *d1 = w.d1(l - 1), *d2 = w.d2(l - 1);
+        const Real *z = Rz(l - 1);
         multiply(layer.n_in,
                  {layer.n_out, v + layer.weights, 1, layer.n_in, delta, width, width,
-                  nullptr, false, Rdelta[l - 1].data(), width, x + layer.weights, R},
+                  nullptr, false, Rdelta(l - 1), width, x + layer.weights, R},
                  [=](size_t k, size_t s, V back) {
                    const size_t at = k * width + s;
                    return load(d1 + at) * back + load(d2 + at) * load(z + at);

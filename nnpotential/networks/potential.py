@@ -173,6 +173,7 @@ class NNPotential(_kernel.KernelPotential):
         self.precision = precision
         self.settings = settings
         self._shape = (net.n_parameters,)
+        self._smooth = ACTIVATIONS[net.activation].smooth
         # the kernel has a copy of its own, and what rebuilds it must stay the same
         self._data = (frozen(X), frozen(y))
         self.n_samples = len(X)
@@ -207,7 +208,7 @@ class NNPotential(_kernel.KernelPotential):
 
     def getEnergy(self, x: Array) -> float:
         """The loss at `x`, an ndarray of float64, shape (n_parameters,)."""
-        return self._energy(self._check("x", x))
+        return self._energy(x)
 
     def getEnergyGradient(self, x: Array) -> tuple[float, Array]:
         """Loss and gradient.
@@ -227,7 +228,7 @@ class NNPotential(_kernel.KernelPotential):
             If `x` has the wrong length or type or is not finite. So do all
             methods here.
         """
-        return self._energy_gradient(self._check("x", x))
+        return self._energy_gradient(x)
 
     def getGradient(self, x: Array) -> Array:
         """The gradient at `x`, shape (n_parameters,)."""
@@ -237,7 +238,7 @@ class NNPotential(_kernel.KernelPotential):
         """Loss, gradient and exact Hessian, shape (n_parameters, n_parameters)."""
         self._require_curvature()
         self._require_double()
-        return self._energy_gradient_hessian(self._check("x", x))
+        return self._energy_gradient_hessian(x)
 
     def getHessian(self, x: Array) -> Array:
         """The exact Hessian at `x`, shape (n_parameters, n_parameters)."""
@@ -251,7 +252,7 @@ class NNPotential(_kernel.KernelPotential):
         eigenvalue.
         """
         self._require_double()
-        return self._energy_gradient_hessian(self._check("x", x), True)[2]
+        return self._energy_gradient_hessian(x, True)[2]
 
     def hessian_vector_product(self, x: Array, v: Array) -> Array:
         """The exact product of the Hessian at `x` with one vector or several.
@@ -267,8 +268,7 @@ class NNPotential(_kernel.KernelPotential):
         ndarray, of the shape of `v`
         """
         self._require_curvature()
-        x, v = self._check("x", x), self._check("v", v, several=True)
-        return self._products(x, v.reshape(-1, v.shape[-1])).reshape(v.shape)
+        return self._products(x, v)
 
     def energies_gradients(self, x: Array) -> tuple[Array, Array]:
         """Losses and gradients at several points in one call.
@@ -282,8 +282,7 @@ class NNPotential(_kernel.KernelPotential):
         energies : ndarray, shape (n_points,)
         gradients : ndarray, shape (n_points, n_parameters)
         """
-        x = self._check("x", x, several=True)
-        return self._many(x.reshape(-1, x.shape[-1]))
+        return self._many(x)
 
     def subset_energy_gradient(self, x: Array, indices: ArrayLike) -> tuple[float, Array]:
         """Loss and gradient on some of the samples, such as a minibatch.
@@ -308,10 +307,11 @@ class NNPotential(_kernel.KernelPotential):
         if indices.min() < 0 or indices.max() >= n:
             raise InputError(f"indices must be from 0 to {n - 1}")
         indices = np.ascontiguousarray(indices, dtype=np.int64)
-        return self._subset(self._check("x", x), indices)
+        return self._subset(x, indices)
 
     def _require_curvature(self) -> None:
-        ACTIVATIONS[self.net.activation].require_smooth(", which this needs")
+        if not self._smooth:
+            ACTIVATIONS[self.net.activation].require_smooth(", which this needs")
 
     def _require_double(self) -> None:
         if self.precision != "double":
@@ -320,8 +320,6 @@ class NNPotential(_kernel.KernelPotential):
             )
 
     def _check(self, name: str, x: Any, several: bool = False) -> Array:
-        if _kernel.is_plain(x, self._shape[0]):
-            return x
         if isinstance(x, np.ma.MaskedArray):
             raise InputError(f"{name} must not be a masked array: give its data")
         x = np.asarray(x)
@@ -332,7 +330,7 @@ class NNPotential(_kernel.KernelPotential):
         if x.dtype != np.float64:
             raise InputError(f"{name} must be float64, not {x.dtype}")
         x = np.ascontiguousarray(x)
-        if not _kernel.is_finite(x.reshape(-1)):
+        if not np.isfinite(x).all():
             at = tuple(int(i) for i in np.argwhere(~np.isfinite(x))[0])
             index = at[0] if len(at) == 1 else at
             raise InputError(f"{name} must be finite: {name}[{index}] is {x[at]}")

@@ -13,7 +13,7 @@ import scipy.linalg
 from scipy.linalg.blas import dger
 from scipy.linalg.lapack import dpotrf, dpotrs
 
-from ..contract import ZERO, is_large, rms
+from ..contract import NATS, ZERO, is_large, rms
 from .krylov import KrylovSpectrum, softest_modes
 from .stationary import decompose, lift_zero_modes, modes_at, spectrum
 from .trust import shifted_factor, trust_region_step, trust_region_step_of_matrix
@@ -52,12 +52,15 @@ class _MatrixFree:
 
     newton_is_cheap = False
 
+    def __init__(self, scales):
+        self._rough_above = scales.rms  # above, no point is taken to be converged
+
     def model(self, potential, x, zero_modes):
-        return _KrylovModel(potential, x, zero_modes)
+        return _KrylovModel(potential, x, zero_modes, self._rough_above)
 
     def ascent(self, potential, x, zero_modes, direction):
         guess = np.random.default_rng(0).normal(size=x.size) if direction is None else direction
-        return _KrylovAscent(potential, x, zero_modes, [guess])
+        return _KrylovAscent(potential, x, zero_modes, [guess], self._rough_above)
 
     def uphill(self, potential, x, left_out, mode):
         if mode >= (x.size - left_out.shape[1]) // 2:
@@ -69,12 +72,12 @@ class _MatrixFree:
         return modes[:, mode], {"lowest": True, "radius": 0.1, "max_radius": 0.1}
 
 
-_DENSE, _MATRIX_FREE = _Dense(), _MatrixFree()
+_DENSE = _Dense()
 
 
-def curvature(n_dof):
+def curvature(n_dof, scales=NATS):
     """The way that is cheaper for so many coordinates."""
-    return _MATRIX_FREE if is_large(n_dof) else _DENSE
+    return _MatrixFree(scales) if is_large(n_dof) else _DENSE
 
 
 class _DensePoint:
@@ -154,13 +157,14 @@ class _KrylovModel:
     end, is found by factorising that, as long as it is not too large.
     """
 
-    def __init__(self, potential, x, zero_modes, near=False):
-        self._at = potential, x, zero_modes
+    def __init__(self, potential, x, zero_modes, rough_above, near=False):
+        self._at, self._rough_above = (potential, x, zero_modes), rough_above
         self._modes = self._whole = None
         if near:
             self._whole = _DenseModel(*self._at)
         else:
-            self._modes = KrylovSpectrum(potential, x, modes_at(zero_modes, x))
+            own = modes_at(zero_modes, x)
+            self._modes = KrylovSpectrum(potential, x, own, rough_above=rough_above)
         first = self._whole or self._modes
         self.energy, self.gradient = first.energy, first.gradient
         self._near = near  # whether the Hessian is the cheaper way from the first
@@ -192,7 +196,7 @@ class _KrylovModel:
         return modes.expand(step), predicted, modes.newton_step() if full else np.inf
 
     def onward(self, x):
-        return _KrylovModel(self._at[0], x, self._at[2], self._near)
+        return _KrylovModel(self._at[0], x, self._at[2], self._rough_above, self._near)
 
     def nearby(self, x):
         if self._whole is None:
@@ -334,9 +338,10 @@ class _DenseAscent(_DensePoint):
 class _KrylovAscent:
     """As `_DenseAscent`, from products of the Hessian with vectors."""
 
-    def __init__(self, potential, x, zero_modes, guesses):
-        self._at = potential, zero_modes
-        self._modes = KrylovSpectrum(potential, x, modes_at(zero_modes, x), guesses)
+    def __init__(self, potential, x, zero_modes, guesses, rough_above):
+        self._at = potential, zero_modes, rough_above
+        own = modes_at(zero_modes, x)
+        self._modes = KrylovSpectrum(potential, x, own, guesses, rough_above)
         self.energy, self.gradient = self._modes.energy, self._modes.gradient
 
     @property
@@ -344,9 +349,9 @@ class _KrylovAscent:
         return self._modes.n_curvatures
 
     def onward(self, x):
-        potential, zero_modes = self._at
+        potential, zero_modes, rough_above = self._at
         guesses = [self._modes.vector(i) for i in {0, self._followed}]
-        return _KrylovAscent(potential, x, zero_modes, guesses)
+        return _KrylovAscent(potential, x, zero_modes, guesses, rough_above)
 
     nearby = onward
 

@@ -10,7 +10,8 @@ import numpy as np
 import scipy.linalg
 from scipy.sparse.linalg import LinearOperator, eigsh
 
-from ..contract import ZERO, rms
+from ..contract import ZERO, rms, single
+from ..errors import InputError
 from ..pulse import tell
 from .stationary import Spectrum, lift_zero_modes
 
@@ -269,6 +270,9 @@ class KrylovSpectrum:
     zero_modes : ndarray, shape (n, k)
         Orthonormal; nothing here has a part along them.
     guesses : sequence of ndarray, shape (n,)
+    rough_above : float
+        Rms gradient above which products are in single precision, where the potential has
+        that: the steps there are corrected by those that follow.
 
     Attributes
     ----------
@@ -276,11 +280,12 @@ class KrylovSpectrum:
         Products of the Hessian with a vector so far.
     """
 
-    def __init__(self, potential, x, zero_modes, guesses=()):
+    def __init__(self, potential, x, zero_modes, guesses=(), rough_above=np.inf):
         self.x = x
         self._potential, self._zero_modes = potential, zero_modes
         self._guesses = list(guesses)
         self.energy, self.gradient = potential.getEnergyGradient(x)
+        self._multiplier = single(potential) if self.rms > rough_above else potential
         self.n_curvatures = 0
         self._space = None
         self._complete = None
@@ -507,7 +512,11 @@ class KrylovSpectrum:
     def _product(self, rows):
         self.n_curvatures += len(rows)
         tell("curvatures", self.n_curvatures, self.rms)
-        return self._outside_zero_modes(self._potential.hessian_vector_product(self.x, rows))
+        try:
+            products = self._multiplier.hessian_vector_product(self.x, rows)
+        except InputError:  # too large, perhaps for single precision only
+            products = self._potential.hessian_vector_product(self.x, rows)
+        return self._outside_zero_modes(products)
 
     def _outside_zero_modes(self, rows):
         if self._zero_modes.shape[1] == 0:

@@ -65,7 +65,7 @@ class _Walk:
 
     def __init__(self, x, potential, zero_modes, scales, max_radius):
         self._potential, self._zero_modes, self._scales = potential, zero_modes, scales
-        self._curvature = curvature(x.size)
+        self._curvature = curvature(x.size, scales)
         self._trust = TrustRadius(max_radius, max_radius, shrink=0.25, grow=2.0)
         own = modes_at(zero_modes, x)
         self._x = x - own @ (own.T @ x)

@@ -14,7 +14,7 @@ __all__ = ["quench"]
 
 _SLICE = 0.1  # seconds of L-BFGS at a time
 _PATIENCE = 20  # Newton steps' worth of gradients that L-BFGS may spend instead
-_CHECK, _STALLED = 100, 500  # steps of L-BFGS
+_CHECK, _STALLED = 100, 1000  # steps of L-BFGS
 
 
 def quench(
@@ -25,7 +25,7 @@ def quench(
     scales=NATS,
     newton_from=5e-4,
     lbfgs_tol=1e-5,
-    krylov_from=1e-8,
+    krylov_from=1e-9,
     lbfgs_steps=20000,
     memory=30,
     maxstep=1.0,

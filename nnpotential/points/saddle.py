@@ -76,7 +76,7 @@ class _Climb:
 
     def __init__(self, x, potential, zero_modes, scales, direction, lowest, radius, max_radius):
         self._x = np.array(x, dtype=float)
-        way = curvature(self._x.size)
+        way = curvature(self._x.size, scales)
         self._here = way.ascent(potential, self._x, zero_modes, direction)
         self._scales, self._direction, self._lowest = scales, direction, lowest
         self._trust = TrustRadius(radius, max_radius, shrink=0.4, grow=1.5)

@@ -3,7 +3,7 @@
 import numpy as np
 
 from .barriers import barriers_of
-from .kinds import BY_THE_WAY, LINK
+from .kinds import BY_THE_WAY, LINK, NEIGHBOURS
 from .lowering import WAYS, next_attempt
 from .pairs import missing_connection, missing_link
 from .settings import WALKS_TIMES_COORDINATES
@@ -75,16 +75,18 @@ def _source(known, search):
 
 
 def _connection(known, search):
-    targets = known.targets()
-    state = known.forest, known.attempts, known.distances, search.connection_attempts
+    targets, limit = known.targets(), search.connection_attempts
+    state = known.forest, known.attempts, known.distances
     if known.is_sample():
-        few = known.n_links < _LINKS * search.connection_attempts * len(targets)
-        pair = missing_link(*state[:3], targets) if few else None
-        return None if pair is None else ("connect", *pair, LINK)
+        return _link(known, _LINKS * limit * len(targets))
     if not targets <= known.joined():
-        pair = missing_connection(*state, targets)
+        pair = missing_connection(*state, limit, targets)
         if pair is not None:
-            return "connect", *pair, "connect"
+            return "connect", *pair, NEIGHBOURS
+        if not any(job.kind == "connect" and NEIGHBOURS in job.args for job in known.pending):
+            chosen = _link(known, limit * _worth_linking(known.forest, targets))
+            if chosen is not None:
+                return chosen
         return _by_the_way(known, search)  # what was met may lie between
     return None
 
@@ -97,6 +99,24 @@ def _by_the_way(known, search):
     state = known.forest, known.attempts, known.distances, search.connection_attempts
     pair = missing_connection(*state)
     return None if pair is None else ("connect", *pair, BY_THE_WAY)
+
+
+def _link(known, limit):
+    """An attempt on the way between groups, over what was met in between."""
+    if known.n_links >= limit:
+        return None
+    pair = missing_link(known.forest, known.attempts, known.distances, known.targets())
+    return None if pair is None else ("connect", *pair, LINK)
+
+
+def _worth_linking(forest, targets):
+    """As for how many minima links are tried where bands to neighbours have left some apart.
+
+    Where they joined next to nothing, there are no ways that links could complete.
+    """
+    wanted = {*targets, forest.lowest()}
+    joined = max(len(wanted.intersection(group)) for group in forest.components())
+    return min(joined, _LINKS * (len(wanted) - joined))
 
 
 def _growth(known, search):

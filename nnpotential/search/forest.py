@@ -38,10 +38,9 @@ class _Group:
         return (other, one) if one.size < other.size else (one, other)
 
     def exchange(self, end, by):
-        """Have another group as an end."""
+        """Have another group as an end; the size is left to the caller."""
         self.ends[self.ends[0] is not end] = by
         by.up = self
-        self.size = sum(end.size for end in self.ends)
 
 
 class Members(Sequence):
@@ -54,14 +53,25 @@ class Members(Sequence):
         return self._group.size
 
     def __getitem__(self, k):
-        if not 0 <= k < len(self):
-            raise IndexError(k)
-        group = self._group
-        while group.ends:
-            group, second = group.larger_first()
-            if k >= group.size:
-                k, group = k - group.size, second
-        return group.edge
+        return self.take([k])[0]
+
+    def take(self, places):
+        """The minima at some places, all in one walk down the tree."""
+        if not all(0 <= k < len(self) for k in places):
+            raise IndexError(places)
+        found, waiting = {}, [(self._group, 0, sorted(set(places)))]
+        while waiting:
+            group, before, asked = waiting.pop()
+            while group.ends and asked:
+                group, second = group.larger_first()
+                after = before + group.size
+                if asked[-1] >= after:
+                    split = bisect_left(asked, after)
+                    waiting.append((second, after, asked[split:]))
+                    asked = asked[:split]
+            if asked:
+                found[before] = group.edge
+        return [found[k] for k in places]
 
     def __iter__(self):
         waiting = [self._group]
@@ -214,7 +224,7 @@ class Forest:
         edge : tuple
             Energy, and the minima that it joins.
         behind : list of int
-            The targets that are taken in there; passes without any are left out.
+            The targets that are taken in there, in order; passes without any are left out.
         trapped, beyond : Members
             All that are taken in, and those that take them in.
         """
@@ -226,21 +236,21 @@ class Forest:
         while ground[-1].up is not None:
             ground.append(ground[-1].up)
         at = {group: k for k, group in enumerate(ground)}
-        behind = {}
-        for i in targets:
-            group, place = self._single.get(i), 0
+        outermost, behind = {}, {}
+        for i in sorted(targets):
+            group, within = self._single.get(i), []
             if group is None or group is ground[0]:
                 continue
-            while group.up is not None and group.up not in at:
-                first, _ = group.up.larger_first()
-                place += 0 if group is first else first.size
+            while group.up is not None and group.up not in at and group not in outermost:
+                within.append(group)
                 group = group.up
+            group = outermost.get(group, group)
+            outermost.update(dict.fromkeys(within, group))
             if group.up is not None:
-                behind.setdefault(at[group.up], (group, []))[1].append((place, i))
+                behind.setdefault(at[group.up], (group, []))[1].append(i)
         for k in sorted(behind):
             group, found = behind[k]
-            members = Members(group), Members(ground[k - 1])
-            yield ground[k].edge, [i for _, i in sorted(found)], *members
+            yield ground[k].edge, found, Members(group), Members(ground[k - 1])
 
     # The groups
 
@@ -282,14 +292,16 @@ class Forest:
                 below[side] = below[side].up
         if below[0] is below[1]:
             return False
-        above = [group.up for group in below]
+        above, own = [group.up for group in below], [group.size for group in below]
         group = _Group(edge, *below)
         while above[0] is not above[1]:  # each of both sides now holds what the other does
             one, other = above
             side = int(one is None or (other is not None and other.edge < one.edge))
             upper = above[side]
             above[side] = upper.up
-            upper.exchange(below[side], group)
+            if below[side] is not group:
+                upper.exchange(below[side], group)
+            own[side], upper.size = upper.size, upper.size + own[1 - side]
             below[side] = group = upper
         last = above[0]
         if last is None:

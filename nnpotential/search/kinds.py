@@ -42,6 +42,7 @@ from .barriers import mean_barrier
 __all__ = [
     "BY_THE_WAY",
     "LINK",
+    "NEIGHBOURS",
     "SEARCHES",
     "AuditBarrier",
     "Connect",
@@ -58,7 +59,8 @@ __all__ = [
 
 _QUENCH, _BASIN_HOPPING, _IMAGE = 0, 1, 2  # what a derived seed is for
 BY_THE_WAY = "by the way"  # why two minima are joined that no quench has found
-LINK = "link"  # why two minima are joined on the way between those of a sample
+LINK = "link"  # why two minima are joined on the way between groups that are far apart
+NEIGHBOURS = "connect"  # why a minimum that is to be joined is tried with its nearest neighbour
 _NOTHING = Findings([], [Failure("set aside", None)])  # of a job that failed too often
 
 
@@ -213,6 +215,7 @@ class _Bridge(Kind):
     def progress(self, known, search):
         targets, n = known.targets(), known.n_transition_states()
         text = f"joined, {len(known.forest)} minima, {n} transition states"
+        text += f", {known.n_links} links tried" * bool(known.n_links)
         return len(targets & known.joined()), len(targets), text
 
 

@@ -24,7 +24,7 @@ def across(known, bottleneck, draw):
     inside, outside = (
         members
         if len(members) <= most
-        else [members[k] for k in draw.choice(len(members), most, replace=False).tolist()]
+        else members.take(draw.choice(len(members), most, replace=False).tolist())
         for members, most in ((bottleneck.trapped, _INSIDE), (bottleneck.beyond, _OUTSIDE))
     )
     return _nearest(known, inside, outside)

@@ -4,7 +4,8 @@ All of it is decided from the graph of what is known and from what was tried, so
 the same state gives the same choice.
 """
 
-from itertools import combinations, islice, pairwise
+from itertools import combinations, islice, pairwise, product
+from operator import itemgetter
 
 import numpy as np
 from scipy.sparse.csgraph import csgraph_from_dense, dijkstra
@@ -156,35 +157,42 @@ def missing_link(forest, attempts, distances, needed):
         return None
     home = _home(forest, wanted, needed)
     stones = [c for c in components if len(c) > 1 or not c.isdisjoint(needed)]
+    stones.sort(key=min)
     group = {i: k for k, component in enumerate(stones) for i in component}
-    minima = sorted(group)
-    place = {i: k for k, i in enumerate(minima)}
 
     def is_free(i, j):
         return not attempts.tried(i, j) or attempts.under_way(i, j) or attempts.another_way(i, j)
 
-    groups = np.array([group[i] for i in minima])
-    weights = np.where(groups[:, None] == groups, 0.0, np.inf)
-    pairs = [(i, j) for i, j in combinations(minima, 2) if group[i] != group[j] and is_free(i, j)]
+    pairs = [
+        (i, j)
+        for one, other in combinations(stones, 2)
+        for i, j in product(sorted(one), sorted(other))
+        if is_free(i, j)
+    ]
+    jumps = {}  # by two groups the shortest: its length, and the minima
     for (i, j), length in zip(pairs, distances(pairs), strict=True):
-        weights[place[i], place[j]] = weights[place[j], place[i]] = length**2
-    lengths, before, _ = dijkstra(
+        a, b = group[i], group[j]
+        if (a, b) not in jumps or length < jumps[a, b][0]:
+            jumps[a, b], jumps[b, a] = (length, i, j), (length, j, i)
+    weights = np.full((len(stones), len(stones)), np.inf)
+    for between, (length, *_) in jumps.items():
+        weights[between] = length**2
+    lengths, before = dijkstra(
         csgraph_from_dense(weights, null_value=np.inf),
-        indices=[place[i] for i in sorted(home)],
+        indices=stones.index(home),
         return_predecessors=True,
-        min_only=True,
     )
-    others = [place[min(c)] for c in wanted if c is not home]
+    others = [k for k, c in enumerate(stones) if c is not home and c in wanted]
     for end in sorted(others, key=lambda k: (lengths[k], k)):
         way = [end]
-        if not np.isfinite(lengths[way[0]]):
+        if not np.isfinite(lengths[end]):
             continue
         while before[way[-1]] >= 0:
             way.append(before[way[-1]])
-        jumps = [(a, b) for a, b in pairwise(way) if group[minima[a]] != group[minima[b]]]
-        if any(attempts.under_way(minima[a], minima[b]) for a, b in jumps):
+        found = [jumps[between] for between in pairwise(way)]
+        if any(attempts.under_way(i, j) for _, i, j in found):
             continue
-        i, j = (minima[k] for k in max(jumps, key=lambda jump: weights[jump]))
+        _, i, j = max(found, key=itemgetter(0))
         return i, j, attempts.another_way(i, j) or STRATEGIES[0]
     return None
 

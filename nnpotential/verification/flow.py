@@ -48,8 +48,9 @@ for _i, _rows in enumerate(zip(_POSITION, _MEMORY, strict=True)):
 
 _DAMPING = 2 / 13
 _MAX_STAGES = 400
-# What a factorised Hessian costs: a gradient for so many parameters (digits, 460 to 1510).
-_HESSIAN_PER_GRADIENT = 5
+# What a look for a minimum costs. With a factorised Hessian, a gradient for so many parameters
+# (digits, 460 to 1510); with products, so many gradients (3466 and 50 020).
+_HESSIAN_PER_GRADIENT, _PRODUCTS = 5, 450
 _LOOKS = 0.1  # of the gradients so far until the next look for a minimum
 
 
@@ -242,8 +243,8 @@ class ChebyshevFlow(_Flow):
         super().__init__(potential, x, tolerance, scales)
         self._radius = self._spectral_radius()
         self._step = 1 / self._radius
-        self._since = self._due = 0
-        self._ahead = np.inf
+        self._price = min(self.x.size / _HESSIAN_PER_GRADIENT, _PRODUCTS)
+        self._since, self._due, self._ahead = 0, self._price, np.inf
 
     def at(self, x):
         """Energy, gradient, and None for the Hessian."""
@@ -256,8 +257,7 @@ class ChebyshevFlow(_Flow):
         """
         if not (self._ahead <= length and self.n_gradients >= self._due):
             return False
-        price = self.x.size / _HESSIAN_PER_GRADIENT
-        self._due = self.n_gradients + max(price, _LOOKS * self.n_gradients)
+        self._due = self.n_gradients + max(self._price, _LOOKS * self.n_gradients)
         return True
 
     def step(self):

@@ -8,6 +8,7 @@ from math import sqrt
 
 import numpy as np
 from scipy.linalg import eigh, ldl
+from scipy.linalg.blas import dger
 from scipy.linalg.lapack import dpotrf, dpotrs, dstebz
 from scipy.sparse.linalg import ArpackNoConvergence, LinearOperator, eigsh
 
@@ -20,6 +21,7 @@ PROOF_LIMIT = 4000  # parameters up to which the Hessian is factorised
 RISK = 1e-6  # probability that a certificate overlooks an eigenvalue, beyond that
 _EIGH_LIMIT = 1000  # parameters up to which LAPACK finds the lowest mode sooner than ARPACK
 _MOST_STEPS = 20_000  # of a certificate
+_ACCURATE = 1e-4  # residual of a lowest mode, relative to its eigenvalue
 _VANISHING = 1e-150  # curvatures whose squares underflow
 
 
@@ -100,11 +102,24 @@ class Curvature:
                 dtype=float,
             )
             values, vectors = eigsh(
-                operator, 1, which="SA", v0=self._start(), ncv=min(self.n, 60), tol=1e-4
+                operator, 1, which="SA", v0=self._start(), ncv=min(self.n, 60), tol=_ACCURATE
             )
         return float(values[0]), vectors[:, 0]
 
-    def judge(self, index):
+    def _negative_mode(self, vector, threshold):
+        """Eigenvalue and -vector, if a vector is one of negative curvature, else None."""
+        if vector is None or np.shape(vector) != (self.n,) or not np.isfinite(vector).all():
+            return None
+        vector = self._outside(np.asarray(vector, dtype=float))
+        if not norm(vector) > 0:
+            return None
+        vector = vector / norm(vector)
+        product = self.product(vector)
+        value = float(vector @ product)
+        found = value < -threshold and norm(product - value * vector) <= _ACCURATE * -value
+        return (value, vector) if found else None
+
+    def judge(self, index, mode=None):
         """Whether exactly `index` eigenvalues are negative and none vanishes.
 
         A direction of negative curvature shows that there is at least one
@@ -115,6 +130,9 @@ class Curvature:
         Parameters
         ----------
         index : {0, 1}
+        mode : ndarray, shape (n,), optional
+            Said to be the eigenvector of the negative eigenvalue. It is if the Hessian says so,
+            and if no other eigenvalue is negative it is the lowest; else that is looked for.
 
         Returns
         -------
@@ -128,17 +146,17 @@ class Curvature:
             return "degenerate", None, None
         if self._dense is not None:
             # the norm is not below the largest eigenvalue: what it proves needs no better value
-            proof = self._judge(index, ZERO * self._lift)
+            proof = self._judge(index, ZERO * self._lift, mode)
             if proof[0] == "ok":
                 return proof
-        return self._judge(index, self.threshold)
+        return self._judge(index, self.threshold, mode)
 
-    def _judge(self, index, threshold):
+    def _judge(self, index, threshold, mode):
         modes = np.empty((self.n, 0))
         value = 0.0
         if index == 1:
             try:
-                value, mode = self.lowest_mode()
+                value, mode = self._negative_mode(mode, threshold) or self.lowest_mode()
             except ArpackNoConvergence:
                 return "undecided", None, None
             if value >= -threshold:
@@ -150,8 +168,10 @@ class Curvature:
 
     def _prove(self, modes, value, threshold):
         # with the mode's own sign turned H becomes |H|
-        lifted = self._dense - 2 * value * modes @ modes.T
-        lifted.flat[:: self.n + 1] -= threshold
+        lifted = self._dense.copy()
+        for mode in modes.T:
+            dger(-2 * value, mode, mode, a=lifted.T, overwrite_a=True)
+        lifted.reshape(-1)[:: self.n + 1] -= threshold
         solve = cholesky(lifted)
         if solve is None:
             below, above = (self._negative(z) for z in (-threshold, threshold))

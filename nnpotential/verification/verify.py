@@ -12,12 +12,12 @@ vectors at a risk of 1e-6 per point (`inertia.RISK`).
 import numpy as np
 from pele.storage import Minimum
 
-from ..contract import rms
+from ..contract import rms, single
+from ..errors import InputError
 from ..findings import Point, Verdict
 from ..index import points_near
 from .flow import gradient_flow
 from .inertia import (
-    PROOF_LIMIT,
     Curvature,
     NegativeCurvatureError,
     cholesky,
@@ -37,6 +37,9 @@ _TOLERANCES = 1e-4, 1e-6  # of the flow; the second where the first contradicts 
 _NEAR = 0.05  # guessed distance of a minimum from where the flow is worth a look
 _AROUND = 2 * _NEAR  # distance from there in which it has to be
 _APPROACH = 40  # Newton steps there
+_ARRIVED, _ROUGHLY = 1e-8, 1e-4  # their length in the end; where the judge's are cheaper
+_FACTORISED = 1500  # parameters up to which a Hessian there costs less than products
+_SOLVED, _TURNS = 1e-3, 3  # residual of such a step, and in how many turns of rough products
 
 
 def is_duplicate(system, database, minimum):
@@ -120,7 +123,7 @@ def _examine(system, point, index):
     curvature = Curvature(system.potential, x, system.identity.zero_modes(x))
     if not curvature.exceeds(scales.flat):
         return "not converged", None
-    outcome, solve, mode = curvature.judge(index)
+    outcome, solve, mode = curvature.judge(index, getattr(point, "eigenvec", None))
     if outcome != "ok":
         return outcome, None
     step = solve(gradient)
@@ -186,7 +189,10 @@ def _nearby_minimum(system, flow):
         return None
     zero_modes = system.identity.zero_modes(flow.x)
     step_from = _newton_steps(system.potential, flow, zero_modes)
-    found = None if step_from is None else _shrinking_steps(system, flow, flow.x, step_from)
+    found = None
+    if step_from is not None:
+        arrived = _ROUGHLY if _by_products(flow) else _ARRIVED
+        found = _shrinking_steps(system, flow, flow.x, step_from, arrived)
     if found is None:
         return None
     # it is stored where the search went elsewhere, so it has to meet the definition too; nor do
@@ -196,11 +202,11 @@ def _nearby_minimum(system, flow):
     outcome, solve, _ = curvature.judge(0)
     if outcome != "ok":
         return None
-    return _shrinking_steps(system, flow, x, lambda _, g: -solve(g))
+    return _shrinking_steps(system, flow, x, lambda _, g: -solve(g), _ARRIVED)
 
 
-def _shrinking_steps(system, flow, x, step_from):
-    """Where steps lead that shrink to nothing near the flow, else None."""
+def _shrinking_steps(system, flow, x, step_from, arrived):
+    """Where steps lead that shrink to a length near the flow, else None."""
     energy, gradient = system.potential.getEnergyGradient(x)
     before, length_before = np.inf, np.inf
     for _ in range(_APPROACH):
@@ -208,8 +214,8 @@ def _shrinking_steps(system, flow, x, step_from):
         step = step_from(x, gradient)
         if step is None or not norm(x + step - flow.x) <= _AROUND:
             return None
-        accurate = here <= system.scales.rms or here > 0.5 * before
-        if norm(step) <= 1e-8 and accurate:
+        accurate = arrived > _ARRIVED or here <= system.scales.rms or here > 0.5 * before
+        if norm(step) <= arrived and accurate:
             return Point(float(energy), x)
         length = np.sqrt(max(-gradient @ step, 0.0))  # in the norm of the Hessian
         if length > 0.5 * length_before and np.abs(step).max() > system.scales.step:
@@ -231,24 +237,26 @@ def _newton_steps(potential, flow, zero_modes):
     Returns
     -------
     callable or None
-        Up to `PROOF_LIMIT` parameters with the Hessian where the flow is, factorised once; None
+        Up to `_FACTORISED` parameters with the Hessian where the flow is, factorised once; None
         if that is not positive definite. Beyond with products at the point itself.
     """
 
     def outside(v):
         return v - zero_modes @ (zero_modes.T @ v)
 
+    def product_of(potential, x):
+        return lambda v: outside(potential.hessian_vector_product(x, outside(v)))
+
     def by_products(x, gradient):
+        exact, b = product_of(potential, x), -outside(gradient)
+        step = None if rough is potential else _solve_roughly(product_of(rough, x), exact, b)
         try:
-            return conjugate_gradients(
-                lambda v: outside(potential.hessian_vector_product(x, outside(v))),
-                -outside(gradient),
-                longest=_AROUND,
-            )
+            return _solve(exact, b) if step is None else step
         except NegativeCurvatureError:
             return None
 
-    if flow.x.size > PROOF_LIMIT:
+    if _by_products(flow):
+        rough = single(potential)
         return by_products
     lifted = potential.getHessian(flow.x) if flow.hessian is None else flow.hessian.copy()
     if zero_modes.size:
@@ -256,6 +264,35 @@ def _newton_steps(potential, flow, zero_modes):
         lifted = outside(outside(lifted).T) + size * zero_modes @ zero_modes.T
     solve = cholesky(lifted)
     return None if solve is None else lambda _, gradient: solve(-outside(gradient))
+
+
+def _by_products(flow):
+    """Whether products with vectors are the cheaper way to see where a flow is bound for."""
+    return flow.hessian is None and flow.x.size > _FACTORISED
+
+
+def _solve(product, b):
+    return conjugate_gradients(product, b, _SOLVED, longest=_AROUND)
+
+
+def _solve_roughly(rough, exact, b):
+    """As `_solve` by exact products, which here only correct what rough ones have solved.
+
+    None as well where the rough ones are too rough for that.
+    """
+    step, left = np.zeros_like(b), b
+    for _ in range(_TURNS):
+        try:
+            more = _solve(rough, left)
+        except (NegativeCurvatureError, InputError):  # also what does not fit into them
+            return None
+        if more is None:
+            return None
+        step = step + more
+        left = b - exact(step)
+        if norm(left) <= _SOLVED * norm(b):
+            return step
+    return None
 
 
 def why_degenerate(system, x):

@@ -363,6 +363,21 @@ def test_extreme_parameters_never_give_a_silent_nan(engine, scale):
             assert np.isfinite(g).all()
 
 
+@pytest.mark.parametrize("hidden", [1, 2, 5, 9])
+def test_a_hessian_that_overflows_alone_is_refused(engine, hidden):
+    """Wherever in it: an input of 1e200 has second derivatives with its square."""
+    net = MLP([3, hidden, 1])
+    for large in range(3):
+        X = np.ones((1, 3))
+        X[0, large] = 1e200
+        pot = NNPotential(net, X, [[0.0]], loss="squared_error", regularization=0.0)
+        x = net.random_parameters(np.random.default_rng(0))
+        x[large : 3 * hidden : 3] *= 1e-200
+        assert np.isfinite(pot.getGradient(x)).all()
+        with pytest.raises(InputError, match="too large"):
+            pot.getHessian(x)
+
+
 def test_loss_of_a_confident_network_keeps_its_digits(engine):
     """log(1 + exp(-40)) is 4e-18, not zero."""
     net = MLP([1, 2])

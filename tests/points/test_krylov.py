@@ -1,5 +1,7 @@
 """The search from products with vectors, against the dense one."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 from surfaces import Quadratic
@@ -8,7 +10,7 @@ import nnpotential.points.connect
 import nnpotential.points.krylov
 import nnpotential.points.quench
 import nnpotential.points.saddle
-from nnpotential import MLP, Dataset, NNSystem
+from nnpotential import MLP, Dataset, InputError, NNSystem
 from nnpotential.contract import Scales
 from nnpotential.points.krylov import KrylovSpectrum, lowest_mode, softest_modes
 from nnpotential.points.newton import newton
@@ -145,6 +147,27 @@ def test_the_whole_space_is_the_spectrum(system):
     value, vector = here.polish(0)
     assert value == pytest.approx(dense.eigenvalues[0], rel=1e-9)
     assert abs(vector @ dense.eigenvectors[:, 0]) == pytest.approx(1)
+
+
+@pytest.mark.parametrize("fits", [True, False])
+def test_products_are_rough_far_from_where_a_point_may_be_converged(system, fits):
+    class Rough:
+        def __getattr__(self, name):
+            return getattr(system.potential, name)
+
+        def single(self):
+            def product(x, v):
+                if not fits:
+                    raise InputError("too large")
+                return 1.01 * system.potential.hessian_vector_product(x, v)
+
+            return SimpleNamespace(hessian_vector_product=product)
+
+    x, zero = system.net.random_parameters(np.random.default_rng(0)), system.identity.zero_modes()
+    exact = KrylovSpectrum(system.potential, x, zero)
+    for rough_above, factor in ((0.5, 1.01 if fits else 1.0), (2.0, 1.0)):
+        here = KrylovSpectrum(Rough(), x, zero, rough_above=rough_above * exact.rms)
+        assert here.eigenvalues == pytest.approx(factor * exact.eigenvalues, rel=1e-9)
 
 
 # Modes

@@ -12,7 +12,7 @@ from nnpotential.search.audit import EFFORT, Audit
 from nnpotential.search.barriers import barriers_of, bottlenecks, mean_barrier
 from nnpotential.search.choice import next_job
 from nnpotential.search.forest import Forest
-from nnpotential.search.kinds import BY_THE_WAY, SEARCHES
+from nnpotential.search.kinds import BY_THE_WAY, LINK, NEIGHBOURS, SEARCHES
 from nnpotential.search.lowering import FLAT, WAYS, Lowering
 from nnpotential.search.pairs import Attempts
 from nnpotential.search.settings import STAGES, SearchSettings
@@ -44,8 +44,8 @@ class State:
         self.n_modes = lambda i: n_modes
         self.distances = lambda pairs: [abs(i - j) for i, j in pairs]
         self.given_out, self.merged, self.pending = Counter(), Counter(), []
-        self.attempts, self.n_by_the_way, self.followed = Attempts(), 0, set()
-        self.n_links = 0
+        self.attempts, self.followed = Attempts(), set()
+        self.n_by_the_way, self.n_links = 0, 0
         self.seed, self.lowering, self.audit = 0, Lowering({}), Audit({})
         self.rearranged, self.n_in_vain, self.finds = Counter(), 0, finds
         self.n_states = n_states
@@ -159,6 +159,49 @@ def test_sources_come_first_and_connections_wait_for_them():
     assert state.next(quenches=2) is None
     state.pending = []
     assert state.next(quenches=2) == ("single_ended", 1, 0, 1)
+
+
+def purposes(jobs):
+    return Counter(job[-1] for job in jobs if job[0] == "connect")
+
+
+def test_what_neighbours_leave_apart_is_joined_over_what_was_met_in_between():
+    state = State(12)
+    state.graph.remove_edge(1, 12)
+    search = {"connection_attempts": 1, "soft_modes": 0}
+    tried = state.run(**search)
+    assert [purpose for *_, purpose in tried[:5]] == [NEIGHBOURS] * 4 + [LINK]
+    assert purposes(tried)[LINK] == 8
+    pairs = [frozenset(job[1:3]) for job in tried if job[-1] == LINK]
+    assert len(set(pairs)) == 8 and all(12 in pair for pair in pairs)
+    state.graph.add_edge(1, 12, energy=1.0)
+    assert state.run(connection_attempts=3, soft_modes=0) == []
+    assert purposes(state.run(connection_attempts=0, soft_modes=0)) == {}
+
+
+def test_links_wait_for_neighbours_that_are_being_tried():
+    state = State(12)
+    state.graph.remove_edge(1, 12)
+    job = state.next(soft_modes=0)
+    assert job[-1] == NEIGHBOURS
+    state.give_out(job)
+    assert state.next(soft_modes=0) is None
+
+
+def test_few_links_are_tried_where_bands_join_nothing():
+    state = State(30)
+    state.graph.remove_edges_from(list(state.graph.edges))
+    jobs = state.run(connection_attempts=2, soft_modes=0)
+    assert purposes(jobs)[LINK] == 2
+
+
+def test_a_lowest_minimum_apart_from_all_others_is_linked_too():
+    state = State(12)
+    state.graph.remove_node(1)
+    nx.add_star(state.graph, range(3, 13), energy=1.0)
+    state.graph.nodes[2]["energy"] = -1.0
+    state.targets = lambda: set(range(3, 13))
+    assert purposes(state.run(connection_attempts=1, soft_modes=0))[LINK] == 8
 
 
 def test_as_many_modes_as_are_asked_for_and_nothing_else():
@@ -303,14 +346,15 @@ def test_what_is_asked_about_is_joined_before_barriers_are_lowered():
     state = met_on_the_way(10, 1)
     state.targets = lambda: set(state.graph)
     kind, *_, purpose = state.next(untrap_attempts=30)
-    assert (kind, purpose) == ("connect", "connect")
+    assert (kind, purpose) == ("connect", NEIGHBOURS)
 
 
 def test_what_was_met_may_lie_on_the_way_to_what_is_still_apart():
     state = met_on_the_way(10, 2)
     state.targets = lambda: set(range(1, 12))  # of the two apart one is asked about
     jobs = state.run(untrap_attempts=5, soft_modes=0, connection_attempts=2)
-    assert {purpose for kind, *_, purpose in jobs if kind == "connect"} == {"connect", BY_THE_WAY}
+    purposes = {purpose for kind, *_, purpose in jobs if kind == "connect"}
+    assert purposes == {NEIGHBOURS, LINK, BY_THE_WAY}
     kinds = [kind for kind, *_ in jobs]
     assert kinds == sorted(kinds) and count(jobs)["lower"] == 5  # connect, then lower
 

@@ -35,11 +35,15 @@ def agree(forest):
     assert [(edge, list(inside), list(ground)) for edge, _, inside, ground in found] == expected
     assert forest.lowest() == lowest
     for _, behind, *groups in found:
-        assert behind == list(groups[0])  # in the same order
+        assert behind == sorted(groups[0])
         for members in groups:
-            assert [members[k] for k in range(len(members))] == list(members)
+            there = list(members)
+            assert [members[k] for k in range(len(members))] == there
+            assert members.take(range(len(members))) == there
+            assert members.take([len(there) - 1, 0, 0]) == [there[-1], there[0], there[0]]
+            assert members.take([]) == []
     some = set(list(graph)[::3])
-    kept = [(edge, [i for i in inside if i in some]) for edge, inside, _ in expected]
+    kept = [(edge, sorted(some.intersection(inside))) for edge, inside, _ in expected]
     asked = [(edge, behind) for edge, behind, *_ in forest.passes(some)]
     assert asked == [step for step in kept if step[1]]
     groups = sorted(map(sorted, nx.connected_components(graph)))

@@ -299,6 +299,39 @@ def test_both_methods_reach_what_radau_reaches(name, system, monkeypatch):
             assert np.linalg.norm(reached - expected) < 1e-2  # the same image, not turned
 
 
+class Rough:
+    """A network's potential with another in place of its single precision."""
+
+    def __init__(self, potential, factor):
+        self._potential, self._factor = potential, factor
+
+    def __getattr__(self, name):
+        return getattr(self._potential, name)
+
+    def single(self):
+        def rough(x, v):
+            if self._factor is None:
+                raise InputError("too large")
+            return self._factor * self._potential.hessian_vector_product(x, v)
+
+        return SimpleNamespace(hessian_vector_product=rough)
+
+
+@pytest.mark.parametrize("factor", [1.0, 0.999, 0.5, -1.0, None])
+def test_looks_by_products_find_what_factorised_hessians_find(factor, system, monkeypatch):
+    """However rough single precision is."""
+    monkeypatch.setattr(verify, "gradient_flow", ChebyshevFlow)
+    rough = SimpleNamespace(
+        potential=Rough(system.potential, factor), scales=NATS, identity=system.identity
+    )
+    for x in sides(system, 2):
+        expected = follow_gradient(system, x)
+        with monkeypatch.context() as patch:
+            patch.setattr(verify, "_FACTORISED", 0)
+            reached = follow_gradient(rough, x)
+        assert np.abs(reached.coords - expected.coords).max() < NATS.step
+
+
 @both
 def test_beside_a_ridge_the_side_decides(method, monkeypatch):
     """From near the top the flow passes transition states closely; each axis is by itself."""

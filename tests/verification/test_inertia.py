@@ -41,6 +41,29 @@ def test_index_of_known_spectra(lowest, index, outcome, limit):
         assert abs(mode @ potential.basis[:, 0]) == pytest.approx(1, abs=1e-6)
 
 
+@pytest.mark.parametrize("limit", [0, 10**6])
+@pytest.mark.parametrize(
+    ("lowest", "outcome"),
+    [
+        ([-1e-6, 1e-3], "ok"),
+        ([1e-6, 1e-3], "wrong index"),
+        ([-1e-3, -1e-6], "wrong index"),
+        ([-1e-3, -1e-11], "degenerate"),
+    ],
+)
+def test_a_mode_that_is_offered_is_not_believed(lowest, outcome, limit):
+    values = np.concatenate([lowest, np.geomspace(2e-3, 1.0, 198)])
+    potential = Quadratic(values)
+    one, two = potential.basis.T[:2]
+    offered = one, -3 * one, two, one + two, potential.basis[:, -1], 0 * one, np.nan * one, one[1:]
+    for mode in offered:
+        curvature = Curvature(potential, np.zeros(200), np.empty((200, 0)), proof_limit=limit)
+        judged, _, found = curvature.judge(1, mode)
+        assert judged == outcome
+        if outcome == "ok":
+            assert abs(found @ one) == pytest.approx(1, abs=1e-6)
+
+
 @pytest.mark.parametrize(
     ("lowest", "index", "outcome"),
     [
