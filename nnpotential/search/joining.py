@@ -4,7 +4,7 @@ from pele.storage import Minimum
 
 from ..points.connect import STRATEGIES
 from ..storage import find_point
-from .pairs import missing_connection
+from .pairs import missing_connection, missing_link
 
 __all__ = ["Joining"]
 
@@ -15,7 +15,7 @@ class Joining:
     """Chooses what to do next, in place of `next_job`: one attempt at a time until two are joined.
 
     First the two themselves, then, as a search does, the nearest pairs between what
-    each of them and the lowest minimum are connected to.
+    each of them and the lowest minimum are connected to, then the way over what was met.
 
     Parameters
     ----------
@@ -38,8 +38,9 @@ class Joining:
         self._left -= 1
         if not known.attempts.tried(*ids):
             return "connect", *ids, STRATEGIES[0], ASKED
-        state = known.forest, known.attempts, known.distances, search.connection_attempts
-        pair = missing_connection(*state, set(ids))
+        state, needed = (known.forest, known.attempts, known.distances), set(ids)
+        pair = missing_connection(*state, search.connection_attempts, needed)
+        pair = missing_link(*state, needed) if pair is None else pair
         return None if pair is None else ("connect", *pair, ASKED)
 
     def _ids(self, known):
