@@ -280,8 +280,7 @@ cdef class KernelPotential(_pele.BasePotential):
         cdef double *out = numbers(products)
         with nogil:
             self.kernel.get().hessian_products(at, along, rows, out)
-        if self.in_single:
-            check_result(0.0, out, rows * self.n)
+        check_result(0.0, out, rows * self.n)
         return products
 
     def force_recurrence(self, const double[::1] x, const double[::1] gradient, double step,

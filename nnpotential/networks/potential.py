@@ -322,7 +322,10 @@ class NNPotential(_kernel.KernelPotential):
     def _check(self, name: str, x: Any, several: bool = False) -> Array:
         if isinstance(x, np.ma.MaskedArray):
             raise InputError(f"{name} must not be a masked array: give its data")
-        x = np.asarray(x)
+        try:
+            x = np.asarray(x)
+        except ValueError:
+            raise InputError(f"{name} must be an array of numbers: its rows differ") from None
         if x.shape != self._shape and not (
             several and x.ndim == 2 and x.shape[1:] == self._shape and len(x)
         ):

@@ -108,9 +108,11 @@ class Curvature:
 
     def _negative_mode(self, vector, threshold):
         """Eigenvalue and -vector, if a vector is one of negative curvature, else None."""
-        if vector is None or np.shape(vector) != (self.n,) or not np.isfinite(vector).all():
+        if not isinstance(vector, np.ndarray) or vector.dtype.kind not in "iuf":
+            return None  # whatever it is that was stored
+        if vector.shape != (self.n,) or not np.isfinite(vector).all():
             return None
-        vector = self._outside(np.asarray(vector, dtype=float))
+        vector = self._outside(vector.astype(float))
         if not norm(vector) > 0:
             return None
         vector = vector / norm(vector)
@@ -131,8 +133,8 @@ class Curvature:
         ----------
         index : {0, 1}
         mode : ndarray, shape (n,), optional
-            Said to be the eigenvector of the negative eigenvalue. It is if the Hessian says so,
-            and if no other eigenvalue is negative it is the lowest; else that is looked for.
+            Said to be the eigenvector of the negative eigenvalue. Where the Hessian says so, and
+            with it that no other eigenvalue is negative, it is the lowest; else that is looked for.
 
         Returns
         -------
@@ -149,7 +151,9 @@ class Curvature:
             proof = self._judge(index, ZERO * self._lift, mode)
             if proof[0] == "ok":
                 return proof
-        return self._judge(index, self.threshold, mode)
+        proof = self._judge(index, self.threshold, mode)
+        # a rough mode may leave enough of the negative eigenvalue to hide a small positive one
+        return proof if proof[0] == "ok" or mode is None else self.judge(index)
 
     def _judge(self, index, threshold, mode):
         modes = np.empty((self.n, 0))

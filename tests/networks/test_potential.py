@@ -376,6 +376,10 @@ def test_a_hessian_that_overflows_alone_is_refused(engine, hidden):
         assert np.isfinite(pot.getGradient(x)).all()
         with pytest.raises(InputError, match="too large"):
             pot.getHessian(x)
+        along = np.zeros_like(x)
+        along[large] = 1.0
+        with pytest.raises(InputError, match="too large"):
+            pot.hessian_vector_product(x, along)
 
 
 def test_loss_of_a_confident_network_keeps_its_digits(engine):
@@ -409,6 +413,7 @@ def test_pickled_potential_is_the_same():
         (np.zeros(3), r"shape \(44,\), not \(3,\)"),
         (np.zeros((44, 1)), r"shape \(44,\)"),
         (np.zeros(44, dtype=np.float32), "float64, not float32"),
+        ([[0.0], [0.0, 0.0]], "its rows differ"),
         (np.zeros(44, dtype=complex), "float64, not complex128"),
         (np.full(44, np.nan), r"x\[0\] is nan"),
         (np.r_[np.zeros(43), np.inf], r"x\[43\] is inf"),

@@ -56,12 +56,21 @@ def test_a_mode_that_is_offered_is_not_believed(lowest, outcome, limit):
     potential = Quadratic(values)
     one, two = potential.basis.T[:2]
     offered = one, -3 * one, two, one + two, potential.basis[:, -1], 0 * one, np.nan * one, one[1:]
-    for mode in offered:
+    other_types = one.astype(object), one.astype(complex), one.astype(str), [[1], []]
+    for mode in offered + other_types:
         curvature = Curvature(potential, np.zeros(200), np.empty((200, 0)), proof_limit=limit)
         judged, _, found = curvature.judge(1, mode)
         assert judged == outcome
         if outcome == "ok":
             assert abs(found @ one) == pytest.approx(1, abs=1e-6)
+
+
+def test_a_rough_mode_that_is_offered_hides_no_small_positive_eigenvalue():
+    values = np.concatenate([[-1.0, 5e-9], np.geomspace(0.1, 1.0, 18)])
+    potential = Quadratic(values)
+    mode = potential.basis @ np.array([1, 0.99e-4] + 18 * [0])
+    curvature = Curvature(potential, np.zeros(20), np.empty((20, 0)))
+    assert curvature.judge(1, mode)[0] == curvature.judge(1)[0] == "ok"
 
 
 @pytest.mark.parametrize(
