@@ -47,7 +47,7 @@ _LINES = {
 }
 _BARRIER_TICKS = 1, 1.2, 1.5, 2, 3, 5, 10
 _SECOND_TICKS = 1, 2, 5, 10, 20, 50, 100, 200, 500
-_ROWS = 3  # of networks in the figure
+_ROWS = 4  # of networks in the figure
 _ALONE = {"color": "0.65", "lw": 0.8}
 
 
@@ -266,10 +266,12 @@ def _figure(networks, path):
         barrier.set_ylim(0.97, max(1.3, 1.05 * barrier.dataLim.y1))
         barrier.minorticks_off()
     times = [time for found in networks.values() for time in found["seeds"][0]["times"]]
-    for axis in axes[-1]:
+    for column in range(columns):
+        _, axis = pairs[min((column + 1) * rows, len(networks)) - 1]  # the last that is used
         axis.set(xscale="log", xlabel="CPU seconds")
         axis.set_xticks(_SECOND_TICKS, _SECOND_TICKS)
         axis.set_xlim(min(times), max(times))
+        axis.tick_params(labelbottom=True)
         axis.minorticks_off()
     figure.legend(
         shown.values(),
