@@ -203,9 +203,6 @@ cdef class KernelPotential(_pele.BasePotential):
         """The instruction set in use."""
         return self.kernel.get().engine().decode()
 
-    def _check(self, str name, x, bint several=False):
-        raise NotImplementedError
-
     cdef int _fits(self, Py_ssize_t size) except -1:
         if size != <Py_ssize_t>self.n:
             raise InputError(f"the network has {self.n} parameters, not {size}")

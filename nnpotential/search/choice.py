@@ -76,11 +76,10 @@ def _source(known, search):
 
 def _connection(known, search):
     targets, limit = known.targets(), search.connection_attempts
-    state = known.forest, known.attempts, known.distances
     if known.is_sample():
         return _link(known, _LINKS * limit * len(targets))
     if not targets <= known.joined():
-        pair = missing_connection(*state, limit, targets)
+        pair = missing_connection(known.forest, known.attempts, known.distances, limit, targets)
         if pair is not None:
             return "connect", *pair, NEIGHBOURS
         if not any(job.kind == "connect" and NEIGHBOURS in job.args for job in known.pending):
@@ -96,8 +95,8 @@ def _by_the_way(known, search):
     few, each = _BY_THE_WAY
     if known.is_sample() or known.n_by_the_way >= few + each * len(known.targets()):
         return None  # each may find more than it joins
-    state = known.forest, known.attempts, known.distances, search.connection_attempts
-    pair = missing_connection(*state)
+    limit = search.connection_attempts
+    pair = missing_connection(known.forest, known.attempts, known.distances, limit)
     return None if pair is None else ("connect", *pair, BY_THE_WAY)
 
 

@@ -213,10 +213,10 @@ class _Bridge(Kind):
         return n
 
     def progress(self, known, search):
-        targets, n = known.targets(), known.n_transition_states()
+        n = known.n_transition_states()
         text = f"joined, {len(known.forest)} minima, {n} transition states"
         text += f", {known.n_links} links tried" * bool(known.n_links)
-        return len(targets & known.joined()), len(targets), text
+        return known.n_joined(), len(known.targets()), text
 
 
 class Connect(_Bridge):
@@ -310,12 +310,12 @@ class Lower(_Bridge):
     def merge(self, known, result, way, *where):
         n, before = known.n_joined(), mean_barrier(known.bottlenecks())
         found = super().merge(known, result, way, *where)
-        after = mean_barrier(known.bottlenecks())
-        if known.n_joined() != n:  # the mean is of others
+        n_now, after = known.n_joined(), mean_barrier(known.bottlenecks())
+        if n_now != n:  # the mean is of others
             before = after
         cost = (result or _NOTHING).cost
         known.lowering.learn(way, max(before - after, 0.0), cost)
-        known.lowering.settle(before, after, known.n_joined())
+        known.lowering.settle(before, after, n_now)
         return found
 
     def progress(self, known, search):

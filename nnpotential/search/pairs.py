@@ -156,9 +156,8 @@ def missing_link(forest, attempts, distances, needed):
     if len(wanted) < 2:
         return None
     home = _home(forest, wanted, needed)
-    stones = [c for c in components if len(c) > 1 or not c.isdisjoint(needed)]
-    stones.sort(key=min)
-    group = {i: k for k, component in enumerate(stones) for i in component}
+    stones = sorted(sorted(c) for c in components if len(c) > 1 or not c.isdisjoint(needed))
+    group = {i: k for k, stone in enumerate(stones) for i in stone}
 
     def is_free(i, j):
         return not attempts.tried(i, j) or attempts.under_way(i, j) or attempts.another_way(i, j)
@@ -166,7 +165,7 @@ def missing_link(forest, attempts, distances, needed):
     pairs = [
         (i, j)
         for one, other in combinations(stones, 2)
-        for i, j in product(sorted(one), sorted(other))
+        for i, j in product(one, other)
         if is_free(i, j)
     ]
     jumps = {}  # by two groups the shortest: its length, and the minima
@@ -179,10 +178,10 @@ def missing_link(forest, attempts, distances, needed):
         weights[between] = length**2
     lengths, before = dijkstra(
         csgraph_from_dense(weights, null_value=np.inf),
-        indices=stones.index(home),
+        indices=group[min(home)],
         return_predecessors=True,
     )
-    others = [k for k, c in enumerate(stones) if c is not home and c in wanted]
+    others = [group[min(c)] for c in wanted if c is not home]
     for end in sorted(others, key=lambda k: (lengths[k], k)):
         way = [end]
         if not np.isfinite(lengths[end]):
