@@ -75,12 +75,12 @@ def only(contestant):
     """Leave one way of lowering barriers, or put another search in its place."""
     from nnpotential.points.connect import refined
     from nnpotential.points.stationary import spectrum
-    from nnpotential.search import kinds, lowering  # an earlier version has none
+    from nnpotential.search import ways  # an earlier version has none
 
     kept = {"mixtures": "uphill", "hops": "across"}.get(contestant, contestant)
-    for way in set(lowering.WAYS) - {kept}:
-        del lowering.WAYS[way]
-    rng, band = np.random.default_rng(0), kinds.connect_band
+    for way in set(ways.WAYS) - {kept}:
+        del ways.WAYS[way]
+    rng, band = np.random.default_rng(0), ways.connect_band
 
     def hops(system, x1, x2, failures=None, stored=None):
         """Basin-hopping from behind the bottleneck, and bands from there to both sides."""
@@ -102,10 +102,10 @@ def only(contestant):
         return refined(system, x + 0.2 * way, way, search, failures, stored)
 
     if contestant == "mixtures":
-        kinds.single_ended = mixtures
+        ways.single_ended = mixtures
     elif contestant == "hops":
-        lowering.WAYS["across"] = lowering.downhill  # whose pairs a single band would join
-        kinds.connect_band = hops
+        ways.Across.propose = ways.Downhill.propose  # pairs that a single band would join
+        ways.connect_band = hops
 
 
 def pele(contestant, task):

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from .lowering import WAYS
+from .ways import WAYS
 
 __all__ = ["EFFORT", "Audit", "barrier_audit", "from_now"]
 

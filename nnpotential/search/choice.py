@@ -4,9 +4,10 @@ import numpy as np
 
 from .barriers import barriers_of
 from .kinds import BY_THE_WAY, LINK, NEIGHBOURS
-from .lowering import WAYS, next_attempt
+from .lowering import next_attempt
 from .pairs import missing_connection, missing_link
 from .settings import WALKS_TIMES_COORDINATES
+from .ways import WAYS
 
 __all__ = ["next_job"]
 

@@ -13,19 +13,15 @@ import numpy as np
 from pele.basinhopping import BasinHopping
 from pele.storage import Minimum, TransitionState
 
-from ..contract import is_large
 from ..findings import Failure, Findings, Point
 from ..points.connect import (
-    STRATEGIES,
     below,
-    connect_band,
     connect_pair,
     rearrangements,
     single_ended,
 )
 from ..points.effort import Counted
 from ..points.polish import polish_minimum, polish_transition_state
-from ..points.states import StoredStates
 from ..storage import (
     CONNECTIONS,
     GROWTH,
@@ -38,6 +34,7 @@ from ..storage import (
     record_outcome,
 )
 from .barriers import mean_barrier
+from .ways import WAYS, beyond_stored
 
 __all__ = [
     "BY_THE_WAY",
@@ -251,7 +248,7 @@ class FollowMode(_Bridge):
 
     @staticmethod
     def run(system, energies, x, mode, side):
-        return _bridged(system, single_ended, energies, x, mode, side)
+        return beyond_stored(system, energies, single_ended, x, mode, side)
 
     def begin(self, known, *args):
         known.followed.add(args)
@@ -276,36 +273,26 @@ class Grow(FollowMode):
 
 
 class Lower(_Bridge):
-    """An attempt to lower barriers: the way, the bottleneck's edge, and a pair or a mode."""
+    """An attempt to lower barriers: the way, the bottleneck's edge, and what it tries there."""
 
     name, stage = "lower", "barriers"
 
     def needs(self, known, way, i, j, *what):
-        stored = known.state_energies()
-        if way == "uphill":
-            number, *rest = what
-            return way, stored, known.coords(number), *rest
-        return way, stored, *map(known.coords, what)
+        return way, known.state_energies(), *WAYS[way].needs(known, *what)
 
     @staticmethod
-    def run(system, way, energies, *what):
+    def run(system, way, energies, *needed):
         system = copy(system)
         system.potential = Counted(system.potential)
-        if way == "downhill" and not is_large(system.n_dof):
-            # far apart: each band begins where those before it led, be that stored or not
-            findings = Connect.run(system, *what, STRATEGIES[0])
-        else:
-            attempt = single_ended if way == "uphill" else connect_band
-            findings = _bridged(system, attempt, energies, *what)
+        findings = WAYS[way].run(system, energies, *needed)
         return findings._replace(cost=system.potential.cost)
 
     def begin(self, known, way, i, j, *what):
         known.lowering.tries[i, j] += 1
-        known.followed.add(what) if way == "uphill" else known.attempts.begin(*what)
+        WAYS[way].begin(known, *what)
 
     def end(self, known, found, way, i, j, *what):
-        if way != "uphill":
-            known.attempts.end(*what, found)
+        WAYS[way].end(known, found, *what)
 
     def merge(self, known, result, way, *where):
         n, before = known.n_joined(), mean_barrier(known.bottlenecks())
@@ -363,7 +350,7 @@ class Rearrange(_Bridge):
 
     @staticmethod
     def run(system, energies, seed, x, i, number):
-        return _bridged(system, rearrangements, energies, x, _seed(seed, _IMAGE, i, number))
+        return beyond_stored(system, energies, rearrangements, x, _seed(seed, _IMAGE, i, number))
 
     def merge(self, known, result, *args):
         before = known.n_transition_states()
@@ -454,14 +441,6 @@ class PolishTransitionState(Kind):
 
 def _seed(seed, purpose, *which):
     return np.random.SeedSequence(seed, spawn_key=(purpose, *which))
-
-
-def _bridged(system, attempt, energies, *arguments):
-    """What an attempt finds that is not stored, and what it met of that which is."""
-    failures = []
-    stored = StoredStates(energies, system.scales.energy_window, system.identity.are_same)
-    found = attempt(system, *arguments, failures=failures, stored=stored)
-    return Findings(found, failures, met=tuple(stored.met))
 
 
 def _minimum_of(result):

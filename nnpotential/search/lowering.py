@@ -1,4 +1,4 @@
-"""How barriers are lowered: several ways, each used as far as it has paid lately.
+"""How barriers are lowered: each way as far as it has paid lately, until none pays any more.
 
 Every minimum's barrier has one bottleneck, the highest transition state of its
 lowest path. What is tried is always about one of them: the one that matters
@@ -6,63 +6,15 @@ most for how often it was tried.
 """
 
 from collections import Counter
-from itertools import islice
-from operator import itemgetter
 
-__all__ = ["WAYS", "Lowering", "next_attempt"]
+from .ways import WAYS
 
-_INSIDE, _OUTSIDE = 8, 24  # minima on either side of a bottleneck whose distance is computed
-_LOWEST = 5  # minima that those behind a bottleneck are joined to
+__all__ = ["Lowering", "next_attempt"]
+
 _FORGET = 0.95  # what is left of a gain when the same way has been tried once more
 _LEAST = 0.08  # the share of every way, whatever it gains
 _ROUND = 16, 4, 200  # attempts in a round: at least, for each minimum asked about, and at most
 FLAT = 0.02  # the gain of a round, relative to the mean barrier, below which it is the last
-
-
-def across(known, bottleneck, draw):
-    """A band between near minima on both sides of the bottleneck."""
-    inside, outside = (
-        members
-        if len(members) <= most
-        else members.take(draw.choice(len(members), most, replace=False).tolist())
-        for members, most in ((bottleneck.trapped, _INSIDE), (bottleneck.beyond, _OUTSIDE))
-    )
-    return _nearest(known, inside, outside)
-
-
-def uphill(known, bottleneck, draw):
-    """A walk up the softest mode that is left of the minima behind the bottleneck."""
-    energy = known.forest.energy
-    left = ((i, known.mode_left(i)) for i in bottleneck.trapped)
-    ways_up = ((mode, energy[i], i, side) for i, (mode, side) in filter(itemgetter(1), left))
-    mode, _, i, side = min(ways_up, default=(None,) * 4)
-    return None if i is None else (i, mode, side)
-
-
-def neighbours(known, bottleneck, draw):
-    """A band from the minimum with the highest barrier there to its nearest neighbour."""
-    barriers = bottleneck.barriers
-    i = min(barriers, key=lambda i: (known.attempts.n_partners(i), -barriers[i], i))
-    forest = known.forest
-    return _nearest(known, [i], list(islice(forest.outward(forest.energy[i]), 2 * _OUTSIDE)))
-
-
-def downhill(known, bottleneck, draw):
-    """Bands all the way from a minimum with a high barrier there to one of the lowest of all."""
-    forest, barriers = known.forest, bottleneck.barriers
-    lowest = list(islice(forest.outward(forest.energy[forest.lowest()]), _LOWEST))
-    highest = sorted(barriers, key=lambda i: (-barriers[i], i))
-    pairs = ((i, j) for j in lowest for i in highest if i != j)
-    return next((pair for pair in pairs if not known.attempts.tried(*pair)), None)
-
-
-WAYS = {way.__name__: way for way in (across, uphill, neighbours, downhill)}
-
-
-def _nearest(known, inside, outside):
-    """The nearest pair that was never tried."""
-    pairs = [(i, j) for i in inside for j in outside if i != j and not known.attempts.tried(i, j)]
-    return min(zip(known.distances(pairs), pairs, strict=True), default=(None, None))[1]
 
 
 class Lowering:
@@ -205,7 +157,7 @@ def next_attempt(known, bottlenecks, ways, draw):
     found = sorted(bottlenecks, key=lambda b: (-b.weight / (1 + tries[b.edge]), b.edge))
     for way in ways:
         for bottleneck in found:
-            what = WAYS[way](known, bottleneck, draw)
+            what = WAYS[way].propose(known, bottleneck, draw)
             if what is not None:
                 return way, *bottleneck.edge, *what
     return None

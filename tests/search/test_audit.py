@@ -8,7 +8,7 @@ import pytest
 
 from nnpotential.search.audit import EFFORT, Audit, barrier_audit
 from nnpotential.search.barriers import Bottleneck
-from nnpotential.search.lowering import WAYS
+from nnpotential.search.ways import WAYS
 
 BARRIERS = {i: 1.0 + i / 10 for i in range(3, 43)}
 

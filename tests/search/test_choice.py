@@ -13,9 +13,10 @@ from nnpotential.search.barriers import barriers_of, bottlenecks, mean_barrier
 from nnpotential.search.choice import next_job
 from nnpotential.search.forest import Forest
 from nnpotential.search.kinds import BY_THE_WAY, LINK, NEIGHBOURS, SEARCHES
-from nnpotential.search.lowering import FLAT, WAYS, Lowering
+from nnpotential.search.lowering import FLAT, Lowering
 from nnpotential.search.pairs import Attempts
 from nnpotential.search.settings import STAGES, SearchSettings
+from nnpotential.search.ways import WAYS
 from nnpotential.systems.functions import LinearAutoencoder
 
 Pending = namedtuple("Pending", "kind args")

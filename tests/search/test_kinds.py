@@ -7,7 +7,7 @@ from pele.storage import Minimum, TransitionState
 
 from nnpotential.findings import Connection, Findings, Point, State
 from nnpotential.points.connect import connect_band, connect_pair
-from nnpotential.search import kinds
+from nnpotential.search import kinds, ways
 from nnpotential.search.barriers import mean_barrier
 from nnpotential.search.kinds import SEARCHES, FollowMode, Lower
 from nnpotential.search.known import Known
@@ -73,7 +73,7 @@ def test_downhill_goes_all_the_way_and_by_what_is_stored(mapped):
 def test_downhill_is_one_band_where_a_path_takes_minutes(mapped, monkeypatch):
     ends, none = farthest(mapped), np.array([])
     band = Lower.run(mapped.system, "across", none, *ends)
-    monkeypatch.setattr(kinds, "is_large", lambda n_dof: True)
+    monkeypatch.setattr(ways, "is_large", lambda n_dof: True)
     found = Lower.run(mapped.system, "downhill", none, *ends)
     assert energies_of(found.found) == energies_of(band.found) and found.cost == band.cost
 

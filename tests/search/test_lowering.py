@@ -10,8 +10,9 @@ import pytest
 
 from nnpotential.search.barriers import bottlenecks
 from nnpotential.search.forest import Forest
-from nnpotential.search.lowering import _LEAST, FLAT, WAYS, Lowering, _round, next_attempt
+from nnpotential.search.lowering import _LEAST, FLAT, Lowering, _round, next_attempt
 from nnpotential.search.pairs import Attempts
+from nnpotential.search.ways import WAYS
 
 FIRST, *REST = WAYS
 
@@ -183,7 +184,7 @@ class Known:
         if attempt is not None:
             way, i, j, *what = attempt
             self.lowering.tries[i, j] += 1
-            self.followed.add(tuple(what)) if way == "uphill" else self.attempts.begin(*what)
+            WAYS[way].begin(self, *what)
         return attempt
 
 
