@@ -6,6 +6,9 @@ import sys
 
 __all__ = ["main"]
 
+# what each job imports, of a network; for all else it is done where the job runs
+_OF_JOBS = "search.workers", "verification.kinds", "networks.system"
+
 
 def main():
     """Run the command line; see `nnpotential.cli`."""
@@ -13,6 +16,11 @@ def main():
     if before is signal.default_int_handler:
         # the imports take a second, leave nothing behind, and could swallow an exception
         signal.signal(signal.SIGINT, lambda *_: os._exit(130))
+    if _wants_workers(sys.argv[1:]):
+        from .interrupts import worker_context
+
+        # they import for a second, as this process does: side by side
+        worker_context(*(f"{__package__}.{name}" for name in _OF_JOBS))
     try:
         from .cli import main as run
     except ImportError as error:
@@ -25,6 +33,14 @@ def main():
         run()
     except KeyboardInterrupt:
         sys.exit(130)
+
+
+def _wants_workers(arguments):
+    """Whether more than this process is to do the jobs; a sweep has workers of another kind."""
+    words = " ".join(arguments).replace("=", " ").split()
+    if "--workers" not in words or "sweep" in words:
+        return False
+    return words[words.index("--workers") + 1 :][:1] not in ([], ["1"])
 
 
 if __name__ == "__main__":
