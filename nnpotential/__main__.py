@@ -1,5 +1,6 @@
 """Where the command line starts: from here on Ctrl-C is silent."""
 
+import gc
 import os
 import signal
 import sys
@@ -21,6 +22,7 @@ def main():
 
         # they import for a second, as this process does: side by side
         worker_context(*(f"{__package__}.{name}" for name in _OF_JOBS))
+    gc.disable()  # what is imported stays: to look through it again and again is in vain
     try:
         from .cli import main as run
     except ImportError as error:
@@ -28,6 +30,8 @@ def main():
             raise
         print(f"error: {error}", file=sys.stderr)
         sys.exit(2)
+    gc.freeze()
+    gc.enable()
     try:
         signal.signal(signal.SIGINT, before)
         run()
