@@ -7,7 +7,7 @@ import sys
 
 __all__ = ["main"]
 
-# what each job imports, of a network; for all else it is done where the job runs
+# what the jobs of a search import
 _OF_JOBS = "search.workers", "verification.kinds", "networks.system"
 
 
@@ -17,7 +17,7 @@ def main():
     if before is signal.default_int_handler:
         # the imports take a second, leave nothing behind, and could swallow an exception
         signal.signal(signal.SIGINT, lambda *_: os._exit(130))
-    if _wants_workers(sys.argv[1:]):
+    if _explores_with_workers(sys.argv[1:]):
         from .interrupts import worker_context
 
         # they import for a second, as this process does: side by side
@@ -39,10 +39,10 @@ def main():
         sys.exit(130)
 
 
-def _wants_workers(arguments):
-    """Whether more than this process is to do the jobs; a sweep has workers of another kind."""
+def _explores_with_workers(arguments):
+    """Whether more than this process is to explore; other commands may need other imports."""
     words = " ".join(arguments).replace("=", " ").split()
-    if "--workers" not in words or "sweep" in words:
+    if not {"explore", "--workers"} <= set(words):
         return False
     return words[words.index("--workers") + 1 :][:1] not in ([], ["1"])
 
