@@ -70,10 +70,13 @@ class _Index:
             self._held.popitem(last=False)
 
     def put(self, point):
-        """A point is stored, or its energy has changed."""
+        """A point is stored or has changed, its energy perhaps."""
         kind, number = type(point), point.id()
+        energy = _number(point.energy)
+        if number in self._energy[kind] and self._energy[kind][number] == energy:
+            return
         self._forget_energy(kind, number)
-        energy = self._energy[kind][number] = _number(point.energy)
+        self._energy[kind][number] = energy
         if energy is not None:
             energies, ids = self._order[kind]
             at = energies.searchsorted(energy)

@@ -14,7 +14,6 @@ from ..networks.losses import LOSSES
 from ..networks.mlp import MLP
 from ..request import Request
 from ..search.settings import STAGES, SearchSettings
-from ..search.workers import prepare
 from ..storage import OUTCOMES
 from ..systems.registry import SYSTEMS
 from ..verification.certificate import CERTIFICATES, CERTIFIED
@@ -135,7 +134,6 @@ def explore(
     )
     search = given(**search)
     how = {"workers": workers, "max_seconds": max_seconds, "job_timeout": job_timeout}
-    prepare(workers)
     with heard():
         land = request.open(output)
         if land is None:

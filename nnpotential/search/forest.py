@@ -20,15 +20,18 @@ class _Group:
         The two groups that it joins, that of the first minimum first; of a single
         minimum none.
     size : int
+    lowest : (float, int)
+        Energy and id of its lowest minimum, the first of equals.
     up : _Group or None
         That it becomes part of next.
     """
 
-    __slots__ = ("edge", "ends", "size", "up")
+    __slots__ = ("edge", "ends", "lowest", "size", "up")
 
-    def __init__(self, edge, *ends):
+    def __init__(self, edge, *ends, lowest=None):
         self.edge, self.ends, self.up = edge, list(ends), None
         self.size = sum(end.size for end in ends) or 1
+        self.lowest = lowest or min(end.lowest for end in ends)
         for end in ends:
             end.up = self
 
@@ -38,7 +41,7 @@ class _Group:
         return (other, one) if one.size < other.size else (one, other)
 
     def exchange(self, end, by):
-        """Have another group as an end; the size is left to the caller."""
+        """Have another group as an end; size and lowest minimum are left to the caller."""
         self.ends[self.ends[0] is not end] = by
         by.up = self
 
@@ -230,27 +233,21 @@ class Forest:
         """
         self._renew()
         lowest = self.lowest()
-        if lowest is None:
-            return
-        ground = [self._single[lowest]]
-        while ground[-1].up is not None:
-            ground.append(ground[-1].up)
-        at = {group: k for k, group in enumerate(ground)}
         outermost, behind = {}, {}
         for i in sorted(targets):
             group, within = self._single.get(i), []
-            if group is None or group is ground[0]:
+            if group is None or i == lowest:
                 continue
-            while group.up is not None and group.up not in at and group not in outermost:
+            while group.up is not None and group.up.lowest[1] != lowest and group not in outermost:
                 within.append(group)
                 group = group.up
             group = outermost.get(group, group)
             outermost.update(dict.fromkeys(within, group))
             if group.up is not None:
-                behind.setdefault(at[group.up], (group, []))[1].append(i)
-        for k in sorted(behind):
-            group, found = behind[k]
-            yield ground[k].edge, found, Members(group), Members(ground[k - 1])
+                behind.setdefault(group, []).append(i)
+        for group in sorted(behind, key=lambda group: group.up.edge):
+            [ground] = (end for end in group.up.ends if end is not group)
+            yield group.up.edge, behind[group], Members(group), Members(ground)
 
     # The groups
 
@@ -272,7 +269,7 @@ class Forest:
         self._stale = False
 
     def _plant(self, i):
-        self._single[i] = _Group(i)
+        self._single[i] = _Group(i, lowest=(self.energy[i], i))
         self._label[i], self._members[i] = i, {i}
 
     def _unite(self, i, j):
@@ -292,7 +289,8 @@ class Forest:
                 below[side] = below[side].up
         if below[0] is below[1]:
             return False
-        above, own = [group.up for group in below], [group.size for group in below]
+        above = [group.up for group in below]
+        own = [(group.size, group.lowest) for group in below]
         group = _Group(edge, *below)
         while above[0] is not above[1]:  # each of both sides now holds what the other does
             one, other = above
@@ -301,7 +299,11 @@ class Forest:
             above[side] = upper.up
             if below[side] is not group:
                 upper.exchange(below[side], group)
-            own[side], upper.size = upper.size, upper.size + own[1 - side]
+            size, lowest = own[1 - side]
+            own[side] = upper.size, upper.lowest
+            upper.size += size
+            if lowest < upper.lowest:
+                upper.lowest = lowest
             below[side] = group = upper
         last = above[0]
         if last is None:

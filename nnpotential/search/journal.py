@@ -13,7 +13,7 @@ from ..sessions import session_of
 
 __all__ = ["TALLY", "Job", "Journal"]
 
-_TABLE = "tbl_jobs"
+_TABLE, _PROPERTIES = "tbl_jobs", SystemProperty.__tablename__
 TALLY = "progress"
 _DEFINITION = 2  # of a stationary point: since 2 it asks for the coordinates, not the loss alone
 _BLANK = {
@@ -64,15 +64,19 @@ class Journal:
 
     def __init__(self, database):
         self._database = database
-        stored = database.get_property(TALLY)
+        stored = self._execute(
+            f"SELECT string_value FROM {_PROPERTIES} WHERE property_name = ?", TALLY
+        ).fetchone()
         self.tally = json.loads(json.dumps(_BLANK))
         self.outdated = False
         if stored is not None:
-            self.tally |= {"definition": 1} | json.loads(stored.string_value)
+            self.tally |= {"definition": 1} | json.loads(*stored)
             self.outdated = self.tally["definition"] < _DEFINITION
         tables = self._execute("SELECT 1 FROM sqlite_master WHERE name = ?", _TABLE)
         self._exists = tables.fetchone() is not None
-        self._last = max((job.id for job, *_ in self._select()), default=0)
+        self._last = 0
+        if self._exists:
+            self._last = self._execute(f"SELECT COALESCE(MAX(id), 0) FROM {_TABLE}").scalar()
 
     def add(self, kind, args):
         """Record a job that is to be done; returns the `Job`."""
@@ -142,11 +146,14 @@ class Journal:
 
     def save(self):
         """Record the tally."""
-        stored = self._database.get_property(TALLY)
-        if stored is None:
-            stored = SystemProperty(TALLY)
-            self._database.session.add(stored)
-        stored.string_value = json.dumps(self.tally)
+        noted = json.dumps(self.tally)
+        set_it = f"UPDATE {_PROPERTIES} SET string_value = ? WHERE property_name = ?"
+        if not self._execute(set_it, noted, TALLY).rowcount:
+            self._execute(
+                f"INSERT INTO {_PROPERTIES} (string_value, property_name) VALUES (?, ?)",
+                noted,
+                TALLY,
+            )
 
     def _execute(self, statement, *values):
         # several for each job: SQLAlchemy's own take ten times as long

@@ -25,7 +25,7 @@ from ..errors import InputError
 from ..interrupts import worker_context
 from ..pulse import listening, read_report, write_report
 
-__all__ = ["Crew", "JobFailed", "check_executor", "prepare", "try_start"]
+__all__ = ["Crew", "JobFailed", "check_executor", "try_start"]
 
 ATTEMPTS = 3  # of a job that fails
 REPLACEMENTS = 3  # of a pool that dies
@@ -98,18 +98,6 @@ def _timed(system, kind, args):
 def _context(*modules):
     """How workers start: what every job needs is imported once, by the server that forks them."""
     return worker_context(__name__, f"{__package__}.kinds", *modules)
-
-
-def prepare(workers):
-    """Have what workers need imported while there is something else to do before they start.
-
-    Parameters
-    ----------
-    workers : int
-        As for a `Crew`: one needs nothing.
-    """
-    if workers > 1:
-        _context()
 
 
 def check_executor(executor):

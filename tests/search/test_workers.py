@@ -284,16 +284,32 @@ def test_workers_that_cannot_import_the_script(path):
     assert "a worker process ended while it started (exit code 1, its own message" in line
 
 
-@pytest.mark.parametrize(("workers", "ready"), [(1, "False"), (2, "True")])
-def test_workers_start_with_what_jobs_need(workers, ready):
+@pytest.mark.parametrize(
+    ("arguments", "ready"),
+    [
+        (["explore", "nowhere.csv"], "False"),
+        (["explore", "nowhere.csv", "--workers", "1"], "False"),
+        (["explore", "nowhere.csv", "--workers", "2"], "True"),
+        (["explore", "--workers=2", "nowhere.csv"], "True"),
+        # what these need depends on the landscape
+        (["verify", "nowhere", "--workers", "2"], "False"),
+    ],
+)
+def test_workers_start_with_what_jobs_need(arguments, ready):
     """It is the server that forks them which has imported it: they do nothing but look."""
     script = f"""
+import sys
+from nnpotential.__main__ import main
 from nnpotential.interrupts import worker_context
-from nnpotential.search.workers import prepare
 if __name__ == "__main__":
-    prepare({workers})
+    sys.argv[1:] = {arguments}
+    try:
+        main()
+    except SystemExit:
+        pass
+    needed = {{"nnpotential.search.kinds", "nnpotential.verification.kinds"}}
     with worker_context().Pool(1) as pool:
-        print(pool.apply(eval, ("'nnpotential.search.kinds' in __import__('sys').modules",)))
+        print(pool.apply(eval, (f"{{needed}} <= set(__import__('sys').modules)",)))
 """
     done = subprocess.run(
         [sys.executable, "-c", script], capture_output=True, text=True, timeout=120
