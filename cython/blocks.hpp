@@ -197,6 +197,13 @@ struct Sides {
   }
 };
 
+// Columns as they stand in memory.
+struct Stored {
+  const Real *A;
+  size_t width;
+  NNP_MEMBER V operator()(size_t k, size_t s) const { return load_once(A + k * width + s); }
+};
+
 // One vector of two: each lane plus that `half` lanes away, of `a` in the lanes whose
 // number is without `half`, else of `b`.
 template <int half>
@@ -232,7 +239,7 @@ NNP_INLINE void outer_block(size_t width, const Sides &sides, size_t K,
       V a[C];
       each<C>([&](auto c) NNP_LAMBDA { a[c] = load(A + c * width + s); });
       each<R>([&](auto r) NNP_LAMBDA {
-        const V d = load(D + r * width + s);
+        const V d = load_once(D + r * width + s);
         each<C>([&](auto c) NNP_LAMBDA { acc[r * C + c] += d * a[c]; });
       });
     }
@@ -256,26 +263,27 @@ NNP_INLINE void outer_block(size_t width, const Sides &sides, size_t K,
 
 // The same where there are too many parameters to keep a vector of each, for a whole vector
 // of columns: as many of them at once as registers hold, every second one in single precision.
-template <int R>
-NNP_INLINE void outer_reduced(size_t width, const Sides &sides, size_t K, bool fresh,
-                              Real *sums) {
+// `column(k, s)` gives the samples of a column, in place of A.
+template <int R, class Column>
+NNP_INLINE void outer_reduced(size_t width, const Sides &sides, const Column &column, size_t K,
+                              bool fresh, Real *sums) {
   constexpr int C = NNP_BYTES / 8, groups = lanes / C;
   V part[R][groups];
   each<groups>([&](auto g) NNP_LAMBDA {
     V acc[R][C];
     each<R * C>([&](auto i) NNP_LAMBDA { acc[i / C][i % C] = V{}; });
-    auto add_samples = [&](const Real *D, const Real *A) NNP_LAMBDA {
+    auto add_samples = [&](const Real *D, const auto &column) NNP_LAMBDA {
       for (size_t s = 0; s < width; s += lanes) {
         V d[R];
         each<R>([&](auto r) NNP_LAMBDA { d[r] = load(D + r * width + s); });
         each<C>([&](auto c) NNP_LAMBDA {
-          const V a = load_once(A + (c * groups + g) * width + s);
+          const V a = column(c * groups + g, s);
           each<R>([&](auto r) NNP_LAMBDA { acc[r][c] += d[r] * a; });
         });
       }
     };
-    add_samples(sides.D, sides.A);
-    if (sides.D2) add_samples(sides.D2, sides.A2);
+    add_samples(sides.D, column);
+    if (sides.D2) add_samples(sides.D2, Stored{sides.A2, width});
     each<R>([&](auto r) NNP_LAMBDA { part[r][g] = sums_of<groups>(acc[r]); });
   });
   each<R>([&](auto r) NNP_LAMBDA {
@@ -283,6 +291,21 @@ NNP_INLINE void outer_reduced(size_t width, const Sides &sides, size_t K, bool f
     if constexpr (groups == 2) total = halves_of<1>(total, part[r][1]);
     store(sums + r * K, fresh ? total : load(sums + r * K) + total);
   });
+}
+
+// So many of the rows left at once; gives their number.
+template <class Column>
+NNP_INLINE size_t outer_reduced_rows(size_t left, size_t width, const Sides &sides,
+                                     const Column &column, size_t K, bool fresh, Real *sums) {
+  constexpr size_t most = NNP_BYTES == 16 ? 2 : 3;  // that fit the registers
+  const size_t n = left < most ? left : left == 4 ? 2 : most;
+  if (n == 3)
+    outer_reduced<most>(width, sides, column, K, fresh, sums);
+  else if (n == 2)
+    outer_reduced<2>(width, sides, column, K, fresh, sums);
+  else
+    outer_reduced<1>(width, sides, column, K, fresh, sums);
+  return n;
 }
 
 // Rows of `outer` from the first of few columns on, `K` numbers apart.
@@ -316,20 +339,13 @@ NNP_INLINE size_t outer_rows_at_once(size_t left) {
 
 static void outer(size_t rows, size_t K, size_t width, const Sides &sides,
                   const Sums &sums, size_t at, size_t stride) {
-  constexpr size_t reduced = NNP_BYTES == 16 ? 2 : 3;  // rows that fit the registers
   size_t k = 0;
   // columns outside: those of a step stay in cache for all rows
   for (; !sums.in_lanes && k + lanes <= K; k += lanes)
-    for (size_t r = 0, n; r < rows; r += n) {
+    for (size_t r = 0; r < rows;) {
       const Sides here = sides.from(r, k, width);
-      Real *to = sums.data + at + r * stride + k;
-      n = rows - r < reduced ? rows - r : rows - r == 4 ? 2 : reduced;
-      if (n == 3)
-        outer_reduced<3>(width, here, stride, sums.fresh, to);
-      else if (n == 2)
-        outer_reduced<2>(width, here, stride, sums.fresh, to);
-      else
-        outer_reduced<1>(width, here, stride, sums.fresh, to);
+      r += outer_reduced_rows(rows - r, width, here, Stored{here.A, width}, stride, sums.fresh,
+                              sums.data + at + r * stride + k);
     }
   const size_t columns = K - k;
   if (columns == 0) return;

@@ -159,41 +159,86 @@ static double hessian_samples(const Problem &problem, const double *x, size_t fi
   return sums.finish();
 }
 
-// to[(f,q)] = c[f] v[q] for the samples of a tile, or with `d` and `u` also + d[f] u[q].
-struct Outer {
-  size_t width, factors, n;
+// Columns c[f] v[q] over the samples of a tile in the order of (f, q), for q < n, or of a triangle
+// for f <= q < n. They are made where they are first used, and kept.
+struct Products {
+  static constexpr bool made_in_use = true;
+  size_t width, n;
   const double *c, *v;
-  double *to;
-  const double *d = nullptr, *u = nullptr;
+  bool triangle = false;
+  size_t f = 0, q = 0;
+  const double *of_c[lanes], *of_v[lanes];
+  double *kept;
+
+  void next(size_t count, double *to) {
+    kept = to;
+    for (size_t i = 0; i < count; ++i) {
+      of_c[i] = c + f * width, of_v[i] = v + q * width;
+      if (++q == n) ++f, q = triangle ? f : 0;
+    }
+  }
+  NNP_MEMBER V operator()(size_t i, size_t s) const {
+    const V value = load(of_c[i] + s) * load(of_v[i] + s);
+    store(kept + i * width + s, value);
+    return value;
+  }
 };
 
-template <bool two, int columns>
-NNP_INLINE void outer_columns(size_t width, const double *c, const double *v,
-                              const double *d, const double *u, double *to) {
-  for (size_t s = 0; s < width; s += lanes) {
-    const V of_v = load(c + s), of_u = two ? load(d + s) : V{};
-    each<columns>([&](auto q) NNP_LAMBDA {
-      const size_t at = q * width + s;
-      V value = of_v * load(v + at);
-      if (two) value += of_u * load(u + at);
-      store(to + at, value);
-    });
-  }
-}
+// Columns c[i][k] v[q] + d[k] u[i][q] in the order of (i, k, q), for k < n_k and q < n of the
+// n_u rows of an i in u. Those of one (i, k) share what they load of c and d, which is more
+// than all rows of a narrow layer would have of making them in use.
+struct SumsOfProducts {
+  static constexpr bool made_in_use = false;
+  size_t width, n, n_k, n_u;
+  const double *c, *v, *d, *u;
+  size_t k = 0, q = 0;
 
-template <bool two>
-static void outer_columns(const Outer o) {
-  constexpr int some = 4;
-  for (size_t f = 0; f < o.factors; ++f) {
-    const double *c = o.c + f * o.width, *d = o.d + f * o.width;
-    double *to = o.to + f * o.n * o.width;
-    size_t q = 0;
-    for (; q + some <= o.n; q += some)
-      outer_columns<two, some>(o.width, c, o.v + q * o.width, d, o.u + q * o.width,
-                               to + q * o.width);
-    for (; q < o.n; ++q)
-      outer_columns<two, 1>(o.width, c, o.v + q * o.width, d, o.u + q * o.width,
-                            to + q * o.width);
+  void next(size_t count, double *to) {
+    for (size_t some; count > 0; count -= some, to += some * width) {
+      some = std::min(count, n - q);
+      make(some, to);
+      if ((q += some) < n) continue;
+      q = 0, c += width;
+      if (++k == n_k) k = 0, u += n_u * width;
+    }
+  }
+
+ private:
+  template <int some = lanes>
+  NNP_MEMBER void make(size_t count, double *to) const {
+    if constexpr (some > 1)
+      if (count < some) return make<some - 1>(count, to);
+    const double *v_q = v + q * width, *u_q = u + q * width, *d_k = d + k * width;
+    for (size_t s = 0; s < width; s += lanes) {
+      const V of_v = load(c + s), of_u = load(d_k + s);
+      each<some>([&](auto i) NNP_LAMBDA {
+        const size_t at = i * width + s;
+        store(to + at, of_v * load(v_q + at) + of_u * load(u_q + at));
+      });
+    }
+  }
+};
+
+// sums[r][k] += sum_s D[r][s] column_k[s], a vector of columns at a time, which the nearest cache
+// holds for all rows.
+template <class Columns>
+static void outer(size_t rows, size_t K, const double *D, Columns columns, const Sums &sums,
+                  size_t stride) {
+  const size_t width = columns.width;
+  alignas(64) double made[lanes * tile_samples];
+  for (size_t k = 0, n; k < K; k += n) {
+    n = std::min<size_t>(lanes, K - k);
+    columns.next(n, made);
+    size_t r = 0;
+    if constexpr (Columns::made_in_use) {
+      if (n == lanes)
+        r = outer_reduced_rows(rows, width, {D, nullptr}, columns, stride, sums.fresh,
+                               sums.data + k);
+      else
+        for (size_t i = 0; i < n; ++i)
+          for (size_t s = 0; s < width; s += lanes) columns(i, s);
+    }
+    outer(rows - r, n, width, {D + r * width, made}, sums, r * stride + k, stride);
   }
 }
 
@@ -206,10 +251,6 @@ static void hessian_part(const Problem &problem, const HessianSamples &samples,
   const size_t n_l = problem.curved(l), n_m = problem.curved(m);
   const size_t rows_of_G = l == m ? n_l * (n_l + 1) / 2 : n_l * n_m;
   const HessianPart::Size &size = part.size;
-  const size_t at_once = 1 + hessian_columns / n_q;  // units, of a part by units
-  const size_t most = part.by_unit() ? at_once * n_q : std::max(size.stride, size.more_stride);
-  Buffer made = Buffer::raw(T * most);
-  double *columns = made.data();
 
   for (size_t t = 0; t < samples.counts.size(); ++t) {
     const size_t width = padded<Real>(samples.counts[t]);
@@ -218,41 +259,33 @@ static void hessian_part(const Problem &problem, const HessianSamples &samples,
     const double *b = samples.activations[m].data() + t * T * (above.n_in + 1);
     const double *G = samples.G[l][m].data() + t * rows_of_G * T;
     const double *delta = samples.delta[m].data() + t * n_m * T;
+    const Sums here = {sums, false, fresh};
 
     if (part.by_unit()) {
-      for (size_t i = part.first; i < part.last; ++i) {
-        const double *J =
-            samples.J[l][m].data() + (t * n_l * T + i * width) * (above.n_in + 1);
-        double *to = sums + (i - part.first) * n_j * size.stride;
-        for (size_t k = 0; k < n_m; k += at_once) {
-          const size_t some = std::min(at_once, n_m - k);
-          outer_columns<true>({width, some, n_q, G + (i * n_m + k) * width, b, columns,
-                               delta + k * width, J});
-          outer(n_j, some * n_q, width, {a, columns}, {to, false, fresh}, k * n_q, size.stride);
-        }
-      }
+      const size_t i = part.first, n_u = above.n_in + 1;
+      const double *J = samples.J[l][m].data() + (t * n_l * T + i * width) * n_u;
+      outer(n_j, (part.last - i) * n_m * n_q, a,
+            SumsOfProducts{width, n_q, n_m, n_u, G + i * n_m * width, b, delta, J}, here,
+            size.stride);
       continue;
     }
 
     const size_t n_here = part.last - part.first;
     const double *first = a + part.first * width;
-    size_t n = n_here * n_q;
     if (l == m) {
-      n = 0;
-      for (size_t j = part.first; j < part.last; n += n_q - j, ++j)
-        outer_columns<false>(
-            {width, 1, n_q - j, a + j * width, b + j * width, columns + n * width});
+      size_t n = 0;
+      for (size_t j = part.first; j < part.last; ++j) n += n_q - j;
+      outer(size.rows, n, G, Products{width, n_q, a, b, true, part.first, part.first}, here,
+            size.stride);
     } else {
-      outer_columns<false>({width, n_here, n_q, first, b, columns});
+      outer(size.rows, n_here * n_q, G, Products{width, n_q, first, b}, here, size.stride);
     }
-    outer(size.rows, n, width, {G, columns}, {sums, false, fresh}, 0, size.stride);
     if (size.more_rows == 0) continue;
 
     // J, where it is the diagonal d a_l / d u_l
     const double *d1 = samples.slopes[l].data() + t * T * n_l;
-    outer_columns<false>({width, n_here, n_l, first, d1, columns});
-    outer(n_m, n_here * n_l, width, {delta, columns},
-          {sums + size.rows * size.stride, false, fresh}, 0, size.more_stride);
+    outer(n_m, n_here * n_l, delta, Products{width, n_l, first, d1},
+          {sums + size.rows * size.stride, false, fresh}, size.more_stride);
   }
 }
 
@@ -302,13 +335,14 @@ static void hessian_place(const Problem &problem, const HessianPart &part, doubl
   Buffer last(left_out ? (n_l + 1) * std::max(size.stride, size.more_stride) : 0);
 
   if (part.by_unit()) {
-    for (size_t i = part.first; i < part.last; ++i)
-      for (size_t j = 0; j < n_j; ++j, sums += size.stride) {
-        for (size_t k = 0; k < n_m; ++k) put(i, j, k, 0, sums + k * n_q);
+    for (size_t i = part.first; i < part.last; ++i, sums += n_m * n_q)
+      for (size_t j = 0; j < n_j; ++j) {
+        const double *from = sums + j * size.stride;
+        for (size_t k = 0; k < n_m; ++k) put(i, j, k, 0, from + k * n_q);
         if (!left_out) continue;
         for (size_t q = 0; q < n_q; ++q) {
           last[q] = 0;
-          for (size_t k = 0; k < n_m; ++k) last[q] -= sums[k * n_q + q];
+          for (size_t k = 0; k < n_m; ++k) last[q] -= from[k * n_q + q];
         }
         put(i, j, n_m, 0, last.data());
       }

@@ -82,7 +82,7 @@ std::vector<HessianPart> hessian_parts(const Problem &problem, bool gauss_newton
           n += part.by_unit() ? n_m * n_q : l == m ? n_q - part.last : n_q;
         const size_t some = part.last - part.first;
         part.size = part.by_unit()
-                        ? HessianPart::Size{some * n_j, padded<double>(n_m * n_q), 0, 0}
+                        ? HessianPart::Size{n_j, padded<double>(some * n_m * n_q), 0, 0}
                         : HessianPart::Size{l == m ? n_l * (n_l + 1) / 2 : n_l * n_m,
                                             padded<double>(n), 0, 0};
         if (m == l + 1 && part.mixed)

@@ -194,8 +194,8 @@ constexpr size_t tile_samples = sizeof(Real) == sizeof(double) ? 128 : 512;
 // Whole vectors of every engine.
 template <class Real>
 constexpr size_t lane_multiple = 64 / sizeof(Real);
-// Columns of a part of the Hessian, about: with a tile's samples they stay in cache.
-constexpr size_t hessian_columns = 48;
+// Columns of a part of the Hessian, about: few of its vectors of columns are not whole.
+constexpr size_t hessian_columns = 128;
 
 template <class Real>
 constexpr size_t padded(size_t count) {
