@@ -12,6 +12,7 @@ from ..search.audit import barrier_audit, from_now
 from ..search.barriers import barriers_of, bottlenecks
 from ..search.forest import Forest
 from ..search.journal import Journal
+from ..search.pairs import Trial
 from ..sessions import snapshot
 from ..storage import (
     UNVERIFIED,
@@ -253,6 +254,7 @@ def _summarise(database):
         "barrier_attempts": len(lowered),
         "coverage": {"n_quenches": n_quenches, "n_minima": len(hits), **coverage(hits)},
         "n_grown": len(grown),
+        "quenches_stay_apart": Trial(journal.tally["trial"]).is_lost,
         "n_unconnected": len(graph) - len(barriers) - 1 if graph else 0,
         "connection_attempts": len(attempts),
         "connection_attempts_with_transition_state": sum(found > 0 for found in attempts),
@@ -358,6 +360,12 @@ def remarks(system, figures):
             f"{seen['n_minima']} different minima in {seen['n_quenches']} quenches: there are more "
             "than can be listed; those of the quenches are a sample of them, and what connections "
             "met on their way is no sample of anything"
+        )
+    if figures["quenches_stay_apart"]:
+        said.append(
+            "what quenches found stays apart: none of the first connections between neighbours "
+            "joined two of these minima, so bands will not; the surroundings of the lowest are "
+            "mapped by growth ('grow'), a few minima joined with patience ('joined')"
         )
     if figures["n_grown"]:
         said.append(

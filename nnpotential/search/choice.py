@@ -38,11 +38,11 @@ def next_job(known, search, stages):
         chosen = _source(known, search)
         if chosen is not None:
             return chosen
-    if underway & _SOURCES:
+    if underway & _SOURCES or known.trial.is_open:
         return None
     for stage, part, beside in (
         ("connections", _connection, None),
-        ("connections", _growth, _GROWING if search.grow else None),
+        ("connections", _growth, _GROWING if search.n_to_grow(known.trial.is_lost) else None),
         ("connections", _lowering, {"connect", "lower", *_FURTHER, "audit"}),
         ("connections", _by_the_way, None),
         ("connections", _further, {*_FURTHER, "audit"}),
@@ -79,7 +79,7 @@ def _connection(known, search):
     targets, limit = known.targets(), search.connection_attempts
     if known.is_sample():
         return _link(known, _LINKS * limit * len(targets))
-    if not targets <= known.joined():
+    if not targets <= known.joined() and not known.trial.is_lost:
         pair = missing_connection(known.forest, known.attempts, known.distances, limit, targets)
         if pair is not None:
             return "connect", *pair, NEIGHBOURS
@@ -94,8 +94,10 @@ def _connection(known, search):
 def _by_the_way(known, search):
     """Two of the minima that connections only met: no barrier waits for them where all have one."""
     few, each = _BY_THE_WAY
-    if known.is_sample() or known.n_by_the_way >= few + each * len(known.targets()):
+    if known.is_sample() or known.trial.is_lost:
         return None  # each may find more than it joins
+    if known.n_by_the_way >= few + each * len(known.targets()):
+        return None
     limit = search.connection_attempts
     pair = missing_connection(known.forest, known.attempts, known.distances, limit)
     return None if pair is None else ("connect", *pair, BY_THE_WAY)
@@ -121,7 +123,7 @@ def _worth_linking(forest, targets):
 
 def _growth(known, search):
     """A walk up the softest mode that is left of the lowest minimum joined to the lowest of all."""
-    if not search.grow or len(known.grown) >= search.grow:
+    if len(known.grown) >= search.n_to_grow(known.trial.is_lost):
         return None
     n_modes, joined = search.grown_modes, known.joined()
     for i in known.forest.upward():
@@ -175,7 +177,7 @@ def _draw(known, *purpose):
 
 def _further(known, search):
     """More transition states than connections need: up the soft modes, then between images."""
-    if search.grow:
+    if search.n_to_grow(known.trial.is_lost):
         return None
     affordable = _affordable_modes(known) if search.soft_modes is None else search.soft_modes
     for i in sorted(known.forest):

@@ -25,6 +25,7 @@ _BLANK = {
     "lowering": {},
     "audit": {},
     "joined": None,
+    "trial": {},
 }
 
 

@@ -233,9 +233,13 @@ class Connect(_Bridge):
         known.attempts.begin(i, j)
         known.n_by_the_way += purpose == BY_THE_WAY
         known.n_links += purpose == LINK
+        if purpose == NEIGHBOURS:
+            known.trial.begin()
 
     def end(self, known, found, i, j, strategy, purpose):
         known.attempts.end(i, j, found)
+        if purpose == NEIGHBOURS:
+            known.trial.end(known.are_any_joined)
 
 
 class FollowMode(_Bridge):
@@ -267,7 +271,7 @@ class Grow(FollowMode):
         done = len(known.grown)
         return (
             done,
-            max(search.grow, done),
+            max(search.n_to_grow(known.trial.is_lost), done),
             f"reached, {known.n_transition_states()} transition states",
         )
 

@@ -32,7 +32,7 @@ from .barriers import barriers_of, bottlenecks
 from .forest import Forest
 from .journal import Journal
 from .lowering import Lowering
-from .pairs import Attempts
+from .pairs import Attempts, Trial
 
 __all__ = ["Known"]
 
@@ -64,6 +64,8 @@ class Known:
         At connections.
     n_by_the_way : int
         Attempts to join minima that no quench has found.
+    trial : Trial
+        Of such attempts at all.
     n_links : int
         Attempts on the way between minima of a sample.
     lowering : Lowering
@@ -141,7 +143,7 @@ class Known:
     def _restore_jobs(self):
         self.given_out, self.merged = Counter(), Counter()
         self.attempts, self.n_by_the_way, self.followed = Attempts(), 0, set()
-        self.n_links = 0
+        self.n_links, self.trial = 0, Trial(self.journal.tally["trial"])
         self.rearranged, self.n_in_vain = Counter(), 0
         self.is_grown = False
         self.lowering = Lowering(self.journal.tally["lowering"])
@@ -272,6 +274,11 @@ class Known:
         """Whether not all minima of the quenches have to be joined: there are too many."""
         found = self._found_by
         return self.targets() != (found["quenches"] | self.grown or found["others"])
+
+    def are_any_joined(self):
+        """Whether two minima that are to be joined are, but by growth."""
+        asked = {*self.targets(), self.lowest()} - self.grown
+        return any(len(asked.intersection(c)) > 1 for c in self.forest.components())
 
     def joined(self):
         """The minima that are joined to the lowest one, itself included; not to be changed."""

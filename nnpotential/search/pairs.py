@@ -11,8 +11,9 @@ import numpy as np
 from scipy.sparse.csgraph import csgraph_from_dense, dijkstra
 
 from ..points.connect import STRATEGIES
+from .settings import TRIALS
 
-__all__ = ["Attempts", "missing_connection", "missing_link"]
+__all__ = ["Attempts", "Trial", "missing_connection", "missing_link"]
 
 _CANDIDATES, _MEMBERS = 50, 5  # minima outside and inside of a group whose distance is computed
 
@@ -67,6 +68,47 @@ class Attempts:
         if pair in self._failed and self._tries[pair] < len(STRATEGIES):
             return STRATEGIES[self._tries[pair]]
         return None
+
+
+class Trial:
+    """The first connections of neighbours: whether any joins what was apart.
+
+    Between the minima of a deep network with weak penalties, or of a glass, bands
+    join nothing, and each takes long.
+
+    Parameters
+    ----------
+    noted : dict
+        Where the outcome is kept; filled if it is empty.
+    """
+
+    def __init__(self, noted):
+        self._noted, self._given_out, self._merged = noted, 0, 0
+        if not noted:
+            noted["apart"] = None
+
+    def begin(self):
+        """A connection is handed out."""
+        self._given_out += 1
+
+    def end(self, are_any_joined):
+        """It is merged; `are_any_joined` says whether this or one before joined anything."""
+        self._merged += 1
+        if self._noted["apart"] is None:
+            if are_any_joined():
+                self._noted["apart"] = False
+            elif self._merged >= TRIALS:
+                self._noted["apart"] = True
+
+    @property
+    def is_open(self):
+        """Whether all of them are under way or merged, and none has joined anything yet."""
+        return self._noted["apart"] is None and self._given_out >= TRIALS
+
+    @property
+    def is_lost(self):
+        """Whether none of them has."""
+        return bool(self._noted["apart"])
 
 
 def missing_connection(forest, attempts, distances, limit, needed=None):

@@ -13,6 +13,8 @@ __all__ = ["AUDIT_SAMPLE", "STAGES", "WALKS_TIMES_COORDINATES", "SearchSettings"
 STAGES = ("minima", "connections", "audit")
 
 AUDIT_SAMPLE = 20
+TRIALS = 12  # connections of neighbours that tell whether such join what quenches found
+GROWN_MINIMA = 300  # where they do not
 GROWN_MODES = 3  # of each minimum, both ways
 
 # What a search spends on further transition states that was not told: 500 walks of eight atoms.
@@ -104,12 +106,14 @@ class SearchSettings:
         "connections",
         least=0,
     )
-    grow: int = _option(
-        0,
+    grow: int | None = _option(
+        None,
         "Where above 0, soft modes are followed not from every minimum, but from the lowest minima "
         "that are joined to the lowest of all, until such walks have reached this many: the "
         "surroundings of the lowest, connected by construction, and no independent sample. With "
-        "quenches = 1 and no basin-hopping, all of the landscape.",
+        "quenches = 1 and no basin-hopping, all of the landscape. By default "
+        f"{GROWN_MINIMA} where the first {TRIALS} connections join none of what quenches found, "
+        "else none.",
         "connections",
         least=0,
         later=True,
@@ -182,6 +186,12 @@ class SearchSettings:
             self,
             initializations=tuple(check_choice("initialization", name, starts) for name in names),
         )
+
+    def n_to_grow(self, apart: bool) -> int:
+        """How many minima growth is to reach, by default some where quenches stay apart."""
+        if self.grow is None:
+            return GROWN_MINIMA if apart and self.soft_modes != 0 else 0
+        return self.grow
 
     @property
     def grown_modes(self) -> int:

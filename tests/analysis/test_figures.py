@@ -175,6 +175,7 @@ def test_every_figure_by_hand(by_hand):
         "barrier_attempts": 0,
         "barrier_audit": None,
         "n_grown": 0,
+        "quenches_stay_apart": False,
         "n_unconnected": 1,
         "connection_attempts": 2,
         "connection_attempts_with_transition_state": 1,
@@ -285,6 +286,7 @@ def figures():
         "verified_by_older_definition": False,
         "n_from_outside": 0,
         "n_grown": 0,
+        "quenches_stay_apart": False,
     }
 
 

@@ -14,8 +14,8 @@ from nnpotential.search.choice import next_job
 from nnpotential.search.forest import Forest
 from nnpotential.search.kinds import BY_THE_WAY, LINK, NEIGHBOURS, SEARCHES
 from nnpotential.search.lowering import FLAT, Lowering
-from nnpotential.search.pairs import Attempts
-from nnpotential.search.settings import STAGES, SearchSettings
+from nnpotential.search.pairs import Attempts, Trial
+from nnpotential.search.settings import GROWN_MINIMA, STAGES, TRIALS, SearchSettings
 from nnpotential.search.ways import WAYS
 from nnpotential.systems.functions import LinearAutoencoder
 
@@ -47,6 +47,7 @@ class State:
         self.given_out, self.merged, self.pending = Counter(), Counter(), []
         self.attempts, self.followed = Attempts(), set()
         self.n_by_the_way, self.n_links = 0, 0
+        self.trial, self.grown = Trial({}), set()
         self.seed, self.lowering, self.audit = 0, Lowering({}), Audit({})
         self.rearranged, self.n_in_vain, self.finds = Counter(), 0, finds
         self.n_states = n_states
@@ -74,6 +75,9 @@ class State:
 
     def bottlenecks(self, targets=None):
         return bottlenecks(self.forest, self.targets() if targets is None else targets)
+
+    def are_any_joined(self):
+        return any(len(c) > 1 for c in self.forest.components())
 
     def mode_left(self, i):
         sides = ((mode, side) for mode in range(self.n_modes(i)) for side in (1, -1))
@@ -189,11 +193,51 @@ def test_links_wait_for_neighbours_that_are_being_tried():
     assert state.next(soft_modes=0) is None
 
 
-def test_few_links_are_tried_where_bands_join_nothing():
-    state = State(30)
+def all_apart(n_minima, **options):
+    state = State(n_minima, **options)
     state.graph.remove_edges_from(list(state.graph.edges))
+    return state
+
+
+@pytest.mark.parametrize("lookahead", [1, 5, 16])
+def test_where_bands_join_nothing_a_few_tell_and_the_lowest_is_grown(lookahead):
+    state = all_apart(30, n_modes=2)
+    jobs = state.run(lookahead)
+    assert purposes(jobs) == {NEIGHBOURS: TRIALS}
+    assert count(jobs) == {"connect": TRIALS, "grow": 2 * 2}  # all modes of the lowest
+    assert state.run(lookahead) == []
+    state.grown = set(range(GROWN_MINIMA))
+    state.n_modes = lambda i: 5
+    assert state.run(lookahead) == [] != state.run(lookahead, grow=GROWN_MINIMA + 1)
+
+
+@pytest.mark.parametrize("search", [{"grow": 0}, {"soft_modes": 0}])
+def test_no_growth_where_it_is_not_wanted(search):
+    jobs = all_apart(30).run(**{"soft_modes": 1} | search)
+    assert count(jobs)["grow"] == 0 and purposes(jobs) == {NEIGHBOURS: TRIALS}
+
+
+def test_one_connection_that_joins_is_enough():
+    state = all_apart(40)
+    jobs = []
+    for _ in range(TRIALS):
+        job = state.next()
+        jobs.append(job)
+        state.give_out(job)
+    assert purposes(jobs) == {NEIGHBOURS: TRIALS} and state.next() is None
+    for _ in range(TRIALS - 1):
+        state.merge()
+        assert state.next() is None
+    state.graph.add_edge(*jobs[-1][1:3], energy=1.0)
+    state.merge()
+    assert not state.trial.is_lost and state.next()[-1] == NEIGHBOURS
+
+
+def test_few_links_are_tried_where_bands_join_next_to_nothing():
+    state = all_apart(30)
+    state.graph.add_edge(1, 30, energy=1.0)
     jobs = state.run(connection_attempts=2, soft_modes=0)
-    assert purposes(jobs)[LINK] == 2
+    assert purposes(jobs)[LINK] == 2 * 2
 
 
 def test_a_lowest_minimum_apart_from_all_others_is_linked_too():

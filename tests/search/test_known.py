@@ -33,6 +33,7 @@ def state(known):
         "attempts": vars(known.attempts),
         "by the way": known.n_by_the_way,
         "links": known.n_links,
+        "trial": vars(known.trial),
         "lowering": vars(known.lowering),
         "audit": vars(known.audit),
         "rearranged": (+known.rearranged, known.n_in_vain),

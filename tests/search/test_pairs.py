@@ -4,7 +4,8 @@ import networkx as nx
 
 from nnpotential.points.connect import STRATEGIES
 from nnpotential.search.forest import Forest
-from nnpotential.search.pairs import Attempts, missing_connection, missing_link
+from nnpotential.search.pairs import Attempts, Trial, missing_connection, missing_link
+from nnpotential.search.settings import TRIALS
 
 
 def graph_of(energies, edges=()):
@@ -150,3 +151,30 @@ def test_partners_are_counted_once():
         attempt(attempts, pair, found=0)
     assert [attempts.n_partners(i) for i in (1, 2, 3, 4)] == [2, 1, 1, 0]
     assert attempts.tried(2, 1) and not attempts.tried(2, 3)
+
+
+def test_the_first_connections_tell_whether_any_joins():
+    trial = Trial({})
+    for _ in range(TRIALS):
+        assert not trial.is_open
+        trial.begin()
+    for _ in range(TRIALS - 1):
+        assert trial.is_open and not trial.is_lost
+        trial.end(lambda: False)
+    trial.end(lambda: False)
+    assert trial.is_lost and not trial.is_open
+    trial.begin()
+    trial.end(lambda: True)  # growth may join two of them
+    assert trial.is_lost
+
+
+def test_a_trial_that_is_won_stays_so():
+    noted = {}
+    trial = Trial(noted)
+    trial.begin()
+    trial.end(lambda: True)
+    for one in (trial, Trial(noted)):
+        for _ in range(2 * TRIALS):
+            one.begin()
+            one.end(lambda: False)
+            assert not one.is_open and not one.is_lost
