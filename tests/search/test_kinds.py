@@ -6,8 +6,7 @@ from landscapes import contents, different, image
 from pele.storage import Minimum, TransitionState
 
 from nnpotential.findings import Connection, Findings, Point, State
-from nnpotential.points.connect import connect_band, connect_pair
-from nnpotential.search import kinds, ways
+from nnpotential.search import kinds
 from nnpotential.search.barriers import mean_barrier
 from nnpotential.search.kinds import SEARCHES, FollowMode, Lower
 from nnpotential.search.known import Known
@@ -45,37 +44,6 @@ def test_a_state_that_shares_its_energy_with_one_stored_is_not_lost(mapped):
     found = {new.minimum1.energy, new.minimum2.energy}
     assert sorted(found) == pytest.approx(sorted(ends), abs=1e-9)
     assert known.pending[-1].kind == "check_transition_state"
-
-
-def farthest(land):
-    """The two minima that are farthest apart, the lower one last."""
-    distance = land.system.identity.distances
-    minima = land.database.minima()
-    pairs = [(a, b) for k, b in enumerate(minima) for a in minima[k + 1 :]]
-    lengths = distance([(a.coords, b.coords) for a, b in pairs])
-    return [m.coords for m in pairs[int(np.argmax(lengths))]]
-
-
-def energies_of(connections):
-    return sorted(found.energy for found in connections)
-
-
-def test_downhill_goes_all_the_way_and_by_what_is_stored(mapped):
-    ends, known = farthest(mapped), Known(mapped.system, mapped.database, SEARCHES, seed=0)
-    found = Lower.run(mapped.system, "downhill", known.state_energies(), *ends)
-    whole = connect_pair(mapped.system, *ends)
-    assert energies_of(found.found) == energies_of(whole) and not found.met
-    band = Lower.run(mapped.system, "across", known.state_energies(), *ends)
-    assert len(band.found) + len(band.met) <= len(connect_band(mapped.system, *ends))
-    assert found.cost >= band.cost > 0
-
-
-def test_downhill_is_one_band_where_a_path_takes_minutes(mapped, monkeypatch):
-    ends, none = farthest(mapped), np.array([])
-    band = Lower.run(mapped.system, "across", none, *ends)
-    monkeypatch.setattr(ways, "is_large", lambda n_dof: True)
-    found = Lower.run(mapped.system, "downhill", none, *ends)
-    assert energies_of(found.found) == energies_of(band.found) and found.cost == band.cost
 
 
 def test_a_mean_over_other_minima_is_no_gain(mapped, monkeypatch):
