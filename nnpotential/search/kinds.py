@@ -272,7 +272,8 @@ class Grow(FollowMode):
         return (
             done,
             max(search.n_to_grow(known.trial.is_lost), done),
-            f"reached, {known.n_transition_states()} transition states",
+            f"reached{', as quenches stay apart' * known.trial.is_lost}, "
+            f"{known.n_transition_states()} transition states",
         )
 
 
