@@ -14,13 +14,16 @@ from ..request import HIDDEN, Request
 from ..search.settings import SearchSettings
 from ..systems.registry import system_options
 
-__all__ = ["DEFAULTS", "Point", "default_settings", "point_request"]
+__all__ = ["DEFAULTS", "Point", "default_settings", "point_request", "search_settings"]
 
 
 def _defaults(function, *left_out):
     given = signature(function).parameters.values()
     return {p.name: p.default for p in given if p.name not in left_out}
 
+
+# landscapes are compared by the minima of their quenches: none is grown unless it is asked for
+_ALIKE = {"grow": 0}
 
 # of each section, what may be set and what it is by default
 DEFAULTS = {
@@ -31,7 +34,7 @@ DEFAULTS = {
     },
     "network": {"hidden": HIDDEN, **_defaults(MLP, "layer_sizes")},
     "potential": _defaults(NNSystem, "net", "data", "seed"),
-    "search": {option.name: option.default for option in fields(SearchSettings)},
+    "search": {option.name: option.default for option in fields(SearchSettings)} | _ALIKE,
 }
 
 
@@ -71,7 +74,9 @@ def point_request(settings, **how):
 
 # settings that came when there were sweeps, whose points stay the same where they are not used
 _LATER = {
-    option.name: option.default for option in fields(SearchSettings) if "later" in option.metadata
+    option.name: DEFAULTS["search"][option.name]
+    for option in fields(SearchSettings)
+    if "later" in option.metadata
 }
 
 
@@ -127,12 +132,17 @@ class Point:
     @property
     def effort(self):
         """The search as resolved."""
-        return SearchSettings(**self.search)
+        return search_settings(self.settings)
 
     @property
     def data_file(self):
         """The file that holds its data, or None."""
         return None if self.sha256 is None else Path(self.settings["dataset"]["name"])
+
+
+def search_settings(settings):
+    """The `SearchSettings` of a point of such settings."""
+    return SearchSettings(**_ALIKE | settings.get("search", {}))
 
 
 def is_file(name):
@@ -145,9 +155,11 @@ def effort_lacks(old, new):
     old, new = asdict(old), asdict(new)
     for option in fields(SearchSettings):
         name = option.name
+        was, would = old[name], new[name]
         limit = option.metadata.get("least") == 0 or name == "until_coverage"
-        if old[name] != new[name] and not (limit and new[name] > old[name]):
-            return f"{name} was {old[name]!r} and would be {new[name]!r}"
+        rises = limit and None not in (was, would) and would > was
+        if was != would and not rises:
+            return f"{name} was {was!r} and would be {would!r}"
     return None
 
 

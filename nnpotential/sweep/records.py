@@ -9,8 +9,7 @@ from pathlib import Path
 from ..checks import plain
 from ..errors import InputError
 from ..files import atomic_write
-from ..search.settings import SearchSettings
-from .point import effort_lacks
+from .point import effort_lacks, search_settings
 
 __all__ = ["Records"]
 
@@ -109,7 +108,7 @@ class Records:
         name = self._lesser.get((point.label, point.landscape))
         if name is None:
             return None
-        before = SearchSettings(**self.entry(name)["settings"]["search"])
+        before = search_settings(self.entry(name)["settings"])
         lacks = effort_lacks(before, point.effort)
         if lacks is not None:
             raise InputError(

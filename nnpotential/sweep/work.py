@@ -22,9 +22,8 @@ from ..analysis.transition_network import TransitionNetwork
 from ..errors import InputError
 from ..landscape import Landscape
 from ..lock import held
-from ..search.settings import SearchSettings
 from ..view.disconnectivity import lines_of
-from .point import point_request
+from .point import point_request, search_settings
 
 __all__ = ["Task", "can_import", "die_with_parent", "here", "pack", "run_point", "unpack"]
 
@@ -119,7 +118,7 @@ def _with_data(task, folder):
 
 def _explore(task, place, settings):
     request = point_request(settings)
-    search = asdict(SearchSettings(**settings.get("search", {})))
+    search = asdict(search_settings(settings))
     if search["initializations"] is None:
         del search["initializations"]
     land = request.open(place)

@@ -7,6 +7,7 @@ import pytest
 from troubled import Troubled
 
 from nnpotential import InputError
+from nnpotential.search.settings import SearchSettings
 from nnpotential.sweep.grid import Grid, read_definition
 from nnpotential.sweep.point import effort_lacks
 
@@ -126,6 +127,9 @@ def test_effort_may_only_rise():
 
     assert lacks({"quenches": 5}, {"quenches": 7, "until_coverage": 0.5}) is None
     assert lacks({"quenches": 5}, {"quenches": 4}) == "quenches was 5 and would be 4"
+    for option in ("untrap_attempts", "soft_modes"):  # by default as many as pay
+        assert lacks({}, {option: 300}) == f"{option} was None and would be 300"
+        assert lacks({option: 300}, {}) == f"{option} was 300 and would be None"
     assert "lookahead" in lacks({}, {"lookahead": 32})
 
 
@@ -207,6 +211,14 @@ def test_files_that_cannot_be_read(tmp_path):
     (tmp_path / "bad.toml").write_text("seed = [0, 1\n")
     with pytest.raises(InputError, match="is no TOML"):
         read_definition(tmp_path / "bad.toml")
+
+
+def test_landscapes_that_are_compared_are_not_grown_unasked():
+    [plain] = Grid({"system": {"name": "lj7"}})
+    [grown] = Grid({"system": {"name": "lj7"}, "search": {"grow": 5}})
+    assert plain.effort.n_to_grow(apart=True) == 0 and grown.effort.n_to_grow(apart=True) == 5
+    assert plain.resolved["search"]["grow"] == 0
+    assert SearchSettings().n_to_grow(apart=True) > 0 == SearchSettings().n_to_grow(apart=False)
 
 
 def test_a_setting_that_came_later_leaves_finished_points_what_they_are():
