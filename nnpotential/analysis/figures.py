@@ -364,8 +364,9 @@ def remarks(system, figures):
     if figures["quenches_stay_apart"]:
         said.append(
             "what quenches found stays apart: none of the first connections between neighbours "
-            "joined two of these minima, so bands will not; the surroundings of the lowest are "
-            "mapped by growth ('grow'), a few minima joined with patience ('joined')"
+            "joined two of these minima, so none is tried any more"
+            + "; 'grow' = 300 maps the surroundings of the lowest"
+            * (not figures["n_grown"])
         )
     if figures["n_grown"]:
         said.append(

@@ -27,6 +27,8 @@ _BLANK = {
     "joined": None,
     "trial": {},
 }
+# what a landscape lacks that was made before there was such
+_BEFORE = {"definition": 1, "trial": {"apart": False, "merged": 0}}
 
 
 @dataclass(frozen=True)
@@ -71,7 +73,7 @@ class Journal:
         self.tally = json.loads(json.dumps(_BLANK))
         self.outdated = False
         if stored is not None:
-            self.tally |= {"definition": 1} | json.loads(*stored)
+            self.tally |= _BEFORE | json.loads(*stored)
             self.outdated = self.tally["definition"] < _DEFINITION
         tables = self._execute("SELECT 1 FROM sqlite_master WHERE name = ?", _TABLE)
         self._exists = tables.fetchone() is not None

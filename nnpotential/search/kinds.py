@@ -132,6 +132,7 @@ class _Source(Kind):
         known.count_failures("quenches", failures)
         for point in found:
             known.add_minimum(point, self.source(*args))
+        known.trial.appeal()
         return len(found)
 
     def progress(self, known, search):
@@ -239,7 +240,13 @@ class Connect(_Bridge):
     def end(self, known, found, i, j, strategy, purpose):
         known.attempts.end(i, j, found)
         if purpose == NEIGHBOURS:
-            known.trial.end(known.are_any_joined)
+            known.trial.end()
+
+    def merge(self, known, result, i, j, strategy, purpose):
+        found = super().merge(known, result)
+        if purpose == NEIGHBOURS and result is not None:  # one that was set aside tells nothing
+            known.trial.judge(known.are_any_joined)
+        return found
 
 
 class FollowMode(_Bridge):

@@ -79,31 +79,46 @@ class Trial:
     Parameters
     ----------
     noted : dict
-        Where the outcome is kept; filled if it is empty.
+        Where all of it but what is under way is kept; filled if it is empty.
     """
 
     def __init__(self, noted):
-        self._noted, self._given_out, self._merged = noted, 0, 0
+        self._noted, self._underway = noted, 0
         if not noted:
-            noted["apart"] = None
+            self._begin_anew()
+
+    def _begin_anew(self):
+        self._noted |= {"apart": None, "merged": 0}
 
     def begin(self):
         """A connection is handed out."""
-        self._given_out += 1
+        self._underway += 1
 
-    def end(self, are_any_joined):
-        """It is merged; `are_any_joined` says whether this or one before joined anything."""
-        self._merged += 1
-        if self._noted["apart"] is None:
-            if are_any_joined():
-                self._noted["apart"] = False
-            elif self._merged >= TRIALS:
-                self._noted["apart"] = True
+    def end(self):
+        """It came back."""
+        self._underway -= 1
+
+    def judge(self, are_any_joined):
+        """It was done, and is merged; `are_any_joined` says whether anything is joined by now."""
+        noted = self._noted
+        if noted["apart"] is not None:
+            return
+        noted["merged"] += 1
+        if are_any_joined():
+            noted["apart"] = False
+        elif noted["merged"] >= TRIALS:
+            noted["apart"] = True
+
+    def appeal(self):
+        """There are more minima to be joined: where nothing was, another trial."""
+        if self.is_lost:
+            self._begin_anew()
 
     @property
     def is_open(self):
         """Whether all of them are under way or merged, and none has joined anything yet."""
-        return self._noted["apart"] is None and self._given_out >= TRIALS
+        noted = self._noted
+        return noted["apart"] is None and noted["merged"] + self._underway >= TRIALS
 
     @property
     def is_lost(self):

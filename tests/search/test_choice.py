@@ -15,7 +15,7 @@ from nnpotential.search.forest import Forest
 from nnpotential.search.kinds import BY_THE_WAY, LINK, NEIGHBOURS, SEARCHES
 from nnpotential.search.lowering import FLAT, Lowering
 from nnpotential.search.pairs import Attempts, Trial
-from nnpotential.search.settings import GROWN_MINIMA, STAGES, TRIALS, SearchSettings
+from nnpotential.search.settings import STAGES, TRIALS, SearchSettings
 from nnpotential.search.ways import WAYS
 from nnpotential.systems.functions import LinearAutoencoder
 
@@ -47,7 +47,7 @@ class State:
         self.given_out, self.merged, self.pending = Counter(), Counter(), []
         self.attempts, self.followed = Attempts(), set()
         self.n_by_the_way, self.n_links = 0, 0
-        self.trial, self.grown = Trial({}), set()
+        self.trial, self.grown, self.fails = Trial({}), set(), False
         self.seed, self.lowering, self.audit = 0, Lowering({}), Audit({})
         self.rearranged, self.n_in_vain, self.finds = Counter(), 0, finds
         self.n_states = n_states
@@ -110,6 +110,8 @@ class State:
         before = mean_barrier(self.bottlenecks())
         self.fall(fall, *([args[2:4]] if kind == "audit" else []))
         KINDS[kind].end(self, 0, *args)
+        if kind == "connect" and args[-1] == NEIGHBOURS and not self.fails:
+            self.trial.judge(self.are_any_joined)
         if kind == "audit":
             self.merge_audit()
         if kind == "lower":
@@ -206,9 +208,25 @@ def test_where_bands_join_nothing_a_few_tell_and_the_lowest_is_grown(lookahead):
     assert purposes(jobs) == {NEIGHBOURS: TRIALS}
     assert count(jobs) == {"connect": TRIALS, "grow": 2 * 2}  # all modes of the lowest
     assert state.run(lookahead) == []
-    state.grown = set(range(GROWN_MINIMA))
     state.n_modes = lambda i: 5
-    assert state.run(lookahead) == [] != state.run(lookahead, grow=GROWN_MINIMA + 1)
+    assert state.run(lookahead, grow=1) != []
+    state.grown, state.n_modes = {1}, lambda i: 6
+    assert state.run(lookahead, grow=1) == [] != state.run(lookahead, soft_modes=6)
+
+
+def test_growth_begins_anew_from_a_lower_minimum_that_is_apart():
+    state = all_apart(5)
+    state.grown = {2, 3}
+    state.graph.add_edge(2, 3, energy=1.0)
+    jobs = state.run(grow=1, soft_modes=1, connection_attempts=0)
+    assert jobs == [("grow", 1, 0, 1), ("grow", 1, 0, -1)]
+
+
+def test_connections_that_are_set_aside_tell_nothing():
+    state = all_apart(30)
+    state.fails = True
+    jobs = state.run(connection_attempts=2, soft_modes=0)
+    assert purposes(jobs)[NEIGHBOURS] > TRIALS and not state.trial.is_lost
 
 
 @pytest.mark.parametrize("search", [{"grow": 0}, {"soft_modes": 0}])

@@ -13,7 +13,7 @@ from nnpotential.analysis.transition_network import StationaryPoints, Transition
 from nnpotential.exchange.directory import NetworkDirectory
 from nnpotential.findings import Connection, Findings, Point
 from nnpotential.search.journal import Journal
-from nnpotential.search.kinds import SEARCHES, Grow
+from nnpotential.search.kinds import LINK, SEARCHES, Grow
 from nnpotential.search.known import Known
 from nnpotential.search.settings import GROWN_MODES, SearchSettings
 from nnpotential.storage import is_grown, quench_hits
@@ -153,7 +153,7 @@ def test_an_island_is_left_out_and_what_leads_on_is_kept(eight, tmp_path):
         known.forest.energy[i] for i in known.grown
     }
     # a pair that is to be joined may begin apart
-    known.kinds["connect"].merge(known, Findings(found[2:], []))
+    known.kinds["connect"].merge(known, Findings(found[2:], []), 1, 2, "standard", LINK)
     assert len(known.forest) == n_minima + 4
     land.database.session.rollback()
 

@@ -154,27 +154,36 @@ def test_partners_are_counted_once():
 
 
 def test_the_first_connections_tell_whether_any_joins():
-    trial = Trial({})
+    noted = {}
+    trial = Trial(noted)
     for _ in range(TRIALS):
         assert not trial.is_open
         trial.begin()
-    for _ in range(TRIALS - 1):
-        assert trial.is_open and not trial.is_lost
-        trial.end(lambda: False)
-    trial.end(lambda: False)
-    assert trial.is_lost and not trial.is_open
+    trial.end()  # set aside
+    assert not trial.is_open
     trial.begin()
-    trial.end(lambda: True)  # growth may join two of them
-    assert trial.is_lost
+    for _ in range(TRIALS):
+        assert trial.is_open and not trial.is_lost
+        trial.judge(lambda: False)
+        trial.end()
+    for one in (trial, Trial(noted)):
+        assert one.is_lost and not one.is_open
+        one.begin()
+        one.judge(lambda: True)  # growth may join two of them
+        assert one.is_lost
+    trial.appeal()
+    assert not trial.is_lost and not trial.is_open
 
 
 def test_a_trial_that_is_won_stays_so():
     noted = {}
     trial = Trial(noted)
     trial.begin()
-    trial.end(lambda: True)
+    trial.judge(lambda: True)
+    trial.end()
     for one in (trial, Trial(noted)):
         for _ in range(2 * TRIALS):
             one.begin()
-            one.end(lambda: False)
+            one.judge(lambda: False)
+            one.appeal()
             assert not one.is_open and not one.is_lost
