@@ -25,8 +25,9 @@ Every peer computes the same loss and gradient, in float64 beside the kernel in 
 precision and in float32 beside the kernel in single precision; these are checked against
 the kernel in double precision before they are timed. All else is in double precision. The
 process is pinned to one core, but for the figures of two threads, and its own time on it is
-counted, so that other processes do not. Contestants take turns, so that a machine whose speed
-drifts is fair to all; a ratio is the median over neighbouring turns. Peers that are not
+counted, so that other processes do not. Contestants take turns, and so do the kernel and the rates
+of its bound, so that a machine whose speed drifts is fair to all; a ratio is the median over
+neighbouring turns. Peers that are not
 installed are named in the table.
 """
 
@@ -263,28 +264,35 @@ def same(ours, theirs, precision, where):
 # The bound
 
 
-def rates():
-    """The fastest DGEMM, in flops a second, and seconds a value of the vector functions."""
-    rng = np.random.default_rng(0)
-    dgemm = 0
-    for n in (128, 256, 384, 512):
-        a, out = rng.normal(size=(n, n)), np.empty((n, n))
-        dgemm = max(dgemm, 2 * n**3 / best(partial(np.matmul, a, a, out=out)))
-    found = {"dgemm": dgemm}
-    z = rng.normal(size=4096)
-    for name, values in {"tanh": z, "exp": -abs(z), "log1p": abs(z)}.items():
-        out = np.empty_like(values)
-        took = best(partial(getattr(np, name), values, out=out))
-        try:
-            import torch
-        except ImportError:
-            pass
-        else:
+class Rates:
+    """The fastest DGEMM and the fastest tanh, exp and log1p of the libraries here."""
+
+    def __init__(self):
+        rng = np.random.default_rng(0)
+        products = []
+        for n in (128, 256, 384, 512):
+            a, out = rng.normal(size=(n, n)), np.empty((n, n))
+            products.append((partial(np.matmul, a, a, out=out), 2 * n**3))
+        self._calls = {"dgemm": products}
+        z = rng.normal(size=4096)
+        for name, values in {"tanh": z, "exp": -abs(z), "log1p": abs(z)}.items():
+            out = np.empty_like(values)
+            self._calls[name] = [(partial(getattr(np, name), values, out=out), len(z))]
+            try:
+                import torch
+            except ImportError:
+                continue
             torch.set_num_threads(1)
             function = partial(getattr(torch, name), torch.as_tensor(values))
-            took = min(took, best(partial(function, out=torch.as_tensor(out))))
-        found[name] = took / len(values)
-    return found
+            self._calls[name].append((partial(function, out=torch.as_tensor(out)), len(z)))
+        self._calls = {
+            name: min(calls, key=lambda call: best(call[0]) / call[1])
+            for name, calls in self._calls.items()
+        }
+
+    def now(self):
+        """Seconds of a flop of DGEMM, and of a value of each function."""
+        return {name: seconds(call) / work for name, (call, work) in self._calls.items()}
 
 
 def matrix_products(sizes, n, what):
@@ -329,18 +337,30 @@ def bound(sizes, n, what, rate):
     counts = matrix_products(sizes, n, what)
     flops = sum(2 * math.prod(shape) * times for shape, times in counts.items())
     blas = sum(blas_seconds(*shape) * times for shape, times in counts.items())
-    return flops / rate["dgemm"] + functions, blas + functions
+    return flops * rate["dgemm"] + functions, blas + functions
 
 
-def against_bound(shapes, repeats, rate):
+def beside_bound(call, sizes, n, what, rates, turns):
+    """Median seconds of a call, of its bound and of BLAS, and the ratio to the bound, by turns."""
+    call()
+    took, least, blas = [], [], []
+    for _ in range(turns):
+        took.append(seconds(call))
+        both = bound(sizes, n, what, rates.now())
+        least.append(both[0]), blas.append(both[1])
+    ratios = sorted(t / b for t, b in zip(took, least, strict=True))
+    middle = [statistics.median(values) for values in (took, least, blas)]
+    return *middle, statistics.median(ratios), [ratios[0], ratios[-1]]
+
+
+def against_bound(shapes, repeats, rates):
     rows = []
     for sizes, n in shapes:
         _, _, _, pot, x = problem(sizes, n)
         for what, call in methods(pot, x).items():
-            took = best(call, turns=repeats)
-            least, blas = bound(sizes, n, what, rate)
+            took, least, blas, ratio, spread = beside_bound(call, sizes, n, what, rates, repeats)
             row = {"shape": label(sizes, n), "what": what, "us": 1e6 * took}
-            row |= {"bound_us": 1e6 * least, "ratio": took / least}
+            row |= {"bound_us": 1e6 * least, "ratio": ratio, "spread": spread}
             row |= {"blas_us": 1e6 * blas, "blas_ratio": took / blas}
             rows.append(row)
             print(row, file=sys.stderr)
@@ -364,7 +384,7 @@ def together(shapes, repeats):
     return rows
 
 
-def growth(quick, rate):
+def growth(quick, rates):
     """The gradient's cost in N, width and depth: beside the bound, and the fitted exponent."""
     top = 5 if not quick else 4
     series = {
@@ -379,8 +399,9 @@ def growth(quick, rate):
         cost, ratios = [], []
         for s, n in shapes.values():
             _, _, _, pot, x = problem(s, n)
-            cost.append(best(pot.getEnergyGradient, x))
-            ratios.append(cost[-1] / bound(s, n, "gradient", rate)[0])
+            call = partial(pot.getEnergyGradient, x)
+            took, _, _, ratio, _ = beside_bound(call, s, n, "gradient", rates, 5)
+            cost.append(took), ratios.append(ratio)
         exponent = float(np.polyfit(np.log(list(shapes)), np.log(cost), 1)[0])
         us = [1e6 * c for c in cost]
         rows.append(
@@ -428,17 +449,20 @@ def markdown(result):
     rate = result["rates"]
     lines += ["## Against the bound, one thread", ""]
     lines += [
-        f"DGEMM {rate['dgemm'] / 1e9:.1f} Gflop/s; a tanh {1e9 * rate['tanh']:.2f}, exp "
+        f"DGEMM {1e-9 / rate['dgemm']:.1f} Gflop/s; a tanh {1e9 * rate['tanh']:.2f}, exp "
         f"{1e9 * rate['exp']:.2f}, log1p {1e9 * rate['log1p']:.2f} ns. A call on a network of "
         f"4 parameters with two samples takes {result['call_us']:.1f} us, which no bound contains.",
         "",
-        "| what | shape | kernel us | bound us | ratio | BLAS at its sizes us | ratio |",
-        "| --- | --- | --- | --- | --- | --- | --- |",
+        "| what | shape | kernel us | bound us | ratio | lowest to highest "
+        "| BLAS at its sizes us | ratio |",
+        "| --- | --- | --- | --- | --- | --- | --- | --- |",
     ]
     for r in result["bound"]:
+        low, high = r["spread"]
         lines.append(
             f"| {r['what']} | {r['shape']} | {r['us']:.1f} | {r['bound_us']:.1f} "
-            f"| {r['ratio']:.2f} | {r['blas_us']:.1f} | {r['blas_ratio']:.2f} |"
+            f"| {r['ratio']:.2f} | {low:.2f} to {high:.2f} "
+            f"| {r['blas_us']:.1f} | {r['blas_ratio']:.2f} |"
         )
     lines += ["", "## Together", ""]
     lines += ["| shape | each of a batch of 8, in gradients | two threads, times as fast |"]
@@ -473,7 +497,7 @@ def main():
             ratios = [r["ratio"] for r in peers if r["peer"] == name and r["what"] == what]
             if ratios:
                 means.append(f"{what} {geometric_mean(ratios):.2f} x {name}")
-    rate = rates()
+    rates = Rates()
     _, _, _, tiny, x = problem((1, 2), 2)
     result = {
         "machine": machine(),
@@ -482,11 +506,11 @@ def main():
         "absent": sorted(absent),
         "peers": peers,
         "means": means,
-        "rates": rate,
+        "rates": rates.now(),
         "call_us": 1e6 * best(tiny.getEnergyGradient, x),
-        "bound": against_bound(shapes, options.repeats, rate),
+        "bound": against_bound(shapes, options.repeats, rates),
         "together": together(shapes, options.repeats),
-        "growth": growth(options.quick, rate),
+        "growth": growth(options.quick, rates),
         "load": [*load, os.getloadavg()[0]],
     }
     options.output.mkdir(parents=True, exist_ok=True)
