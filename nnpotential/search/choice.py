@@ -123,9 +123,9 @@ def _worth_linking(forest, targets):
 
 def _growth(known, search):
     """A walk up the softest mode that is left of the lowest minimum joined to the lowest of all."""
-    n_modes, joined = search.grown_modes, known.joined()
-    if len(known.grown & joined) >= search.n_to_grow(known.trial.is_lost):
+    if known.n_grown() >= search.n_to_grow(known.trial.is_lost):
         return None
+    n_modes, joined = search.grown_modes, known.joined()
     for i in known.forest.upward():
         way = known.mode_left(i) if i in joined else None
         if way is not None and way[0] < n_modes:

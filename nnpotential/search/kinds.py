@@ -275,7 +275,7 @@ class Grow(FollowMode):
         known.is_grown = True
 
     def progress(self, known, search):
-        done = len(known.grown)
+        done = known.n_grown()
         return (
             done,
             max(search.n_to_grow(known.trial.is_lost), done),

@@ -275,6 +275,10 @@ class Known:
         found = self._found_by
         return self.targets() != (found["quenches"] | self.grown or found["others"])
 
+    def n_grown(self):
+        """How many minima growth has reached that are joined to the lowest."""
+        return len(self.grown & self.joined())
+
     def are_any_joined(self):
         """Whether two minima that are to be joined are, but by growth."""
         asked = {*self.targets(), self.lowest()} - self.grown

@@ -76,6 +76,9 @@ class State:
     def bottlenecks(self, targets=None):
         return bottlenecks(self.forest, self.targets() if targets is None else targets)
 
+    def n_grown(self):
+        return len(self.grown & self.joined())
+
     def are_any_joined(self):
         return any(len(c) > 1 for c in self.forest.components())
 
