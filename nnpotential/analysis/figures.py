@@ -13,6 +13,7 @@ from ..search.barriers import barriers_of, bottlenecks
 from ..search.forest import Forest
 from ..search.journal import Journal
 from ..search.pairs import Trial
+from ..search.settings import GROWN_MINIMA
 from ..sessions import snapshot
 from ..storage import (
     UNVERIFIED,
@@ -365,7 +366,7 @@ def remarks(system, figures):
         said.append(
             "what quenches found stays apart: none of the first connections between neighbours "
             "joined two of these minima, so none is tried any more"
-            + "; 'grow' = 300 maps the surroundings of the lowest"
+            + f"; 'grow' = {GROWN_MINIMA} maps the surroundings of the lowest"
             * (not figures["n_grown"])
         )
     if figures["n_grown"]:

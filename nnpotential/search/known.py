@@ -65,7 +65,7 @@ class Known:
     n_by_the_way : int
         Attempts to join minima that no quench has found.
     trial : Trial
-        Of such attempts at all.
+        Whether attempts to join quenches' minima with their neighbours join any.
     n_links : int
         Attempts on the way between minima of a sample.
     lowering : Lowering
