@@ -21,7 +21,6 @@ from .trust import shifted_factor, trust_region_step, trust_region_step_of_matri
 __all__ = ["curvature"]
 
 _NEGATIVE = 1e-12  # of the largest curvature: rounding
-_SOFT = 4  # of the lowest modes; the one that a climb follows is nearly always among them
 _NEARLY = 0.03  # accuracy of the mode that a step follows
 _ROUNDING = 1e-14  # of the largest curvature, in a product of the Hessian with a vector
 _SHIFT = 1e-4  # of the largest curvature, that makes the soft modes definite
@@ -87,7 +86,7 @@ class _DensePoint:
         own = modes_at(zero_modes, x)
         self._at = potential, zero_modes
         self.energy, self.gradient, hessian = potential.getEnergyGradientHessian(x)
-        self._hessian, self._n_zero_modes = lift_zero_modes(hessian, own), own.shape[1]
+        self._hessian, self._own_zero_modes = lift_zero_modes(hessian, own), own
         self._spectrum = None
         self.n_curvatures = 1
 
@@ -106,7 +105,7 @@ class _DensePoint:
         """The `Spectrum` of the point."""
         if self._spectrum is None:
             here = self.energy, self.gradient
-            self._spectrum = decompose(*here, self._hessian, self._n_zero_modes)
+            self._spectrum = decompose(*here, self._hessian, self._own_zero_modes.shape[1])
         return replace(self._spectrum, energy=self.energy, gradient=self.gradient)
 
 
@@ -239,22 +238,22 @@ class Uphill(NamedTuple):
 
 
 class _DenseAscent(_DensePoint):
-    """The image of the loss at a point, in which one mode has changed sign.
+    """The image of the loss at a point, in which one direction has changed sign.
 
     A transition state of the loss is a minimum of the image, and the step is
-    that to a minimum. The lowest mode is nearly always the one that was followed
-    before, somewhat turned; else the few lowest eigenvectors tell which it is.
+    that to a minimum. The direction is the lowest mode where the curvature along that is
+    negative and it resembles what was followed before. Elsewhere it is what was followed
+    before, after a step of inverse iteration: no single mode, since many may be as soft as
+    the penalty alone makes them, and walks that took the most alike of these turned at random.
     """
 
     _guess = None  # the mode followed at the point before, if it was the lowest
-    _hidden = False  # whether that was none of the lowest
-    _followed = None  # eigenvalue and -vector, and whether it is the lowest
+    _followed = None  # curvature and direction, and whether that is the lowest mode
 
     def onward(self, x):
         there = super().onward(x)
         _, mode, is_lowest = self._followed
         there._guess = mode if is_lowest else None
-        there._hidden = self._spectrum is not None and not is_lowest
         return there
 
     def step(self, direction, lowest, trust):
@@ -282,33 +281,33 @@ class _DenseAscent(_DensePoint):
         return Uphill(move, float(self.gradient @ move), bend, mode)
 
     def _follow(self, direction, lowest):
-        """Eigenvalue and -vector of the mode to follow, and whether it is the lowest."""
-        if self._hidden:
-            return self._most_alike(direction)
-        guess = direction if self._guess is None else self._guess
+        """Curvature and direction to follow, and whether that is the lowest mode."""
+        direction = self._physical(direction)
+        lowest = lowest or direction is None
+        leaves = self._guess is None and not lowest  # a minimum, mostly
+        if leaves and _is_definite(self._hessian, 0.0):
+            return *_turned(self._hessian, direction), False
+        value, mode = self._lowest(direction if self._guess is None else self._guess)
+        negative = value < -_NEGATIVE * np.linalg.norm(self._hessian)
+        if lowest or (negative and _goes_along(mode, direction)):
+            return value, mode, True
+        return *_turned(self._hessian, direction), False
+
+    def _physical(self, direction):
+        """A direction without zero modes, or None where nothing else is in it."""
+        if direction is None:
+            return None
+        own = self._own_zero_modes
+        left = direction - own @ (own.T @ direction)
+        return left if left @ left > ZERO * (direction @ direction) else None
+
+    def _lowest(self, guess):
+        """The lowest eigenvalue and its vector, from a guess or None."""
         if guess is not None:
             value, mode = _lowest_near(self._hessian, guess, _NEARLY)
-            if mode is not None and (lowest or _goes_along(mode, direction)):
-                return value, mode, True
-        n_physical = len(self._hessian) - self._n_zero_modes  # the others are the highest
-        values, vectors = _soft_modes(self._hessian, min(_SOFT, n_physical))
-        if lowest or direction is None:
-            return values[0], vectors[:, 0], True
-        overlap = np.abs(vectors.T @ direction)
-        # what the modes left out have of it is no more than the rest
-        rest = sqrt(max(float(direction @ direction - overlap @ overlap), 0.0))
-        negative = values[0] < -_NEGATIVE * np.linalg.norm(self._hessian)
-        if negative and overlap[0] > _ALONG * max(overlap.max(), rest):
-            return values[0], vectors[:, 0], True
-        at = int(np.argmax(overlap))
-        if overlap[at] > rest:
-            return values[at], vectors[:, at], at == 0
-        return self._most_alike(direction)
-
-    def _most_alike(self, direction):
-        modes = self.spectrum()
-        at = _most_alike(modes, direction)
-        return modes.eigenvalues[at], modes.vector(at), at == 0
+            if mode is not None:
+                return value, mode
+        return _softest_mode(self._hessian)
 
     def has_arrived(self, scales):
         """Whether the step just made ends at a transition state, as far as is known."""
@@ -331,7 +330,7 @@ class _DenseAscent(_DensePoint):
         value, mode = _lowest_near(hessian, self._followed[1], 0.0)
         if mode is not None and _has_index_one(_with_more(hessian, mode, -2 * value), value):
             return value, mode, 1
-        modes = decompose(self.energy, self.gradient, hessian, self._n_zero_modes)
+        modes = decompose(self.energy, self.gradient, hessian, self._own_zero_modes.shape[1])
         return float(modes.eigenvalues[0]), modes.vector(0), modes.index
 
 
@@ -465,14 +464,27 @@ def _factor_across(hessian, v, value, largest):
     return shifted_factor(_with_more(hessian, v, largest), -value)
 
 
-def _softened(hessian, v, shift):
+def _softened(hessian, v, shift, times=2):
     """A vector with less of the stiff modes, which is most of what a guess has too much of."""
     while (factor := shifted_factor(hessian, shift)) is None:  # ends beyond the norm
         shift *= 4
-    for _ in range(2):
+    for _ in range(times):
         v = dpotrs(factor, v, lower=True)[0]
         v /= sqrt(v @ v)
     return v
+
+
+def _turned(hessian, direction):
+    """The curvature along a direction after it has turned from the modes that are stiffer.
+
+    Modes about as soft as the direction keep their share of it.
+    """
+    v, largest = direction / sqrt(direction @ direction), float(np.linalg.norm(hessian))
+    if not 0 < largest < np.inf:
+        return 0.0, v
+    shift = max(abs(float(v @ hessian @ v)), ZERO * largest)
+    v = _softened(hessian, v, shift, times=1)
+    return float(v @ hessian @ v), v
 
 
 def _goes_along(mode, direction):
@@ -481,15 +493,14 @@ def _goes_along(mode, direction):
     return square > _ALONG**2 * (float(direction @ direction) - square)
 
 
-def _soft_modes(hessian, n):
-    """The lowest eigenvalues and their vectors."""
-    n = min(n, len(hessian))
-    subset = {"subset_by_index": [0, n - 1], "driver": "evr", "check_finite": False}
+def _softest_mode(hessian):
+    """The lowest eigenvalue and its vector."""
     try:
-        return scipy.linalg.eigh(hessian, **subset)
+        subset = {"subset_by_index": [0, 0], "driver": "evr"}
+        values, vectors = scipy.linalg.eigh(hessian, check_finite=False, **subset)
     except np.linalg.LinAlgError:  # LAPACK's failure at multiple eigenvalues, as of zero modes
         values, vectors = scipy.linalg.eigh(hessian, driver="evd", check_finite=False)
-        return values[:n], vectors[:, :n]
+    return float(values[0]), vectors[:, 0]
 
 
 def _most_alike(modes, direction):

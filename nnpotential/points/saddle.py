@@ -31,9 +31,8 @@ def find_transition_state(
     The step minimises, within a trust radius, the image of the loss in which
     gradient and curvature along the followed mode have changed sign; a
     transition state of the loss is a minimum of the image. Up to
-    `contract.KRYLOV_LIMIT` parameters the step comes from the Hessian and the mode
-    followed before, turned to be one of this Hessian, above it from a Krylov space that
-    holds the gradient and the mode followed.
+    `contract.KRYLOV_LIMIT` parameters the step comes from the Hessian, above it from a Krylov
+    space that holds the gradient and the mode followed.
 
     Parameters
     ----------
@@ -44,9 +43,10 @@ def find_transition_state(
     scales : Scales
         What counts as converged.
     direction : ndarray, shape (n_parameters,), optional
-        The direction to follow at first, such as the tangent of the band. The
-        mode that overlaps it most is followed until the lowest eigenvalue is
-        negative along it, then the lowest. Without it the lowest is followed.
+        The direction to follow at first, such as the tangent of the band. It is
+        followed, turning from stiffer modes a little with each step (in a Krylov space
+        the mode that overlaps it most is), until the lowest eigenvalue is
+        negative along it, then the lowest mode. Without it the lowest is followed.
     lowest : bool
         Follow the lowest mode from the first; `direction` then only tells a
         Krylov space where to look for it.

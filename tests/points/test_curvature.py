@@ -38,12 +38,18 @@ def test_the_size_decides(system, monkeypatch, above):
     assert asked == {"products" if above else "matrix"}
 
 
-def test_walks_up_soft_modes_do_not_depend_on_the_method(system, quenched, request):
-    starts = [quenched[i].coords for i in (2, 5)]  # where both arrive
-    dense = [single_ended(system, x, 0, 1)[0].energy for x in starts]
+def test_the_transition_state_nearby_does_not_depend_on_the_method(system, quenched, request):
+    rng = np.random.default_rng(0)
+    found = [single_ended(system, minimum.coords, 0, 1) for minimum in quenched[:6]]
+    known = [connection for walk in found for connection in walk]
+    assert len(known) >= 4
+    aside = [c.coords + 0.1 * rng.normal(size=c.coords.size) / c.coords.size**0.5 for c in known]
     request.getfixturevalue("matrix_free")
-    free = [single_ended(system, x, 0, 1)[0].energy for x in starts]
-    assert free == pytest.approx(dense, abs=1e-10)
+    for c, start in zip(known, aside, strict=True):
+        zero_modes = system.identity.zero_modes
+        again = find_transition_state(start, system.potential, zero_modes, lowest=True)
+        assert again.energy == pytest.approx(c.energy, abs=1e-10)
+        assert system.identity.are_same(again.coords, c.coords)
 
 
 @pytest.mark.parametrize("seed", range(20))

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from reference import assert_stationary
 
-from nnpotential import MLP, NNSystem
+from nnpotential import MLP, NNSystem, load_dataset
 from nnpotential.points.connect import connect_pair
 from nnpotential.points.saddle import descend, find_transition_state
 from nnpotential.verification.verify import follow_gradient
@@ -126,3 +126,41 @@ def test_a_zero_mode_is_never_followed(share):
     ts = find_transition_state(x, ring, ring.zero_modes, direction=direction)
     assert ts.success and ts.nsteps < 20
     assert np.linalg.norm(ts.coords) == pytest.approx(2 * np.pi, abs=1e-9)
+
+
+class Bowl:
+    """A potential that rises for ever on all sides, ``|x|^4``."""
+
+    def getEnergyGradient(self, x):
+        return float((x @ x) ** 2), 4 * (x @ x) * x
+
+    def getEnergyGradientHessian(self, x):
+        return *self.getEnergyGradient(x), self.getHessian(x)
+
+    def getHessian(self, x):
+        return 4 * (x @ x) * np.eye(x.size) + 8 * np.outer(x, x)
+
+
+def test_walks_up_a_wall_end_early():
+    start = np.array([0.5, 0.0])
+    found = find_transition_state(start, Bowl(), np.zeros((2, 0)), direction=start)
+    assert (found.success, found.message) == (False, "climbed without end")
+    assert found.nsteps < 20 and found.energy < 1e4
+
+
+def test_walks_leave_minima_where_the_penalty_alone_makes_most_curvatures():
+    """Many modes are as soft as each other; to follow the one most like the last leads nowhere."""
+    data = load_dataset("wine", n_train=120, n_test=30, seed=0)
+    system = NNSystem(MLP([13, 3, 3]), data, regularization=1e-5)
+    start = system.starts["glorot_uniform"](np.random.default_rng(0))
+    x = system.get_minimizer()(start).coords
+    modes = np.linalg.eigh(system.potential.getHessian(x))[1]
+    barren = system.identity.barren_modes(x)
+    modes = [v for v in modes.T if np.linalg.norm(barren.T @ v) < 0.1][:3]
+    walks = [(side, v) for v in modes for side in (1, -1)]
+    for side, v in walks:
+        zero_modes = system.identity.zero_modes
+        found = find_transition_state(x + 0.2 * side * v, system.potential, zero_modes, direction=v)
+        assert found.success, found.message
+        values = np.linalg.eigvalsh(system.potential.getHessian(found.coords))
+        assert (values < 0).sum() == 1 and found.rms <= 1e-9
