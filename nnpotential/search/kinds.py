@@ -14,12 +14,7 @@ from pele.basinhopping import BasinHopping
 from pele.storage import Minimum, TransitionState
 
 from ..findings import Failure, Findings, Point
-from ..points.connect import (
-    below,
-    connect_pair,
-    rearrangements,
-    single_ended,
-)
+from ..points.connect import below, connect_pair, rearrangements
 from ..points.effort import Counted
 from ..points.polish import polish_minimum, polish_transition_state
 from ..storage import (
@@ -34,7 +29,7 @@ from ..storage import (
     record_outcome,
 )
 from .barriers import mean_barrier
-from .ways import WAYS, beyond_stored
+from .ways import UPHILL, WAYS, beyond_stored
 
 __all__ = [
     "BY_THE_WAY",
@@ -254,15 +249,15 @@ class FollowMode(_Bridge):
 
     name = "single_ended"
 
-    def needs(self, known, i, mode, side):
-        return known.state_energies(), known.coords(i), mode, side
+    def needs(self, known, *walk):
+        return known.state_energies(), *UPHILL.needs(known, *walk)
 
     @staticmethod
-    def run(system, energies, x, mode, side):
-        return beyond_stored(system, energies, single_ended, x, mode, side)
+    def run(system, energies, *walk):
+        return UPHILL.run(system, energies, *walk)
 
-    def begin(self, known, *args):
-        known.followed.add(args)
+    def begin(self, known, *walk):
+        UPHILL.begin(known, *walk)
 
 
 class Grow(FollowMode):

@@ -9,7 +9,7 @@ from ..findings import Findings
 from ..points.connect import connect_band, connect_pair, single_ended
 from ..points.states import StoredStates
 
-__all__ = ["WAYS", "beyond_stored"]
+__all__ = ["UPHILL", "WAYS", "beyond_stored"]
 
 _INSIDE, _OUTSIDE = 8, 24  # minima on either side of a bottleneck whose distance is computed
 _LOWEST = 5  # minima that those behind a bottleneck are joined to
@@ -123,7 +123,13 @@ class Downhill(_Pair):
         return Findings(connect_pair(system, x1, x2, failures=failures), failures)
 
 
-WAYS = {way.__name__.lower(): way() for way in (Across, Uphill, Neighbours, Downhill)}
+UPHILL = Uphill()
+WAYS = {
+    "across": Across(),
+    "uphill": UPHILL,
+    "neighbours": Neighbours(),
+    "downhill": Downhill(),
+}
 
 
 def _nearest(known, inside, outside):
