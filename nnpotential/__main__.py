@@ -1,27 +1,37 @@
-"""Where the command line starts: from here on Ctrl-C is silent."""
+"""Where the command line starts: from here on Ctrl-C and SIGTERM are silent, and leave nothing."""
 
 import gc
 import os
+import shutil
 import signal
 import sys
 
 __all__ = ["main"]
 
-# what the jobs of a search import
-_OF_JOBS = "search.workers", "verification.kinds", "networks.system"
-
 
 def main():
     """Run the command line; see `nnpotential.cli`."""
-    before = signal.getsignal(signal.SIGINT)
-    if before is signal.default_int_handler:
-        # the imports take a second, leave nothing behind, and could swallow an exception
-        signal.signal(signal.SIGINT, lambda *_: os._exit(130))
-    if _explores_with_workers(sys.argv[1:]):
-        from .interrupts import worker_context
+    handled = {signal.SIGINT: signal.default_int_handler, signal.SIGTERM: signal.SIG_DFL}
+    handled = [number for number, usual in handled.items() if signal.getsignal(number) is usual]
+    made = []
 
+    def leave(number, _):
+        for folder in made:
+            shutil.rmtree(folder, ignore_errors=True)
+        os._exit(128 + number)
+
+    for number in handled:
+        # the imports take a second, and could swallow an exception
+        signal.signal(number, leave)
+    if _explores_with_workers(sys.argv[1:]):
+        from multiprocessing.util import get_temp_dir
+
+        from .interrupts import worker_context
+        from .search.preloaded import JOBS
+
+        made.append(get_temp_dir())
         # they import for a second, as this process does: side by side
-        worker_context(*(f"{__package__}.{name}" for name in _OF_JOBS))
+        worker_context(*JOBS, "nnpotential.networks.system")
     gc.disable()  # what is imported stays: to look through it again and again is in vain
     try:
         from .cli import main as run
@@ -33,7 +43,8 @@ def main():
     gc.freeze()
     gc.enable()
     try:
-        signal.signal(signal.SIGINT, before)
+        for number in handled:
+            signal.signal(number, signal.default_int_handler)
         run()
     except KeyboardInterrupt:
         sys.exit(130)

@@ -1,4 +1,4 @@
-"""Ctrl-C that waits until nothing is half done, and is for one process alone."""
+"""Ctrl-C and SIGTERM that wait until nothing is half done, and are for one process alone."""
 
 import multiprocessing
 import os
@@ -9,35 +9,43 @@ from multiprocessing import forkserver, resource_tracker
 
 __all__ = ["uninterrupted", "worker_context"]
 
+_ENDS = signal.SIGINT, signal.SIGTERM
+
 
 @contextmanager
 def uninterrupted():
-    """Put off a Ctrl-C until the end of the block, which should be short.
+    """Put off a Ctrl-C, or a SIGTERM that is handled, until the end of the block.
+
+    It should be short.
 
     A KeyboardInterrupt can be raised anywhere: within the libraries that write the
     database it leaves them in a state of which they complain later, and in a
     destructor it is lost.
     """
-    handler = signal.getsignal(signal.SIGINT)
+    handlers = {number: signal.getsignal(number) for number in _ENDS}
+    handlers = {number: handler for number, handler in handlers.items() if callable(handler)}
     # only the main thread is interrupted, and only it may set a handler
-    if not callable(handler) or threading.current_thread() is not threading.main_thread():
+    if not handlers or threading.current_thread() is not threading.main_thread():
         yield
         return
     received, here = [], os.getpid()
 
-    def put_off(*args):
+    def put_off(number, frame):
         if os.getpid() == here:
-            received.append(args)
+            received.append((number, frame))
         else:  # a process forked within the block keeps this handler
-            handler(*args)
+            handlers[number](number, frame)
 
-    signal.signal(signal.SIGINT, put_off)
+    for number in handlers:
+        signal.signal(number, put_off)
     try:
         yield
     finally:
-        signal.signal(signal.SIGINT, handler)
+        for number, handler in handlers.items():
+            signal.signal(number, handler)
         if received:
-            handler(*received[-1])
+            number, frame = received[-1]
+            handlers[number](number, frame)
 
 
 def worker_context(*modules):

@@ -1,7 +1,6 @@
 import fcntl
 import os
 import sys
-import tempfile
 import threading
 from contextlib import ExitStack
 from itertools import combinations
@@ -30,19 +29,18 @@ def pytest_terminal_summary(terminalreporter):
 
 
 @pytest.fixture(autouse=True)
-def _undisturbed(request):
+def _undisturbed(request, tmp_path_factory):
     """Where tests run side by side, one that goes by the clock runs while no other does."""
-    run = os.environ.get("PYTEST_XDIST_TESTRUNUID")
-    if run is None:
+    if "PYTEST_XDIST_TESTRUNUID" not in os.environ:
         yield
         return
-    place = os.path.join(tempfile.gettempdir(), f"nnpotential-{run}")
+    place = tmp_path_factory.getbasetemp().parent  # of all processes of this run
     sole = request.node.get_closest_marker("undisturbed") is not None
     with ExitStack() as locks:
         # who waits for the others keeps further ones from starting
-        with open(f"{place}-gate", "w") as gate:
+        with open(place / "gate", "w") as gate:
             fcntl.flock(gate, fcntl.LOCK_EX)
-            running = locks.enter_context(open(f"{place}-running", "w"))
+            running = locks.enter_context(open(place / "running", "w"))
             fcntl.flock(running, fcntl.LOCK_EX if sole else fcntl.LOCK_SH)
         yield
 

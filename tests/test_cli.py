@@ -9,8 +9,10 @@ import signal
 import sqlite3
 import subprocess
 import sys
+import tempfile
 import time
 import tomllib
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -264,9 +266,11 @@ def test_verify_exits_with_1_where_a_point_fails(run, landscape, tmp_path):
     assert "minimum 1: loss differs" in err
 
 
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 @pytest.mark.parametrize("workers", [1, 2])
-def test_ctrl_c_keeps_what_was_found(tmp_path, workers):
+def test_an_interrupt_keeps_what_was_found_and_leaves_nothing(tmp_path, workers, number):
     path = tmp_path / "land"
+    temporary = Path(tempfile.mkdtemp())  # short, as there are sockets in it
     limits = ["--quenches", "100000", "--workers", str(workers)]
     command = [*COMMAND, "explore", "ljat", "-o", str(path), *SMALL, *limits]
     # a shell that runs the tests in the background has them ignore the signal
@@ -274,6 +278,7 @@ def test_ctrl_c_keeps_what_was_found(tmp_path, workers):
         command,
         stderr=subprocess.PIPE,
         text=True,
+        env={**os.environ, "TMPDIR": str(temporary)},
         preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
         start_new_session=True,
     )
@@ -285,7 +290,10 @@ def test_ctrl_c_keeps_what_was_found(tmp_path, workers):
         ) > 5e4:
             break
     time.sleep(0.5)
-    os.killpg(process.pid, signal.SIGINT)  # as a terminal does
+    if number == signal.SIGINT:
+        os.killpg(process.pid, number)  # as a terminal does
+    else:
+        os.kill(process.pid, number)
     try:
         _, err = process.communicate(timeout=60)
     finally:
@@ -297,6 +305,43 @@ def test_ctrl_c_keeps_what_was_found(tmp_path, workers):
     figures = json.loads((path / "summary.json").read_text())
     assert figures["n_minima"] >= 1
     assert 0 < figures["coverage"]["n_quenches"] < 100000
+    temporary.rmdir()  # it is empty
+
+
+def in_database(statement, *values):
+    def tamper(path):
+        with sqlite3.connect(path / "landscape.sqlite") as connection:
+            assert connection.execute(statement, values).rowcount
+        connection.close()
+
+    return tamper
+
+
+def in_progress(text):
+    return in_database(
+        "UPDATE tbl_system_property SET string_value = ? WHERE property_name = 'progress'", text
+    )
+
+
+@pytest.mark.parametrize("command", ["summary", "connect", "verify"])
+@pytest.mark.parametrize("text", ["", "{", "[]", "9" * 5000, "[" * 10**5, b"\xff\x00", None])
+def test_a_journal_that_is_damaged_is_named(run, landscape, tmp_path, text, command):
+    copy = shutil.copytree(landscape, tmp_path / "copy")
+    in_progress(text)(copy)
+    code, _, err = run(command, copy)
+    assert code == 2
+    [line] = err.splitlines()
+    assert line.startswith("error: ") and "landscape.sqlite: property progress is damaged" in line
+
+
+@pytest.mark.parametrize("arguments", ["{", "null", b"\xff"])
+def test_a_job_that_is_damaged_is_named(run, landscape, tmp_path, arguments):
+    copy = shutil.copytree(landscape, tmp_path / "copy")
+    last = "(SELECT MAX(id) FROM tbl_jobs WHERE kind = 'connect')"
+    in_database(f"UPDATE tbl_jobs SET args = ? WHERE id = {last}", arguments)(copy)
+    code, _, err = run("connect", copy)
+    assert code == 2
+    assert "landscape.sqlite: job" in err and "is damaged" in err
 
 
 def write_csv(path, n=30):

@@ -19,8 +19,8 @@ def listening():
     signal.signal(signal.SIGINT, before)
 
 
-def press_ctrl_c():
-    os.kill(os.getpid(), signal.SIGINT)
+def press_ctrl_c(number=signal.SIGINT):
+    os.kill(os.getpid(), number)
 
 
 def test_an_interrupt_waits_for_the_end_of_the_block():
@@ -31,6 +31,19 @@ def test_an_interrupt_waits_for_the_end_of_the_block():
         reached.append("end")
     assert reached == ["end"]
     assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+
+
+def test_a_termination_waits_as_well():
+    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        reached = []
+        with pytest.raises(KeyboardInterrupt), uninterrupted():
+            press_ctrl_c(signal.SIGTERM)
+            reached.append("end")
+        assert reached == ["end"]
+        assert signal.getsignal(signal.SIGTERM) is signal.default_int_handler
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 def test_blocks_within_blocks():

@@ -64,6 +64,7 @@ ELSEWHERE = {
     "errors": "test_checks.py",
     "networks.mlp": "networks/test_system.py",
     "search.joining": "analysis/test_locate.py",
+    "search.preloaded": "search/test_workers.py",
     "systems.atoms": "systems/test_clusters.py",
     **{
         f"sweep.{part}": "sweep/test_run.py"

@@ -1,6 +1,5 @@
 """A landscape's database as plain rows: out of its file without unpickling, and into a new one."""
 
-import json
 import sqlite3
 from collections import Counter
 from dataclasses import dataclass, field
@@ -16,7 +15,7 @@ from ..contract import Array
 from ..database import database_fault
 from ..errors import InputError
 from ..pulse import tell
-from ..search.journal import TALLY, Journal
+from ..search.journal import TALLY, Journal, read_json
 from .plain_pickles import NotPlain, read_plain
 
 __all__ = ["PlainPoint", "Tables"]
@@ -200,19 +199,10 @@ class Tables:
             if len({row[0] for row in rows}) < len(rows):
                 raise InputError(f"two rows of the kind {what} have one id")
         for number, _, args, *_ in self.jobs:
-            _check_json(f"job {number}", args, list)
+            read_json(f"job {number}", args, list)
         for _, name, _, _, text in self.properties:
             if name == TALLY:
-                _check_json(f"property {name}", text, dict)
-
-
-def _check_json(what: str, text: str | None, kind: type) -> None:
-    try:
-        right = isinstance(json.loads(text or ""), kind)
-    except (ValueError, RecursionError):
-        right = False
-    if not right:
-        raise InputError(f"{what} is damaged: {str(text)[:100]!r}")
+                read_json(f"property {name}", text, dict)
 
 
 def _is(value: Any, kind: Any) -> bool:

@@ -9,9 +9,10 @@ from dataclasses import dataclass
 
 from pele.storage.database import SystemProperty
 
+from ..errors import InputError
 from ..sessions import session_of
 
-__all__ = ["TALLY", "Job", "Journal"]
+__all__ = ["TALLY", "Job", "Journal", "read_json"]
 
 _TABLE, _PROPERTIES = "tbl_jobs", SystemProperty.__tablename__
 TALLY = "progress"
@@ -50,6 +51,30 @@ class Job:
     args: tuple
 
 
+def read_json(what, text, kind):
+    """What a journal keeps as JSON.
+
+    Parameters
+    ----------
+    what : str
+        Where it stands, for the message.
+    text : str
+    kind : {dict, list}
+
+    Raises
+    ------
+    InputError
+        If it is no such thing.
+    """
+    try:
+        found = json.loads(text)
+    except (ValueError, TypeError, RecursionError):
+        found = None
+    if not isinstance(found, kind):
+        raise InputError(f"{what} is damaged: {str(text)[:100]!r}")
+    return found
+
+
 class Journal:
     """The jobs of one landscape. Nothing here commits.
 
@@ -67,13 +92,14 @@ class Journal:
 
     def __init__(self, database):
         self._database = database
+        self._file = database.engine.url.database
         stored = self._execute(
             f"SELECT string_value FROM {_PROPERTIES} WHERE property_name = ?", TALLY
         ).fetchone()
         self.tally = json.loads(json.dumps(_BLANK))
         self.outdated = False
         if stored is not None:
-            self.tally |= _BEFORE | json.loads(*stored)
+            self.tally |= _BEFORE | self._read(f"property {TALLY}", *stored, dict)
             self.outdated = self.tally["definition"] < _DEFINITION
         tables = self._execute("SELECT 1 FROM sqlite_master WHERE name = ?", _TABLE)
         self._exists = tables.fetchone() is not None
@@ -136,7 +162,13 @@ class Journal:
         rows = self._execute(
             f"SELECT id, kind, args, found, set_aside FROM {_TABLE} {where} ORDER BY id", *values
         )
-        return [(Job(i, kind, tuple(json.loads(args))), *rest) for i, kind, args, *rest in rows]
+        return [
+            (Job(i, kind, tuple(self._read(f"job {i}", args, list))), *rest)
+            for i, kind, args, *rest in rows
+        ]
+
+    def _read(self, what, text, kind):
+        return read_json(f"{self._file}: {what}", text, kind)
 
     def update(self):
         """Note that the points have been handed over to the definition of today."""

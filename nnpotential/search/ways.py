@@ -123,13 +123,8 @@ class Downhill(_Pair):
         return Findings(connect_pair(system, x1, x2, failures=failures), failures)
 
 
-UPHILL = Uphill()
-WAYS = {
-    "across": Across(),
-    "uphill": UPHILL,
-    "neighbours": Neighbours(),
-    "downhill": Downhill(),
-}
+WAYS = {way.__name__.lower(): way() for way in (Across, Uphill, Neighbours, Downhill)}
+UPHILL = WAYS["uphill"]
 
 
 def _nearest(known, inside, outside):

@@ -24,6 +24,7 @@ from ..checks import check_integer, check_number
 from ..errors import InputError
 from ..interrupts import worker_context
 from ..pulse import listening, read_report, write_report
+from .preloaded import JOBS
 
 __all__ = ["Crew", "JobFailed", "check_executor", "try_start"]
 
@@ -97,7 +98,7 @@ def _timed(system, kind, args):
 
 def _context(*modules):
     """How workers start: what every job needs is imported once, by the server that forks them."""
-    return worker_context(__name__, f"{__package__}.kinds", *modules)
+    return worker_context(*JOBS, *modules)
 
 
 def check_executor(executor):
