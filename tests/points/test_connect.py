@@ -1,14 +1,21 @@
 """Connections: every strategy gives transition states, and nothing else."""
 
 import copy
-from itertools import chain
+from itertools import chain, combinations
 
+import networkx as nx
 import numpy as np
 import pytest
 
 from nnpotential import MLP, InputError, NNSystem
 from nnpotential.points import connect as connect_module
-from nnpotential.points.connect import STRATEGIES, connect_pair, rearrangements, single_ended
+from nnpotential.points.connect import (
+    STRATEGIES,
+    ExactLocalConnect,
+    connect_pair,
+    rearrangements,
+    single_ended,
+)
 from nnpotential.systems.clusters import LennardJonesCluster
 from nnpotential.systems.functions import LinearAutoencoder
 
@@ -82,6 +89,41 @@ def test_images_of_one_minimum_need_no_connection(system, pair, strategy):
 def test_unknown_strategy(system, pair):
     with pytest.raises(InputError, match=r"^unknown strategy 'midpoints': did you mean 'midpoint'"):
         connect_pair(system, *pair, "midpoints")
+
+
+@pytest.mark.parametrize("n_bands", [1, 2, 4])
+def test_a_way_that_became_no_shorter_is_astray(system, pair, monkeypatch, n_bands):
+    """By the shortest way through all that was found, but where a band was tried."""
+    monkeypatch.setattr(connect_module, "_MANY_BANDS", 1)
+    database = system.create_database()
+    minima = [database.addMinimum(system.potential.getEnergy(x), x) for x in pair]
+    search = system.get_double_ended_connect(*minima, database, verbosity=0, niter=n_bands)
+    assert not search.is_astray
+    search.connect()
+    jumps = nx.Graph()
+    for one, two in combinations(database.minima(), 2):
+        if (one, two) not in search.pairsNEB:
+            jump, _ = system.identity.align(one.coords, two.coords, quick=True)
+            jumps.add_edge(one, two, squared=jump**2)
+    for ts in database.transition_states():
+        jumps.add_edge(ts.minimum1, ts.minimum2, squared=0.0)
+    left = np.inf
+    if nx.has_path(jumps, *minima):
+        left = nx.shortest_path_length(jumps, *minima, weight="squared")
+    direct, _ = system.identity.align(*pair, quick=True)
+    assert search.is_astray == (left >= direct**2)
+    monkeypatch.setattr(connect_module, "_MANY_BANDS", len(search.pairsNEB) // 2 + 1)
+    assert not search.is_astray
+
+
+def test_bands_that_find_nothing_go_astray(system, pair, monkeypatch):
+    astray = []
+    assert connect_pair(system, *pair, astray=astray) and not astray
+    monkeypatch.setattr(connect_module, "_MANY_BANDS", 1)
+    monkeypatch.setattr(ExactLocalConnect, "connect", lambda search, *_: search.res)
+    assert connect_pair(system, *pair, astray=astray) == []
+    [ends] = astray
+    assert [end.coords.tolist() for end in ends] == [x.tolist() for x in pair]
 
 
 def test_known_transition_states_are_not_descended_from_again(system, pair, monkeypatch):
