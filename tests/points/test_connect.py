@@ -1,7 +1,7 @@
 """Connections: every strategy gives transition states, and nothing else."""
 
 import copy
-from itertools import chain, combinations
+from itertools import chain, combinations, product
 
 import networkx as nx
 import numpy as np
@@ -91,29 +91,46 @@ def test_unknown_strategy(system, pair):
         connect_pair(system, *pair, "midpoints")
 
 
-@pytest.mark.parametrize("n_bands", [1, 2, 4])
-def test_a_way_that_became_no_shorter_is_astray(system, pair, monkeypatch, n_bands):
+def test_a_way_that_became_no_shorter_is_astray(system, quenched, monkeypatch):
     """By the shortest way through all that was found, but where a band was tried."""
-    monkeypatch.setattr(connect_module, "_MANY_BANDS", 1)
-    database = system.create_database()
-    minima = [database.addMinimum(system.potential.getEnergy(x), x) for x in pair]
-    search = system.get_double_ended_connect(*minima, database, verbosity=0, niter=n_bands)
-    assert not search.is_astray
-    search.connect()
+    local = system.params.double_ended_connect.local_connect_params
+    few = {"local_connect_params": {**local, "nrefine_max": 1}}  # else next to none goes astray
+    seen = set()
+    pairs = combinations([r.coords for r in quenched[:5]], 2)
+    for (x1, x2), n_bands in product(pairs, (1, 3)):
+        if system.identity.are_same(x1, x2):
+            continue
+        database = system.create_database()
+        minima = [database.addMinimum(system.potential.getEnergy(x), x) for x in (x1, x2)]
+        how = {"verbosity": 0, "niter": n_bands, **few}
+        search = system.get_double_ended_connect(*minima, database, **how)
+        search.connect()
+        monkeypatch.setattr(connect_module, "_MANY_BANDS", len(search.pairsNEB) // 2 + 1)
+        assert not search.is_astray
+        monkeypatch.setattr(connect_module, "_MANY_BANDS", 1)
+        left = squared_way(system, database, search)
+        assert search.is_astray == (left >= squared(system, x1, x2))
+        seen.add(search.is_astray)
+    assert seen == {True, False}
+
+
+def squared(system, x1, x2):
+    return system.identity.align(x1, x2, quick=True)[0] ** 2
+
+
+def squared_way(system, database, search):
+    """The least sum of squared jumps between the ends of a search, over pairs not tried."""
     jumps = nx.Graph()
+    jumps.add_nodes_from(database.minima())
     for one, two in combinations(database.minima(), 2):
         if (one, two) not in search.pairsNEB:
-            jump, _ = system.identity.align(one.coords, two.coords, quick=True)
-            jumps.add_edge(one, two, squared=jump**2)
+            jumps.add_edge(one, two, squared=squared(system, one.coords, two.coords))
     for ts in database.transition_states():
         jumps.add_edge(ts.minimum1, ts.minimum2, squared=0.0)
-    left = np.inf
-    if nx.has_path(jumps, *minima):
-        left = nx.shortest_path_length(jumps, *minima, weight="squared")
-    direct, _ = system.identity.align(*pair, quick=True)
-    assert search.is_astray == (left >= direct**2)
-    monkeypatch.setattr(connect_module, "_MANY_BANDS", len(search.pairsNEB) // 2 + 1)
-    assert not search.is_astray
+    ends = search.minstart, search.minend
+    if not nx.has_path(jumps, *ends):
+        return np.inf
+    return nx.shortest_path_length(jumps, *ends, weight="squared")
 
 
 def test_bands_that_find_nothing_go_astray(system, pair, monkeypatch):
