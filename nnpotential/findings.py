@@ -79,13 +79,15 @@ class Findings(NamedTuple):
     """What a job of the search found: points or connections, its failures, its cost.
 
     The cost is in gradients, where it is counted. Transition states that were
-    met are stored by all appearances: nobody descended from them.
+    met are stored by all appearances: nobody descended from them. A connection
+    is astray whose way has become no shorter by many bands.
     """
 
     found: list[Any]
     failures: list[Failure]
     cost: float = 0.0
     met: tuple[State, ...] = ()
+    astray: bool = False
 
 
 class Verdict(NamedTuple):

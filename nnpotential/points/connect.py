@@ -38,6 +38,7 @@ _UPHILL = 0.2
 # Of two, three and five steps of basin-hopping, twice as long leave more than a tenth of all
 # images of small clusters the minimum itself.
 _AWAY = 3.0
+_MANY_BANDS = 10  # of 614 connections that joined 8 needed more before the way got shorter
 _SAME_WAY = 0.3  # of the way to an image, at most, that zero modes leave of one that is no other
 
 
@@ -169,6 +170,17 @@ class ExactDoubleEndedConnect(DoubleEndedConnect):
             **self.local_connect_params,
         )
 
+    @property
+    def is_astray(self):
+        """Whether many bands have made the way no shorter.
+
+        Its length is the sum of the squared jumps that are left, by which bands are chosen.
+        """
+        if len(self.pairsNEB) < 2 * _MANY_BANDS:  # it holds each both ways round
+            return False
+        _, jumps = self.dist_graph.shortestPath(self.minstart, self.minend)
+        return sum(jumps) >= self.getDist(self.minstart, self.minend) ** 2
+
     def _addTransitionState(self, ts_ret, min_ret1, min_ret2):
         found = (ts_ret, min_ret1, min_ret2)
         if not all(c(energy=r.energy, coords=r.coords) for c in self.conf_checks for r in found):
@@ -202,7 +214,7 @@ class _Stored:
         return store_transition_state(*self._at, energy, coords, *what)[0]
 
 
-def connect_pair(system, x1, x2, strategy="standard", failures=None):
+def connect_pair(system, x1, x2, strategy="standard", failures=None, astray=None):
     """One double-ended connection between two minima.
 
     What it finds depends on its arguments alone.
@@ -219,6 +231,8 @@ def connect_pair(system, x1, x2, strategy="standard", failures=None):
         to both.
     failures : list, optional
         Is given a `Failure` for each search that failed.
+    astray : list, optional
+        Is given the ends of each search whose way has become no shorter by many bands.
 
     Returns
     -------
@@ -244,9 +258,12 @@ def connect_pair(system, x1, x2, strategy="standard", failures=None):
     minima = [scratch.minimum(system.potential.getEnergy(x), x) for x in stops]
     options = _options(system, strategy)
     for one, two in pairwise(minima):
-        system.get_double_ended_connect(
+        search = system.get_double_ended_connect(
             one, two, scratch, verbosity=0, failures=failures, **options
-        ).connect()
+        )
+        search.connect()
+        if astray is not None and search.is_astray:
+            astray.append((one, two))
     return [Connection.of(ts) for ts in scratch.transition_states()]
 
 

@@ -210,6 +210,11 @@ class Forest:
         self._renew()
         return self._members.values()
 
+    def n_groups(self, of):
+        """How many of the components hold some of these minima."""
+        self._renew()
+        return len({self._label[i] for i in of})
+
     def component(self, i):
         """The minima that are joined to one, itself included; not to be changed."""
         self._renew()

@@ -195,7 +195,7 @@ class _Bridge(Kind):
     joins = False  # minima that were apart: what leads to neither of a grown landscape is kept
 
     def merge(self, known, result, *args):
-        found, failures, _, met = result or _NOTHING
+        found, failures, _, met, _ = result or _NOTHING
         n, found, failures = len(found) + len(met), list(found), list(failures)
         for state in met:
             # energies can agree by accident
@@ -206,10 +206,13 @@ class _Bridge(Kind):
         return n
 
     def progress(self, known, search):
-        n = known.n_transition_states()
+        n, total = known.n_transition_states(), len(known.targets())
         text = f"joined, {len(known.forest)} minima, {n} transition states"
         text += f", {known.n_links} links tried" * bool(known.n_links)
-        return known.n_joined(), len(known.targets()), text
+        left = known.trial.n_left
+        text += f", at most {left} connections more tell whether any join" * bool(left)
+        # groups grow together long before they reach the lowest
+        return total - known.n_apart(), total, text
 
 
 class Connect(_Bridge):
@@ -222,8 +225,9 @@ class Connect(_Bridge):
 
     @staticmethod
     def run(system, x1, x2, strategy):
-        failures = []
-        return Findings(connect_pair(system, x1, x2, strategy, failures), failures)
+        failures, astray = [], []
+        found = connect_pair(system, x1, x2, strategy, failures, astray)
+        return Findings(found, failures, astray=bool(astray))
 
     def begin(self, known, i, j, strategy, purpose):
         known.attempts.begin(i, j)
@@ -240,7 +244,7 @@ class Connect(_Bridge):
     def merge(self, known, result, i, j, strategy, purpose):
         found = super().merge(known, result)
         if purpose == NEIGHBOURS and result is not None:  # one that was set aside tells nothing
-            known.trial.judge(known.are_any_joined)
+            known.trial.judge(known.are_any_joined, result.astray)
         return found
 
 

@@ -289,6 +289,11 @@ class Known:
         lowest = self.lowest()
         return set() if lowest is None else self.forest.component(lowest)
 
+    def n_apart(self):
+        """How many joins are missing between the targets and the lowest minimum."""
+        wanted = {*self.targets(), self.lowest()} - {None}
+        return max(self.forest.n_groups(wanted) - 1, 0)
+
     def n_joined(self):
         """How many of the targets are joined to the lowest minimum: barriers are of these."""
         return len(self.targets() & self.joined())

@@ -6,12 +6,13 @@ the same state gives the same choice.
 
 from itertools import combinations, islice, pairwise, product
 from operator import itemgetter
+from typing import ClassVar
 
 import numpy as np
 from scipy.sparse.csgraph import csgraph_from_dense, dijkstra
 
 from ..points.connect import STRATEGIES
-from .settings import TRIALS
+from .settings import ASTRAY, TRIALS
 
 __all__ = ["Attempts", "Trial", "missing_connection", "missing_link"]
 
@@ -74,21 +75,19 @@ class Trial:
     """The first connections of neighbours: whether any joins what was apart.
 
     Between the minima of a deep network with weak penalties, or of a glass, bands
-    join nothing, and each takes long.
+    join nothing, and each takes long. Where they go astray, few are enough to tell.
 
     Parameters
     ----------
     noted : dict
-        Where all of it but what is under way is kept; filled if it is empty.
+        Where all of it but what is under way is kept; what it lacks is added.
     """
+
+    _BEGINNING: ClassVar = {"apart": None, "merged": 0, "astray": 0}
 
     def __init__(self, noted):
         self._noted, self._underway = noted, 0
-        if not noted:
-            self._begin_anew()
-
-    def _begin_anew(self):
-        self._noted |= {"apart": None, "merged": 0}
+        noted |= {**self._BEGINNING, **noted}
 
     def begin(self):
         """A connection is handed out."""
@@ -98,27 +97,47 @@ class Trial:
         """It came back."""
         self._underway -= 1
 
-    def judge(self, are_any_joined):
-        """It was done, and is merged; `are_any_joined` says whether anything is joined by now."""
+    def judge(self, are_any_joined, astray):
+        """It was done, and is merged.
+
+        Parameters
+        ----------
+        are_any_joined : callable
+            Whether anything is joined by now.
+        astray : bool
+            Whether its bands went astray.
+        """
         noted = self._noted
         if noted["apart"] is not None:
             return
         noted["merged"] += 1
+        noted["astray"] += astray
         if are_any_joined():
             noted["apart"] = False
-        elif noted["merged"] >= TRIALS:
+        elif self._are_enough(0):
             noted["apart"] = True
+
+    def _are_enough(self, underway):
+        """Whether with so many more the trial may be over."""
+        noted = self._noted
+        return noted["merged"] + underway >= TRIALS or noted["astray"] + underway >= ASTRAY
 
     def appeal(self):
         """There are more minima to be joined: where nothing was, another trial."""
         if self.is_lost:
-            self._begin_anew()
+            self._noted |= self._BEGINNING
 
     @property
     def is_open(self):
-        """Whether all of them are under way or merged, and none has joined anything yet."""
+        """Whether those under way and merged may be enough, and none has joined anything yet."""
+        return self._noted["apart"] is None and self._are_enough(self._underway)
+
+    @property
+    def n_left(self):
+        """How many connections it may take yet, at most; none if it is over, or has not begun."""
         noted = self._noted
-        return noted["apart"] is None and noted["merged"] + self._underway >= TRIALS
+        is_on = noted["apart"] is None and (noted["merged"] or self._underway)
+        return TRIALS - noted["merged"] if is_on else 0
 
     @property
     def is_lost(self):

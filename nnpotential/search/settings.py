@@ -14,6 +14,7 @@ STAGES = ("minima", "connections", "audit")
 
 AUDIT_SAMPLE = 20
 TRIALS = 12  # connections of neighbours that tell whether such join what quenches found
+ASTRAY = 6  # of these, where bands shorten no way, tell as much
 GROWN_MINIMA = 300  # where they do not
 GROWN_MODES = 3  # of each minimum, both ways
 
@@ -112,8 +113,8 @@ class SearchSettings:
         "that are joined to the lowest of all, until such walks have reached this many: the "
         "surroundings of the lowest, connected by construction, and no independent sample. With "
         "quenches = 1 and no basin-hopping, all of the landscape. By default "
-        f"{GROWN_MINIMA} where the first {TRIALS} connections join none of what quenches found, "
-        "else none.",
+        f"{GROWN_MINIMA} where the first connections, {TRIALS} at most, join none of what quenches "
+        "found, else none.",
         "connections",
         least=0,
         later=True,

@@ -1,14 +1,21 @@
 """Connections: every strategy gives transition states, and nothing else."""
 
 import copy
-from itertools import chain
+from itertools import chain, combinations, product
 
+import networkx as nx
 import numpy as np
 import pytest
 
 from nnpotential import MLP, InputError, NNSystem
 from nnpotential.points import connect as connect_module
-from nnpotential.points.connect import STRATEGIES, connect_pair, rearrangements, single_ended
+from nnpotential.points.connect import (
+    STRATEGIES,
+    ExactLocalConnect,
+    connect_pair,
+    rearrangements,
+    single_ended,
+)
 from nnpotential.systems.clusters import LennardJonesCluster
 from nnpotential.systems.functions import LinearAutoencoder
 
@@ -82,6 +89,58 @@ def test_images_of_one_minimum_need_no_connection(system, pair, strategy):
 def test_unknown_strategy(system, pair):
     with pytest.raises(InputError, match=r"^unknown strategy 'midpoints': did you mean 'midpoint'"):
         connect_pair(system, *pair, "midpoints")
+
+
+def test_a_way_that_became_no_shorter_is_astray(system, quenched, monkeypatch):
+    """By the shortest way through all that was found, but where a band was tried."""
+    local = system.params.double_ended_connect.local_connect_params
+    few = {"local_connect_params": {**local, "nrefine_max": 1}}  # else next to none goes astray
+    seen = set()
+    pairs = combinations([r.coords for r in quenched[:5]], 2)
+    for (x1, x2), n_bands in product(pairs, (1, 3)):
+        if system.identity.are_same(x1, x2):
+            continue
+        database = system.create_database()
+        minima = [database.addMinimum(system.potential.getEnergy(x), x) for x in (x1, x2)]
+        how = {"verbosity": 0, "niter": n_bands, **few}
+        search = system.get_double_ended_connect(*minima, database, **how)
+        search.connect()
+        monkeypatch.setattr(connect_module, "_MANY_BANDS", len(search.pairsNEB) // 2 + 1)
+        assert not search.is_astray
+        monkeypatch.setattr(connect_module, "_MANY_BANDS", 1)
+        left = squared_way(system, database, search)
+        assert search.is_astray == (left >= squared(system, x1, x2))
+        seen.add(search.is_astray)
+    assert seen == {True, False}
+
+
+def squared(system, x1, x2):
+    return system.identity.align(x1, x2, quick=True)[0] ** 2
+
+
+def squared_way(system, database, search):
+    """The least sum of squared jumps between the ends of a search, over pairs not tried."""
+    jumps = nx.Graph()
+    jumps.add_nodes_from(database.minima())
+    for one, two in combinations(database.minima(), 2):
+        if (one, two) not in search.pairsNEB:
+            jumps.add_edge(one, two, squared=squared(system, one.coords, two.coords))
+    for ts in database.transition_states():
+        jumps.add_edge(ts.minimum1, ts.minimum2, squared=0.0)
+    ends = search.minstart, search.minend
+    if not nx.has_path(jumps, *ends):
+        return np.inf
+    return nx.shortest_path_length(jumps, *ends, weight="squared")
+
+
+def test_bands_that_find_nothing_go_astray(system, pair, monkeypatch):
+    astray = []
+    assert connect_pair(system, *pair, astray=astray) and not astray
+    monkeypatch.setattr(connect_module, "_MANY_BANDS", 1)
+    monkeypatch.setattr(ExactLocalConnect, "connect", lambda search, *_: search.res)
+    assert connect_pair(system, *pair, astray=astray) == []
+    [ends] = astray
+    assert [end.coords.tolist() for end in ends] == [x.tolist() for x in pair]
 
 
 def test_known_transition_states_are_not_descended_from_again(system, pair, monkeypatch):

@@ -15,7 +15,7 @@ from nnpotential.search.forest import Forest
 from nnpotential.search.kinds import BY_THE_WAY, LINK, NEIGHBOURS, SEARCHES
 from nnpotential.search.lowering import FLAT, Lowering
 from nnpotential.search.pairs import Attempts, Trial
-from nnpotential.search.settings import STAGES, TRIALS, SearchSettings
+from nnpotential.search.settings import ASTRAY, STAGES, TRIALS, SearchSettings
 from nnpotential.search.ways import WAYS
 from nnpotential.systems.functions import LinearAutoencoder
 
@@ -48,6 +48,7 @@ class State:
         self.attempts, self.followed = Attempts(), set()
         self.n_by_the_way, self.n_links = 0, 0
         self.trial, self.grown, self.fails = Trial({}), set(), False
+        self.astray = False
         self.seed, self.lowering, self.audit = 0, Lowering({}), Audit({})
         self.rearranged, self.n_in_vain, self.finds = Counter(), 0, finds
         self.n_states = n_states
@@ -114,7 +115,7 @@ class State:
         self.fall(fall, *([args[2:4]] if kind == "audit" else []))
         KINDS[kind].end(self, 0, *args)
         if kind == "connect" and args[-1] == NEIGHBOURS and not self.fails:
-            self.trial.judge(self.are_any_joined)
+            self.trial.judge(self.are_any_joined, self.astray)
         if kind == "audit":
             self.merge_audit()
         if kind == "lower":
@@ -205,11 +206,13 @@ def all_apart(n_minima, **options):
 
 
 @pytest.mark.parametrize("lookahead", [1, 5, 16])
-def test_where_bands_join_nothing_a_few_tell_and_the_lowest_is_grown(lookahead):
+@pytest.mark.parametrize(("astray", "n"), [(False, TRIALS), (True, ASTRAY)])
+def test_where_bands_join_nothing_a_few_tell_and_the_lowest_is_grown(lookahead, astray, n):
     state = all_apart(30, n_modes=2)
+    state.astray = astray
     jobs = state.run(lookahead)
-    assert purposes(jobs) == {NEIGHBOURS: TRIALS}
-    assert count(jobs) == {"connect": TRIALS, "grow": 2 * 2}  # all modes of the lowest
+    assert purposes(jobs) == {NEIGHBOURS: n}
+    assert count(jobs) == {"connect": n, "grow": 2 * 2}  # all modes of the lowest
     assert state.run(lookahead) == []
     state.n_modes = lambda i: 5
     assert state.run(lookahead, grow=1) != []
@@ -241,14 +244,16 @@ def test_no_growth_where_it_is_not_wanted(search):
 def test_one_connection_that_joins_is_enough():
     state = all_apart(40)
     jobs = []
-    for _ in range(TRIALS):
-        job = state.next()
-        jobs.append(job)
-        state.give_out(job)
-    assert purposes(jobs) == {NEIGHBOURS: TRIALS} and state.next() is None
-    for _ in range(TRIALS - 1):
+    while len(jobs) < TRIALS:
+        while (job := state.next()) is not None:
+            jobs.append(job)
+            state.give_out(job)
+        assert purposes(jobs) == {NEIGHBOURS: len(jobs)}
+        assert len(state.pending) == min(ASTRAY, len(jobs))
         state.merge()
+    while len(state.pending) > 1:
         assert state.next() is None
+        state.merge()
     state.graph.add_edge(*jobs[-1][1:3], energy=1.0)
     state.merge()
     assert not state.trial.is_lost and state.next()[-1] == NEIGHBOURS

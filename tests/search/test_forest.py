@@ -50,6 +50,8 @@ def agree(forest):
     assert sorted(map(sorted, forest.components())) == groups
     assert all(forest.component(i) == nx.node_connected_component(graph, i) for i in graph)
     assert set(forest) == set(graph) and len(forest) == len(graph)
+    some = sorted(graph)[::3]
+    assert forest.n_groups(some) == sum(not set(some).isdisjoint(group) for group in groups)
 
 
 @pytest.mark.parametrize("seed", range(20))

@@ -1,16 +1,21 @@
 """Jobs that find transition states, and those that polish what another program stored."""
 
+import re
+
 import numpy as np
 import pytest
 from landscapes import contents, different, image
 from pele.storage import Minimum, TransitionState
 
+from nnpotential import EggBox
 from nnpotential.findings import Connection, Findings, Point, State
 from nnpotential.search import kinds
 from nnpotential.search.barriers import mean_barrier
-from nnpotential.search.kinds import SEARCHES, FollowMode, Lower
+from nnpotential.search.kinds import SEARCHES, Connect, FollowMode, Lower
 from nnpotential.search.known import Known
 from nnpotential.search.lowering import _LEAST, Lowering
+from nnpotential.search.pairs import Trial
+from nnpotential.search.settings import TRIALS
 from nnpotential.storage import OUTSIDE, notes
 from nnpotential.verification.kinds import CHECKS
 
@@ -65,6 +70,45 @@ def test_a_mean_over_other_minima_is_no_gain(mapped, monkeypatch):
     assert known.n_joined() > n and mean_barrier(known.bottlenecks()) < before
     assert known.lowering.shares()["across"] == pytest.approx(_LEAST)  # it has gained nothing
     assert not known.lowering.is_settled(known.n_joined())
+
+
+def test_progress_counts_what_is_joined_before_it_reaches_the_lowest():
+    system = EggBox()
+    known = Known(system, system.create_database(), (*SEARCHES, *CHECKS), seed=0)
+    connect = Connect()
+
+    def progress():
+        return connect.progress(known, None)[:2]
+
+    assert progress() == (0, 0)
+    for k in range(4):
+        known.add_minimum(Point(float(k), 2 * np.pi * k * np.ones(known.system.n_dof)), "start")
+    lowest, *others = ids = sorted(known.forest, key=known.forest.energy.__getitem__)
+    assert known.targets() == {*ids} and progress() == (1, 4)
+    known.forest.join(*others[:2], energy=9.0)
+    assert known.n_joined() == 1 and progress() == (2, 4)
+    known.forest.join(*others[1:], energy=9.0)
+    known.forest.join(*others[::2], energy=9.0)
+    assert known.n_joined() == 1 and progress() == (3, 4)
+    known.forest.join(lowest, others[0], energy=9.0)
+    assert known.n_joined() == 4 and progress() == (4, 4)
+
+
+def test_progress_says_how_long_a_trial_may_take(mapped):
+    known, connect = Known(mapped.system, mapped.database, SEARCHES, seed=0), Connect()
+
+    def left():
+        return re.findall("at most ([0-9]+) connections more", connect.progress(known, None)[2])
+
+    known.trial = Trial({})
+    assert left() == []
+    known.trial.begin()
+    assert left() == [str(TRIALS)]
+    known.trial.judge(lambda: False, astray=True)
+    known.trial.end()
+    assert left() == [str(TRIALS - 1)]
+    known.trial.judge(lambda: True, astray=False)
+    assert left() == []
 
 
 def test_points_that_plain_pele_added_are_polished_verified_and_merged(mapped):

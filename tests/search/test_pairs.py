@@ -1,11 +1,12 @@
 """Which pair of minima is tried next, on graphs made by hand."""
 
 import networkx as nx
+import pytest
 
 from nnpotential.points.connect import STRATEGIES
 from nnpotential.search.forest import Forest
 from nnpotential.search.pairs import Attempts, Trial, missing_connection, missing_link
-from nnpotential.search.settings import TRIALS
+from nnpotential.search.settings import ASTRAY, TRIALS
 
 
 def graph_of(energies, edges=()):
@@ -156,21 +157,46 @@ def test_partners_are_counted_once():
 def test_the_first_connections_tell_whether_any_joins():
     noted = {}
     trial = Trial(noted)
-    for _ in range(TRIALS):
-        assert not trial.is_open
+    while not trial.is_open:
         trial.begin()
     trial.end()  # set aside
     assert not trial.is_open
     trial.begin()
-    for _ in range(TRIALS):
+    for _ in range(TRIALS - ASTRAY):
+        assert trial.is_open
+        trial.judge(lambda: False, astray=False)
+        trial.end()
+        assert not trial.is_open
+        trial.begin()
+    for _ in range(ASTRAY):
         assert trial.is_open and not trial.is_lost
-        trial.judge(lambda: False)
+        trial.judge(lambda: False, astray=False)
         trial.end()
     for one in (trial, Trial(noted)):
         assert one.is_lost and not one.is_open
         one.begin()
-        one.judge(lambda: True)  # growth may join two of them
+        one.judge(lambda: True, astray=False)  # growth may join two of them
         assert one.is_lost
+    trial.appeal()
+    assert not trial.is_lost and not trial.is_open
+
+
+@pytest.mark.parametrize("hopeful", [0, 1, TRIALS - ASTRAY - 1])
+def test_few_that_go_astray_are_enough(hopeful):
+    """Each that does not has another one tried."""
+    noted = {}
+    trial = Trial(noted)
+    for n in range(ASTRAY + hopeful):
+        assert not trial.is_open and not trial.is_lost
+        while not trial.is_open:
+            trial.begin()
+        trial = Trial(noted)  # stopped there, and continued
+        while not trial.is_open:
+            trial.begin()
+        trial.judge(lambda: False, astray=n >= hopeful)
+        trial.end()
+        trial = Trial(noted)
+    assert trial.is_lost
     trial.appeal()
     assert not trial.is_lost and not trial.is_open
 
@@ -179,11 +205,11 @@ def test_a_trial_that_is_won_stays_so():
     noted = {}
     trial = Trial(noted)
     trial.begin()
-    trial.judge(lambda: True)
+    trial.judge(lambda: True, astray=True)
     trial.end()
     for one in (trial, Trial(noted)):
         for _ in range(2 * TRIALS):
             one.begin()
-            one.judge(lambda: False)
+            one.judge(lambda: False, astray=True)
             one.appeal()
             assert not one.is_open and not one.is_lost
