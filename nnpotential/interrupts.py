@@ -4,7 +4,7 @@ import multiprocessing
 import os
 import signal
 import threading
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from multiprocessing import forkserver, resource_tracker
 
 __all__ = ["uninterrupted", "worker_context"]
@@ -36,16 +36,21 @@ def uninterrupted():
         else:  # a process forked within the block keeps this handler
             handlers[number](number, frame)
 
-    for number in handlers:
-        signal.signal(number, put_off)
-    try:
-        yield
-    finally:
+    with ExitStack() as ends:  # all of it happens, whatever one of them raises
+        ends.callback(lambda: _deliver(handlers, dict(received)))
         for number, handler in handlers.items():
-            signal.signal(number, handler)
-        if received:
-            number, frame = received[-1]
+            ends.callback(signal.signal, number, handler)
+            signal.signal(number, put_off)
+        yield
+
+
+def _deliver(handlers, received):
+    if received:
+        number, frame = received.popitem()
+        try:
             handlers[number](number, frame)
+        finally:
+            _deliver(handlers, received)
 
 
 def worker_context(*modules):

@@ -46,6 +46,20 @@ def test_a_termination_waits_as_well():
         signal.signal(signal.SIGTERM, before)
 
 
+@pytest.mark.parametrize("last", [signal.SIGINT, signal.SIGTERM])
+def test_two_kinds_are_both_delivered(last):
+    heard = []
+    before = signal.signal(signal.SIGTERM, lambda number, _: heard.append(number))
+    try:
+        with pytest.raises(KeyboardInterrupt), uninterrupted():
+            for number in sorted((signal.SIGINT, signal.SIGTERM), key=lambda n: n == last):
+                press_ctrl_c(number)
+        assert heard == [signal.SIGTERM]
+        assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
 def test_blocks_within_blocks():
     reached = []
     with pytest.raises(KeyboardInterrupt), uninterrupted():

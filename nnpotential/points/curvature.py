@@ -11,7 +11,7 @@ from typing import NamedTuple
 import numpy as np
 import scipy.linalg
 from scipy.linalg.blas import dger
-from scipy.linalg.lapack import dpotrf, dpotrs
+from scipy.linalg.lapack import dgesv, dpotrf, dpotrs
 
 from ..contract import NATS, ZERO, is_large, rms
 from .krylov import KrylovSpectrum, softest_modes
@@ -24,6 +24,8 @@ _NEGATIVE = 1e-12  # of the largest curvature: rounding
 _NEARLY = 0.03  # accuracy of the mode that a step follows
 _ROUNDING = 1e-14  # of the largest curvature, in a product of the Hessian with a vector
 _SHIFT = 1e-4  # of the largest curvature, that makes the soft modes definite
+_PATIENCE = 10  # steps of a climb along one mode: up a wall it would go on for ever
+_QUOTIENTS = 4  # at most, that bring a direction to a mode
 _TURNS = 8  # of a guess, at most, before the eigenvectors are asked
 _ALONG = 0.3  # overlap with what is followed at which the lowest mode takes its place
 
@@ -242,18 +244,20 @@ class _DenseAscent(_DensePoint):
 
     A transition state of the loss is a minimum of the image, and the step is
     that to a minimum. The direction is the lowest mode where the curvature along that is
-    negative and it resembles what was followed before. Elsewhere it is what was followed
-    before, after a step of inverse iteration: no single mode, since many may be as soft as
-    the penalty alone makes them, and walks that took the most alike of these turned at random.
+    negative and it resembles what was followed before. Elsewhere it is the mode that most of
+    what was followed before lies along. Where there is none, since many modes are as soft as the
+    penalty alone makes them, or the climb has been long, it is what was followed before, turned.
     """
 
     _guess = None  # the mode followed at the point before, if it was the lowest
+    _steps = 0  # from where the climb began
     _followed = None  # curvature and direction, and whether that is the lowest mode
 
     def onward(self, x):
         there = super().onward(x)
         _, mode, is_lowest = self._followed
         there._guess = mode if is_lowest else None
+        there._steps = self._steps + 1
         return there
 
     def step(self, direction, lowest, trust):
@@ -286,12 +290,19 @@ class _DenseAscent(_DensePoint):
         lowest = lowest or direction is None
         leaves = self._guess is None and not lowest  # a minimum, mostly
         if leaves and _is_definite(self._hessian, 0.0):
-            return *_turned(self._hessian, direction), False
+            return *self._go_on(direction), False
         value, mode = self._lowest(direction if self._guess is None else self._guess)
         negative = value < -_NEGATIVE * np.linalg.norm(self._hessian)
         if lowest or (negative and _goes_along(mode, direction)):
             return value, mode, True
-        return *_turned(self._hessian, direction), False
+        return *self._go_on(direction), False
+
+    def _go_on(self, direction):
+        """Curvature and direction where the lowest mode is not followed."""
+        mode = _most_of(self._hessian, direction) if self._steps < _PATIENCE else None
+        if mode is None:
+            mode = _turned(self._hessian, direction)
+        return float(mode @ self._hessian @ mode), mode
 
     def _physical(self, direction):
         """A direction without zero modes, or None where nothing else is in it."""
@@ -474,17 +485,42 @@ def _softened(hessian, v, shift, times=2):
     return v
 
 
+def _most_of(hessian, direction):
+    """The eigenvector that more than half of a direction lies along, or None.
+
+    By Rayleigh quotient iteration, which seldom misses it where there is one.
+    """
+    start = v = direction / sqrt(direction @ direction)
+    product = hessian @ v
+    for _ in range(_QUOTIENTS):
+        value = float(v @ product)
+        shifted = hessian.copy()
+        shifted.flat[:: len(shifted) + 1] -= value
+        *_, v, failed = dgesv(shifted.T, v, overwrite_a=True)
+        size = sqrt(v @ v)
+        if failed or not 0 < size < np.inf:
+            return None
+        v = v / size
+        if (v @ start) ** 2 <= 0.5:
+            return None
+        product = hessian @ v
+        value = float(v @ product)
+        rest = product - value * v
+        if sqrt(rest @ rest) <= _NEARLY * abs(value):
+            return v
+    return None
+
+
 def _turned(hessian, direction):
-    """The curvature along a direction after it has turned from the modes that are stiffer.
+    """A direction of length one after it has turned from the modes that are stiffer.
 
     Modes about as soft as the direction keep their share of it.
     """
     v, largest = direction / sqrt(direction @ direction), float(np.linalg.norm(hessian))
     if not 0 < largest < np.inf:
-        return 0.0, v
+        return v
     shift = max(abs(float(v @ hessian @ v)), ZERO * largest)
-    v = _softened(hessian, v, shift, times=1)
-    return float(v @ hessian @ v), v
+    return _softened(hessian, v, shift, times=1)
 
 
 def _goes_along(mode, direction):

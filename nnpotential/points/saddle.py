@@ -43,10 +43,10 @@ def find_transition_state(
     scales : Scales
         What counts as converged.
     direction : ndarray, shape (n_parameters,), optional
-        The direction to follow at first, such as the tangent of the band. It is
-        followed, turning from stiffer modes a little with each step (in a Krylov space
-        the mode that overlaps it most is), until the lowest eigenvalue is
-        negative along it, then the lowest mode. Without it the lowest is followed.
+        The direction to follow at first, such as the tangent of the band. The
+        mode that most of it lies along is followed, or where there is none it itself, turned
+        from stiffer modes (in a Krylov space the mode that overlaps it most), until
+        the lowest eigenvalue is negative along it, then the lowest. Without it the lowest is.
     lowest : bool
         Follow the lowest mode from the first; `direction` then only tells a
         Krylov space where to look for it.

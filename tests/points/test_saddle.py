@@ -7,6 +7,7 @@ from reference import assert_stationary
 from nnpotential import MLP, NNSystem, load_dataset
 from nnpotential.points.connect import connect_pair
 from nnpotential.points.saddle import descend, find_transition_state
+from nnpotential.systems.functions import LinearAutoencoder
 from nnpotential.verification.verify import follow_gradient
 
 
@@ -164,3 +165,19 @@ def test_walks_leave_minima_where_the_penalty_alone_makes_most_curvatures():
         assert found.success, found.message
         values = np.linalg.eigvalsh(system.potential.getHessian(found.coords))
         assert (values < 0).sum() == 1 and found.rms <= 1e-9
+
+
+def test_walks_up_different_modes_find_different_transition_states():
+    """Where modes are distinct each is followed: the softest of all does not take over."""
+    system = LinearAutoencoder()
+    lowest, saddle, *_ = system.stationary_points()
+    values, modes = np.linalg.eigh(system.potential.getHessian(lowest.x))
+    assert values[0] > 0
+    zero_modes = system.identity.zero_modes(lowest.x)
+    found = [
+        find_transition_state(lowest.x + 0.2 * v, system.potential, zero_modes, direction=v)
+        for v in (*modes.T, *-modes.T)
+    ]
+    arrived = [ts for ts in found if ts.success]
+    assert len(arrived) >= 8
+    assert all(system.identity.are_same(ts.coords, saddle.x) for ts in arrived)
