@@ -151,7 +151,7 @@ def test_one_is_connected_to_the_lowest(sparse):
 def test_the_attempts_end(small, sparse, monkeypatch):
     calls = []
 
-    def vain(system, x1, x2, strategy, failures):
+    def vain(system, x1, x2, strategy, failures, astray):
         calls.append(strategy)
         return []
 
