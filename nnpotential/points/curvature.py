@@ -491,9 +491,8 @@ def _most_of(hessian, direction):
     By Rayleigh quotient iteration, which seldom misses it where there is one.
     """
     start = v = direction / sqrt(direction @ direction)
-    product = hessian @ v
+    value = float(v @ (hessian @ v))
     for _ in range(_QUOTIENTS):
-        value = float(v @ product)
         shifted = hessian.copy()
         shifted.flat[:: len(shifted) + 1] -= value
         *_, v, failed = dgesv(shifted.T, v, overwrite_a=True)

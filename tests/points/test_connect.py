@@ -251,3 +251,14 @@ def test_an_image_that_is_only_turned_is_no_other(bipyramid, monkeypatch):
     cluster, x = bipyramid
     monkeypatch.setattr(connect_module, "_AWAY", 0.1)
     assert rearrangements(cluster, x, 0) == []
+
+
+def test_walks_up_a_wall_end_early(bipyramid):
+    """Up the stiffest mode two atoms are pushed into each other, for ever."""
+    cluster, x = bipyramid
+    failures = []
+    for mode in range(10, 15):
+        for side in (1, -1):
+            single_ended(cluster, x, mode, side, failures)
+    assert "climbed without end" in {reason for reason, _ in failures}
+    assert all(energy < 1e6 for _, energy in failures)
