@@ -8,7 +8,7 @@ import warnings
 
 import numpy as np
 
-__all__ = ["LEVEL", "interval", "rank_correlation"]
+__all__ = ["LEVEL", "interval", "rank_correlation", "share_interval"]
 
 LEVEL = 0.95
 _RESAMPLES = 1000
@@ -50,6 +50,29 @@ def interval(statistic, *samples, paired=False):
         )
     ends = found.confidence_interval
     return [float(end) for end in ends] if np.isfinite(ends).all() else None
+
+
+def share_interval(k, n):
+    """The interval of a share of which `k` of `n` independent cases are known, at `LEVEL`.
+
+    Where none or all are, it has a width, which a bootstrap has not.
+
+    Parameters
+    ----------
+    k, n : int
+
+    Returns
+    -------
+    list of float
+
+    References
+    ----------
+    E. B. Wilson, J. Am. Stat. Assoc. 22, 209 (1927).
+    """
+    from scipy.stats import binomtest
+
+    ends = binomtest(int(k), int(n)).proportion_ci(LEVEL, method="wilson")
+    return [float(end) for end in ends]
 
 
 def rank_correlation(one, other, axis=-1):

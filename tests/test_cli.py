@@ -471,7 +471,12 @@ def test_a_coloured_graph_is_drawn_once(run, landscape, monkeypatch):
 
 @pytest.mark.parametrize(
     ("estimate", "reach"),
-    [(None, None), (188.6, "at least the 264 found"), (264.0, "found"), (311.7, "312 (Chao1)")],
+    [
+        (None, None),
+        (188.6, "at least the 264 found; 189 by the"),
+        (264.0, "found"),
+        (311.7, "at least 312 (Chao1)"),
+    ],
 )
 def test_the_minima_in_reach_are_no_fewer_than_found(run, landscape, monkeypatch, estimate, reach):
     figures = Landscape.open(landscape).summary()
@@ -481,7 +486,7 @@ def test_the_minima_in_reach_are_no_fewer_than_found(run, landscape, monkeypatch
     _, out, _ = run("summary", landscape)
     lines = [line for line in out.splitlines() if "can reach" in line]
     assert len(lines) == (reach is not None)
-    assert all(reach in line and "188" not in line for line in lines)
+    assert all(reach in line for line in lines)
 
 
 @pytest.mark.parametrize("name", [b"data[bold].csv", b"[red]:smile:.csv", b"d\xff.csv"])

@@ -334,13 +334,14 @@ def test_the_audit_is_told(graph, tmp_path, monkeypatch):
         "barrier_audit": {"fall": 0.1, "interval": [0.0, 0.25]},
     }
     monkeypatch.setattr(Source, "audited", lambda self: audited)
-    for mean, width in ((1.25, "stroke-width: 4"), (1e-3, None)):
+    for mean, times in ((1.25, 2), (1e-3, 0)):
         audited["mean_barrier"] = mean
         disconnectivity_graph(graph, file)
         text = " ".join(file.read_text().split())
         assert f"mean barrier of 4 minima: {mean:.3g}" in text
         assert "may fall by 10 % (0 to 25 %)" in text
-        assert (text.count("stroke-width: 4") == 4) == (width is not None)
+        # the bar and the band behind it, each at the graph and in the legend
+        assert [text.count(f"stroke-width: {width}") for width in ("1.5", "5")] == [times] * 2
         disconnectivity_graph(graph, file, lowest=2)
         assert "mean barrier" not in file.read_text()
 

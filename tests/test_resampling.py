@@ -1,10 +1,10 @@
-"""Bootstrap intervals and rank correlations."""
+"""Intervals and rank correlations."""
 
 import numpy as np
 import pytest
 from scipy.stats import spearmanr
 
-from nnpotential.resampling import interval, rank_correlation
+from nnpotential.resampling import interval, rank_correlation, share_interval
 
 
 def test_the_interval_of_a_mean_is_that_of_the_normal_law():
@@ -24,6 +24,16 @@ def test_too_little_has_no_interval():
         return np.full(np.shape(sample)[:-1], np.nan)
 
     assert interval(undefined, [1.0, 2.0]) is None
+
+
+@pytest.mark.parametrize("share", [0.0, 0.01, 0.3, 1.0])
+def test_the_interval_of_a_share_holds_it(share):
+    """Also where none was seen, of which a bootstrap would make certainty."""
+    for k in np.random.default_rng(0).binomial(200, share, 20):
+        low, high = share_interval(k, 200)
+        assert 0 <= low <= k / 200 <= high <= 1 and high - low > 0.015
+    low, high = share_interval(60, 200)
+    assert [low, high] == pytest.approx([0.2408, 0.3667], abs=1e-4)
 
 
 def test_rank_correlation_is_spearmans():

@@ -12,7 +12,7 @@ from ..checks import check_integer
 from ..errors import InputError
 from ..pulse import tell
 from ..quiet import quiet
-from ..resampling import LEVEL, interval
+from ..resampling import LEVEL, interval, share_interval
 from .passes import lowest_passes
 from .transition_network import TransitionNetwork
 
@@ -203,7 +203,10 @@ def estimate_figures(system, database, data, sample):
 
     def lower(values):
         below = values < verified - rounding
-        return below, {"share": float(below.mean()), "interval": interval(np.mean, below * 1.0)}
+        return below, {
+            "share": float(below.mean()),
+            "interval": share_interval(below.sum(), len(rows)),
+        }
 
     by_name = {name: np.array([row[name] for row in rows]) for name in ESTIMATES}
     path = np.min([values for name, values in by_name.items() if name != "band"], axis=0)

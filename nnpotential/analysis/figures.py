@@ -1,6 +1,8 @@
 """Figures of a landscape: graph, barriers, coverage, generalisation."""
 
 from collections import Counter
+from math import sqrt
+from statistics import NormalDist
 
 import networkx as nx
 import numpy as np
@@ -8,6 +10,7 @@ from pele.storage import Minimum, TransitionState
 from sqlalchemy.orm import undefer
 
 from ..contract import TRAVELLING, UNRESOLVED
+from ..resampling import LEVEL, share_interval
 from ..search.audit import barrier_audit, from_now
 from ..search.barriers import barriers_of, bottlenecks
 from ..search.forest import Forest
@@ -39,6 +42,7 @@ __all__ = [
     "summarise_network",
 ]
 
+_NORMAL = NormalDist()
 _UNKNOWN = "unknown"  # why a minimum is degenerate
 _QUANTILES = (0.0, 0.25, 0.5, 0.75, 1.0)
 
@@ -173,21 +177,30 @@ def coverage(hits):
     -------
     dict
         ``good_turing``, the probability that a further quench ends in a known
-        minimum, and ``chao1``, an estimated lower bound on the number of minima
-        that quenches can reach; None without quenches.
+        minimum, its ``interval`` at the level `resampling.LEVEL`, and ``chao1``, an
+        estimated lower bound on the number of minima that quenches can reach; None
+        without quenches.
 
     References
     ----------
     I. J. Good, Biometrika 40, 237 (1953); A. Chao, Scand. J. Statist. 11, 265
-    (1984), here in the bias-corrected form.
+    (1984), here in the bias-corrected form; the variance of the first is that of
+    W. W. Esty, Ann. Stat. 11, 905 (1983).
     """
     n = int(np.sum(hits, initial=0))
     if n == 0:
-        return {"good_turing": None, "chao1": None}
+        return {"good_turing": None, "interval": None, "chao1": None}
     count = Counter(hits)
     once, twice = count[1], count[2]
+    unseen = once / n
+    width = _NORMAL.inv_cdf(0.5 + LEVEL / 2) * sqrt((unseen * (1 - unseen) + 2 * twice / n) / n)
+    least, most = share_interval(once, n)  # Esty's has no width where none was met once or twice
     return {
-        "good_turing": 1 - once / n,
+        "good_turing": 1 - unseen,
+        "interval": [
+            max(1 - max(most, unseen + width), 0.0),
+            min(1 - min(least, unseen - width), 1.0),
+        ],
         "chao1": len(hits) + once * (once - 1) / (2 * (twice + 1)),
     }
 

@@ -488,7 +488,7 @@ def _softened(hessian, v, shift, times=2):
 def _most_of(hessian, direction):
     """The eigenvector that more than half of a direction lies along, or None.
 
-    By Rayleigh quotient iteration, which seldom misses it where there is one.
+    By a few steps of Rayleigh quotient iteration, which can miss it where there is one.
     """
     start = v = direction / sqrt(direction @ direction)
     value = float(v @ (hessian @ v))

@@ -100,7 +100,7 @@ class Kind(ABC):
         """How far the stage is: done, total, and a text."""
         waiting = sum(kind.stage == self.stage for kind in known.underway())
         total = len(known.forest) + known.n_transition_states()
-        return total - waiting, total, "points"
+        return total - waiting, total, "points found so far"
 
 
 class _Source(Kind):

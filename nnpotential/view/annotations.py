@@ -16,7 +16,7 @@ _SMALL = 6  # points
 
 
 def draw_audit(axes, panel, log):
-    """The mean barrier as a bar beside the lowest minimum, how far it may fall as a band of it.
+    """The mean barrier as a bar beside the lowest minimum, how far it may fall as a band behind it.
 
     Where that would be a speck it is told alone. Returns bar and band for the legend, and
     what is told without them.
@@ -32,19 +32,24 @@ def draw_audit(axes, panel, log):
     percent = [100 * share for share in (audit["fall"], *audit["interval"])]
     texts = [
         f"mean barrier of {audited['n_barriers']} minima: {mean:.3g}",
-        f"may fall by {percent[0]:.0f} % ({percent[1]:.0f} to {percent[2]:.0f} %)",
+        f"may fall by {percent[0]:.3g} % ({percent[1]:.3g} to {percent[2]:.3g} %)",
     ]
     if not seen:
         return [], texts
     lowest = panel.energies().min()
     low, high = (lowest + (1 - fall) * mean for fall in reversed(audit["interval"]))
-    wide = {"linewidth": 4, "solid_capstyle": "butt"}
-    for begin, end, colour in ((lowest, lowest + mean, "black"), (low, high, _BAND)):
+    # the bar is whole, in front of the band
+    styles = [
+        {"color": colour, "linewidth": width, "solid_capstyle": "butt"}
+        for colour, width in (("black", 1.5), (_BAND, 5))
+    ]
+    for order, begin, end, style in zip(
+        (3, 2), (lowest, low), (lowest + mean, high), styles, strict=True
+    ):
         where = axes.get_yaxis_transform()
-        axes.plot([0.99] * 2, [begin, end], color=colour, transform=where, **wide)
+        axes.plot([0.99] * 2, [begin, end], transform=where, zorder=order, **style)
     return [
-        Line2D([], [], color=colour, label=text, **wide)
-        for colour, text in zip(("black", _BAND), texts, strict=True)
+        Line2D([], [], label=text, **style) for text, style in zip(texts, styles, strict=True)
     ], []
 
 

@@ -21,7 +21,14 @@ from ..verification.certified import NOT_YET
 from .levels import levels_of
 from .page import write_page
 from .tables import reach_sentences, reach_tables
-from .terminal import measure_rows, network_rows, peak_sentences, summary_rows, temperature_rows
+from .terminal import (
+    coverage_text,
+    measure_rows,
+    network_rows,
+    peak_sentences,
+    summary_rows,
+    temperature_rows,
+)
 from .tree import LEVELS, tree
 
 __all__ = ["write_network_report", "write_report"]
@@ -299,7 +306,7 @@ def _coverage(summary):
         "independent quenches": found["n_quenches"],
         "different minima that these found": found["n_minima"],
         "probability that a further one ends in a known minimum (Good-Turing)": (
-            f"{found['good_turing']:.4g}"
+            coverage_text(found)
         ),
         reach: summary_rows(summary)[reach],
     }

@@ -23,6 +23,7 @@ from ..pulse import listening
 __all__ = [
     "Reporter",
     "audit_text",
+    "coverage_text",
     "duration",
     "heard",
     "measure_rows",
@@ -100,7 +101,15 @@ def _reach(figures):
         return "-"
     if estimate > found:
         return f"at least {estimate:.0f} (Chao1)"
-    return f"at least the {found} found"
+    return f"at least the {found} found; {estimate:.0f} by the quenches alone (Chao1)"
+
+
+def coverage_text(coverage):
+    """The share that quenches have seen, with its interval where the landscape has one."""
+    share, ends = coverage["good_turing"], coverage.get("interval")
+    if share is None:
+        return "-"
+    return f"{share:.4g}" + (f" ({ends[0]:.3g} to {ends[1]:.3g})" if ends else "")
 
 
 def print_summary(figures):
@@ -127,12 +136,14 @@ def summary_rows(figures):
         "of the sample of quenches, joined to the lowest": _joined(figures),
         f"lowest {figures['energy_label']}": number(figures["lowest_loss"]),
         "its median over the minima": number(figures["losses"].get("0.5")),
-        "median barrier to the lowest": number(figures["barriers"].get("0.5")),
+        "median barrier to the lowest" + ", all minima" * (_joined(figures) == "-"): number(
+            figures["barriers"].get("0.5")
+        ),
         f"mean barrier, {figures['n_barriers']} minima of quenches"
         + " or grown" * bool(figures["n_grown"]): audit_text(figures),
         "degenerate minima, counted nowhere": figures["degenerate_minima"]["n"],
         "failed quenches": _by_reason(figures["failed_quenches"], figures["failures"]),
-        "coverage (Good-Turing)": number(figures["coverage"]["good_turing"]),
+        "coverage (Good-Turing)": coverage_text(figures["coverage"]),
         "minima that quenches can reach": _reach(figures),
         "connections that gave a transition state": (
             f"{figures['connection_attempts_with_transition_state']} of "
@@ -143,7 +154,7 @@ def summary_rows(figures):
         "verified": ", ".join(f"{n} {outcome}" for outcome, n in figures["verified"].items()),
         "certified": ", ".join(f"{n} {outcome}" for outcome, n in figures["certified"].items()),
         "proved to exist and to be different": ", ".join(
-            f"{n} {kind}" for kind, n in figures["proved"].items()
+            f"{n} {kind}{_WITH_DEGENERATE.get(kind, '')}" for kind, n in figures["proved"].items()
         ),
         "seconds": ", ".join(f"{s:.1f} {stage}" for stage, s in figures["seconds"].items()),
     }
@@ -152,6 +163,9 @@ def summary_rows(figures):
         for label, value in rows.items()
         if value not in ("", "-")  # nothing was found that has this figure
     }
+
+
+_WITH_DEGENERATE = {"transition_states": ", degenerate rearrangements included"}  # as certified
 
 
 def _joined(figures):

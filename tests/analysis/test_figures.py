@@ -73,10 +73,17 @@ def test_barriers_are_minimax_over_all_paths(explored):
 
 
 def test_coverage_estimates():
-    assert coverage([]) == {"good_turing": None, "chao1": None}
-    assert coverage([5, 5]) == {"good_turing": 1.0, "chao1": 2.0}
+    assert coverage([]) == {"good_turing": None, "interval": None, "chao1": None}
+    figures = coverage([5, 5])
+    assert figures["good_turing"] == 1.0 and figures["chao1"] == 2.0
+    least, most = figures["interval"]
+    assert 0.6 < least < 0.8 and most == 1.0  # none of ten was new, which is no proof
     figures = coverage([1, 1, 1, 2, 5])
     assert figures["good_turing"] == pytest.approx(0.7)
+    # n1 = 3 and n2 = 1 of ten
+    width = 1.959964 * np.sqrt((0.3 * 0.7 + 2 * 0.1) / 10)
+    assert figures["interval"] == pytest.approx([0.7 - width, 1.0])
+    assert coverage([1])["interval"][0] == 0.0
     assert figures["chao1"] == pytest.approx(5 + 3 * 2 / (2 * 2))
 
 
@@ -158,6 +165,7 @@ def test_every_figure_by_hand(by_hand):
         "n_quenches": 2,
         "n_minima": 2,
         "good_turing": 0.75,
+        "interval": pytest.approx([0.30064, 1.0], abs=1e-5),  # Wilson's: one of four was new
         "chao1": 2.0,
     }
     assert figures == {
@@ -261,13 +269,16 @@ def test_coverage_is_that_of_a_known_lottery():
     """Minima of known probabilities: the estimate is the probability of what was found."""
     rng = np.random.default_rng(0)
     shares = rng.dirichlet(np.full(50, 0.3))
-    gaps = []
+    gaps, held = [], []
     for _ in range(300):
         hits = np.bincount(rng.choice(50, 80, p=shares), minlength=50)
         figures = coverage(hits[hits > 0].tolist())
         gaps.append(figures["good_turing"] - shares[hits > 0].sum())
+        least, most = figures["interval"]
+        held.append(least <= shares[hits > 0].sum() <= most)
         assert figures["chao1"] >= (hits > 0).sum()
     assert abs(np.mean(gaps)) < 0.01
+    assert np.mean(held) >= 0.93
 
 
 # Remarks
