@@ -141,6 +141,8 @@ def new_directory(path):
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         unfinished = Path(tempfile.mkdtemp(dir=path.parent, prefix=f".{path.name}."))
+    except (FileExistsError, NotADirectoryError) as error:
+        raise InputError(f"{path} cannot be made: {error.filename} is no directory") from None
     except OSError as error:
         raise InputError(f"{path} cannot be made: {error.strerror}") from None
     try:
