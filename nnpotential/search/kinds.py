@@ -244,7 +244,7 @@ class Connect(_Bridge):
     def merge(self, known, result, i, j, strategy, purpose):
         found = super().merge(known, result)
         if purpose == NEIGHBOURS and result is not None:  # one that was set aside tells nothing
-            known.trial.judge(known.are_any_joined, result.astray)
+            known.trial.judge(known.joins, result.astray)
         return found
 
 

@@ -279,10 +279,10 @@ class Known:
         """How many minima growth has reached that are joined to the lowest."""
         return len(self.grown & self.joined())
 
-    def are_any_joined(self):
-        """Whether two minima that are to be joined are, but by growth."""
+    def joins(self):
+        """How many joins between quenches' minima are made, and of how many."""
         asked = {*self.targets(), self.lowest()} - self.grown
-        return any(len(asked.intersection(c)) > 1 for c in self.forest.components())
+        return len(asked) - self.forest.n_groups(asked), len(asked) - 1
 
     def joined(self):
         """The minima that are joined to the lowest one, itself included; not to be changed."""

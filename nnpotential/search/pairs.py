@@ -72,10 +72,11 @@ class Attempts:
 
 
 class Trial:
-    """The first connections of neighbours: whether any joins what was apart.
+    """Connections of neighbours: whether they join what was apart.
 
     Between the minima of a deep network with weak penalties, or of a glass, bands
-    join nothing, and each takes long. Where they go astray, few are enough to tell.
+    join next to nothing, and each takes long. It is lost where too few of them make a join,
+    sooner where they go astray, and won where half of all joins are made.
 
     Parameters
     ----------
@@ -83,7 +84,7 @@ class Trial:
         Where all of it but what is under way is kept; what it lacks is added.
     """
 
-    _BEGINNING: ClassVar = {"apart": None, "merged": 0, "astray": 0}
+    _BEGINNING: ClassVar = {"apart": None, "merged": 0, "astray": 0, "joins": 0}
 
     def __init__(self, noted):
         self._noted, self._underway = noted, 0
@@ -97,13 +98,13 @@ class Trial:
         """It came back."""
         self._underway -= 1
 
-    def judge(self, are_any_joined, astray):
+    def judge(self, joins, astray):
         """It was done, and is merged.
 
         Parameters
         ----------
-        are_any_joined : callable
-            Whether anything is joined by now.
+        joins : callable
+            How many joins are made by now, and how many there are to make.
         astray : bool
             Whether its bands went astray.
         """
@@ -112,15 +113,17 @@ class Trial:
             return
         noted["merged"] += 1
         noted["astray"] += astray
-        if are_any_joined():
+        noted["joins"], wanted = joins()
+        if 2 * noted["joins"] >= wanted:
             noted["apart"] = False
         elif self._are_enough(0):
             noted["apart"] = True
 
     def _are_enough(self, underway):
-        """Whether with so many more the trial may be over."""
-        noted = self._noted
-        return noted["merged"] + underway >= TRIALS or noted["astray"] + underway >= ASTRAY
+        """Whether with so many more the trial may be over: each join allows as many again."""
+        noted, times = self._noted, 1 + self._noted["joins"]
+        merged, astray = noted["merged"] + underway, noted["astray"] + underway
+        return merged >= times * TRIALS or astray >= times * ASTRAY
 
     def appeal(self):
         """There are more minima to be joined: where nothing was, another trial."""
@@ -129,19 +132,21 @@ class Trial:
 
     @property
     def is_open(self):
-        """Whether those under way and merged may be enough, and none has joined anything yet."""
+        """Whether those under way and merged may be enough to end it."""
         return self._noted["apart"] is None and self._are_enough(self._underway)
 
     @property
     def n_left(self):
-        """How many connections it may take yet, at most; none if it is over, or has not begun."""
+        """How many may yet join nothing; none if it is over, not begun, or one has."""
         noted = self._noted
-        is_on = noted["apart"] is None and (noted["merged"] or self._underway)
+        is_on = (
+            noted["apart"] is None and not noted["joins"] and (noted["merged"] or self._underway)
+        )
         return TRIALS - noted["merged"] if is_on else 0
 
     @property
     def is_lost(self):
-        """Whether none of them has."""
+        """Whether too few of them did."""
         return bool(self._noted["apart"])
 
 

@@ -13,7 +13,7 @@ __all__ = ["AUDIT_SAMPLE", "STAGES", "WALKS_TIMES_COORDINATES", "SearchSettings"
 STAGES = ("minima", "connections", "audit")
 
 AUDIT_SAMPLE = 20
-TRIALS = 12  # connections of neighbours that tell whether such join what quenches found
+TRIALS = 12  # connections of neighbours, and so many more for each join, that tell that they fail
 ASTRAY = 6  # of these, where bands shorten no way, tell as much
 GROWN_MINIMA = 300  # where they do not
 GROWN_MODES = 3  # of each minimum, both ways
@@ -113,7 +113,7 @@ class SearchSettings:
         "that are joined to the lowest of all, until such walks have reached this many: the "
         "surroundings of the lowest, connected by construction, and no independent sample. With "
         "quenches = 1 and no basin-hopping, all of the landscape. By default "
-        f"{GROWN_MINIMA} where the first connections, {TRIALS} at most, join none of what quenches "
+        f"{GROWN_MINIMA} where fewer than one in {TRIALS} of the connections joins what quenches "
         "found, else none.",
         "connections",
         least=0,

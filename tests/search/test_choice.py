@@ -80,8 +80,8 @@ class State:
     def n_grown(self):
         return len(self.grown & self.joined())
 
-    def are_any_joined(self):
-        return any(len(c) > 1 for c in self.forest.components())
+    def joins(self):
+        return len(self.graph) - len(self.forest.components()), len(self.graph) - 1
 
     def mode_left(self, i):
         sides = ((mode, side) for mode in range(self.n_modes(i)) for side in (1, -1))
@@ -115,7 +115,7 @@ class State:
         self.fall(fall, *([args[2:4]] if kind == "audit" else []))
         KINDS[kind].end(self, 0, *args)
         if kind == "connect" and args[-1] == NEIGHBOURS and not self.fails:
-            self.trial.judge(self.are_any_joined, self.astray)
+            self.trial.judge(self.joins, self.astray)
         if kind == "audit":
             self.merge_audit()
         if kind == "lower":
@@ -262,8 +262,21 @@ def test_one_connection_that_joins_is_enough():
 def test_few_links_are_tried_where_bands_join_next_to_nothing():
     state = all_apart(30)
     state.graph.add_edge(1, 30, energy=1.0)
+    state.trial = Trial({"apart": False})  # won, as by what was apart no more
     jobs = state.run(connection_attempts=2, soft_modes=0)
     assert purposes(jobs)[LINK] == 2 * 2
+
+
+@pytest.mark.parametrize("lookahead", [1, 5, 16])
+@pytest.mark.parametrize(("astray", "n"), [(False, TRIALS), (True, ASTRAY)])
+def test_one_lucky_connection_does_not_keep_a_hopeless_search_going(lookahead, astray, n):
+    state = all_apart(30)
+    state.graph.add_edge(1, 30, energy=1.0)
+    state.astray = astray
+    jobs = state.run(lookahead)
+    tried = purposes(jobs)[NEIGHBOURS]
+    # what is under way when the first is merged was given out before
+    assert tried == 2 * n and count(jobs)["grow"] > 0 and state.trial.is_lost
 
 
 def test_a_lowest_minimum_apart_from_all_others_is_linked_too():

@@ -104,10 +104,10 @@ def test_progress_says_how_long_a_trial_may_take(mapped):
     assert left() == []
     known.trial.begin()
     assert left() == [str(TRIALS)]
-    known.trial.judge(lambda: False, astray=True)
+    known.trial.judge(lambda: (0, 9), astray=True)
     known.trial.end()
     assert left() == [str(TRIALS - 1)]
-    known.trial.judge(lambda: True, astray=False)
+    known.trial.judge(lambda: (1, 9), astray=False)
     assert left() == []
 
 

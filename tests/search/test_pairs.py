@@ -164,18 +164,18 @@ def test_the_first_connections_tell_whether_any_joins():
     trial.begin()
     for _ in range(TRIALS - ASTRAY):
         assert trial.is_open
-        trial.judge(lambda: False, astray=False)
+        trial.judge(lambda: (0, 30), astray=False)
         trial.end()
         assert not trial.is_open
         trial.begin()
     for _ in range(ASTRAY):
         assert trial.is_open and not trial.is_lost
-        trial.judge(lambda: False, astray=False)
+        trial.judge(lambda: (0, 30), astray=False)
         trial.end()
     for one in (trial, Trial(noted)):
         assert one.is_lost and not one.is_open
         one.begin()
-        one.judge(lambda: True, astray=False)  # growth may join two of them
+        one.judge(lambda: (30, 30), astray=False)  # growth may join two of them
         assert one.is_lost
     trial.appeal()
     assert not trial.is_lost and not trial.is_open
@@ -193,7 +193,7 @@ def test_few_that_go_astray_are_enough(hopeful):
         trial = Trial(noted)  # stopped there, and continued
         while not trial.is_open:
             trial.begin()
-        trial.judge(lambda: False, astray=n >= hopeful)
+        trial.judge(lambda: (0, 30), astray=n >= hopeful)
         trial.end()
         trial = Trial(noted)
     assert trial.is_lost
@@ -201,15 +201,25 @@ def test_few_that_go_astray_are_enough(hopeful):
     assert not trial.is_lost and not trial.is_open
 
 
+@pytest.mark.parametrize(("astray", "each"), [(False, TRIALS), (True, ASTRAY)])
+def test_each_join_allows_as_many_connections_again(astray, each):
+    noted = {}
+    for n in range(3 * each):
+        assert not Trial(noted).is_lost and not Trial(noted).is_open
+        joins = min(n // 2, 2)  # two early ones, and then no more
+        Trial(noted).judge(lambda: (joins, 30), astray=astray)  # noqa: B023
+    assert Trial(noted).is_lost
+
+
 def test_a_trial_that_is_won_stays_so():
     noted = {}
     trial = Trial(noted)
     trial.begin()
-    trial.judge(lambda: True, astray=True)
+    trial.judge(lambda: (15, 30), astray=True)
     trial.end()
     for one in (trial, Trial(noted)):
         for _ in range(2 * TRIALS):
             one.begin()
-            one.judge(lambda: False, astray=True)
+            one.judge(lambda: (15, 30), astray=True)
             one.appeal()
             assert not one.is_open and not one.is_lost
