@@ -377,8 +377,8 @@ def remarks(system, figures):
         )
     if figures["quenches_stay_apart"]:
         said.append(
-            "what quenches found stays apart: connections between neighbours joined next to none of "
-            "these minima, so none is tried any more"
+            "what quenches found stays apart: connections between neighbours joined next to none of it, "
+            "so none is tried any more"
             + f"; 'grow' = {GROWN_MINIMA} maps the surroundings of the lowest"
             * (not figures["n_grown"])
         )

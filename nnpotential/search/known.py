@@ -281,7 +281,7 @@ class Known:
 
     def joins(self):
         """How many joins between quenches' minima are made, and of how many."""
-        asked = {*self.targets(), self.lowest()} - self.grown
+        asked = {*self.targets(), self.lowest()} - {None} - self.grown
         return len(asked) - self.forest.n_groups(asked), len(asked) - 1
 
     def joined(self):
