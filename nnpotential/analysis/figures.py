@@ -377,7 +377,7 @@ def remarks(system, figures):
         )
     if figures["quenches_stay_apart"]:
         said.append(
-            "what quenches found stays apart: connections between neighbours joined next to none of it, "
+            "what quenches found stays apart: connections of neighbours joined next to nothing, "
             "so none is tried any more"
             + f"; 'grow' = {GROWN_MINIMA} maps the surroundings of the lowest"
             * (not figures["n_grown"])
