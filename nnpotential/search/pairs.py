@@ -132,8 +132,13 @@ class Trial:
 
     @property
     def is_open(self):
-        """Whether those under way and merged may be enough to end it."""
-        return self._noted["apart"] is None and self._are_enough(self._underway)
+        """Whether those under way and merged may be enough to end it.
+
+        Where there was a join this is looked at after as many as would end it without one.
+        """
+        noted = self._noted
+        doubted = not noted["joins"] or noted["merged"] >= TRIALS or noted["astray"] >= ASTRAY
+        return noted["apart"] is None and doubted and self._are_enough(self._underway)
 
     @property
     def n_left(self):

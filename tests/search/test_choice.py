@@ -275,8 +275,8 @@ def test_one_lucky_connection_does_not_keep_a_hopeless_search_going(lookahead, a
     state.astray = astray
     jobs = state.run(lookahead)
     tried = purposes(jobs)[NEIGHBOURS]
-    # what is under way when the first is merged was given out before
-    assert tried == 2 * n and count(jobs)["grow"] > 0 and state.trial.is_lost
+    assert 2 * n <= tried < 2 * n + lookahead  # those under way were given out before
+    assert count(jobs)["grow"] > 0 and state.trial.is_lost
 
 
 def test_a_lowest_minimum_apart_from_all_others_is_linked_too():
