@@ -134,7 +134,7 @@ class Landscape:
         kind = system_class(system_kind(self.settings))
         self.system = kind.load(self.path, self.settings)
         try:
-            SearchSettings.given(**self.settings["search"]).of(self.system)
+            self._search()
         except InputError as error:
             raise InputError(f"{self.path / SETTINGS}: {error}") from None
         self._check_place = place_check(self.path / DATABASE)
@@ -325,16 +325,11 @@ class Landscape:
         """
         crew = Crew(self.system, workers, executor, job_timeout)
         stages = _checked_stages(stages)
-        _check_progress(on_progress)
-        if max_seconds is not None:
-            max_seconds = check_number(
-                "max_seconds", max_seconds, "at least 0", lambda seconds: seconds >= 0
-            )
-        SearchSettings.given(**{**self.settings["search"], **search}).of(self.system).check_workers(
-            crew.workers
-        )
+        report = _checked_progress(on_progress)
+        max_seconds = _checked_seconds(max_seconds)
+        self._search(**search).check_workers(crew.workers)
         with self._working(search) as figures:
-            self._exploration(on_progress).run(crew, stages, max_seconds)
+            self._exploration(report).run(crew, stages, max_seconds)
         if draw and landscape_graph(self.database):
             try:
                 self.draw()
@@ -367,14 +362,14 @@ class Landscape:
             ``"minimum"`` or ``"transition state"``, its id, and the outcome, a
             key of `nnpotential.storage.OUTCOMES`.
         """
-        _check_progress(on_progress)
-        report = on_progress or (lambda stage, done, total, text: None)
+        report = _checked_progress(on_progress)
         crew = Crew(self.system, workers, executor, job_timeout)
         with self._working():
             recheck(self.system, self.database, crew, report)
             if repair:
                 crew = Crew(self.system, workers, executor, job_timeout)
-                repair_points(self.system, self.database, crew, on_progress)
+                seed = self.settings["seed"]
+                repair_points(self.system, self.database, crew, report, seed)
         return outcomes(self.database)
 
     def audit(
@@ -395,7 +390,8 @@ class Landscape:
         Parameters
         ----------
         sample : int, optional
-            Bottlenecks looked at, by default the setting ``audit_sample``; recorded.
+            Bottlenecks looked at; recorded. By default the setting ``audit_sample``, or 20
+            where that is 0.
         on_progress, workers, executor, max_seconds, job_timeout
             As for `explore`.
 
@@ -410,12 +406,13 @@ class Landscape:
         InputError
             If no barrier is known; else as for `explore`.
         """
-        usual = self.settings["search"].get("audit_sample") or AUDIT_SAMPLE
-        size = check_integer("sample", sample or usual, 1)
+        usual = self._search().audit_sample or AUDIT_SAMPLE
+        size = usual if sample is None else check_integer("sample", sample, 1)
         crew = Crew(self.system, workers, executor, job_timeout)
-        _check_progress(on_progress)
-        with self._working({"audit_sample": size}):
-            exploration = self._exploration(on_progress)
+        report, max_seconds = _checked_progress(on_progress), _checked_seconds(max_seconds)
+        self._search(audit_sample=size).check_workers(crew.workers)
+        with self._working({} if sample is None else {"audit_sample": size}):
+            exploration = self._exploration(report, audit_sample=size)
             audit = exploration.known.audit
             if audit.is_over() or size != usual:
                 audit.discard()
@@ -459,8 +456,7 @@ class Landscape:
             If the system cannot be certified, or python-flint is missing; else as
             for `explore`.
         """
-        _check_progress(on_progress)
-        report = on_progress or (lambda stage, done, total, text: None)
+        report = _checked_progress(on_progress)
         self.system.enclosure()  # what cannot be certified is refused before any work
         crew = Crew(self.system, workers, executor, job_timeout)
         with self._working():
@@ -513,8 +509,7 @@ class Landscape:
         """
         methods = check_methods(self.system, methods)
         runs = check_integer("runs", runs, 1)
-        _check_progress(on_progress)
-        report = on_progress or (lambda stage, done, total, text: None)
+        report = _checked_progress(on_progress)
         crew = Crew(self.system, workers, executor, job_timeout)
         seed = self.settings["seed"]
         with self._working(), self._kept("reach", {"seed": seed}) as kept:
@@ -568,8 +563,7 @@ class Landscape:
             If no two minima are connected; else as for `explore`.
         """
         pairs = check_integer("pairs", pairs, 1)
-        _check_progress(on_progress)
-        report = on_progress or (lambda stage, done, total, text: None)
+        report = _checked_progress(on_progress)
         crew = Crew(self.system, workers, executor, job_timeout)
         seed = self.settings["seed"]
         with self._working(), self._kept("estimates", {"seed": seed}) as kept:
@@ -602,8 +596,7 @@ class Landscape:
         InputError
             If no minimum is known.
         """
-        _check_progress(on_progress)
-        report = on_progress or (lambda stage, done, total, text: None)
+        report = _checked_progress(on_progress)
         table = minima_table(self.system, self.database, report)
         together = None
         if isinstance(self.system, LossSystem) and len(self.system.data.y_test):
@@ -661,7 +654,7 @@ class Landscape:
         --------
         >>> land.locate(nnp.from_torch(land.system.net, module)).above_lowest
         """
-        _check_progress(on_progress)
+        report = _checked_progress(on_progress)
         attempts = check_integer("attempts", attempts, 1)
         points = [check_point(self.system, x, "the point" if other is None else "the first point")]
         if other is not None:
@@ -688,7 +681,7 @@ class Landscape:
                     ends.append(Point.of(lowest_minimum(graph)))
                 choose = Joining(ends[0], ends[1], attempts) if len(ends) > 1 else _nothing
                 crew = Crew(self.system, workers, executor, job_timeout)
-                self._exploration(on_progress).run(crew, (), choose=choose)
+                self._exploration(report).run(crew, (), choose=choose)
         return look(self.system, self.database, *points)
 
     def graph(self) -> nx.Graph:
@@ -979,11 +972,6 @@ class Landscape:
                     f"{self.path / DATABASE} {database_fault(error.orig)}; what was merged before "
                     "is kept"
                 ) from error
-            except OSError as error:
-                raise InputError(
-                    f"{self.path} cannot be written: {error.strerror}; what was merged before is "
-                    "kept"
-                ) from error
 
     def _kept(self, name: str, about: dict[str, Any]) -> Kept:
         return Kept(self.path / f"{name}.json", about)
@@ -996,14 +984,16 @@ class Landscape:
         except InputError as error:
             warnings.warn(str(error), stacklevel=3)
 
-    def _exploration(self, on_progress: OnProgress | None) -> Exploration:
-        search = SearchSettings(**self.settings["search"])
-        seed = self.settings["seed"]
-        return Exploration(self.system, self.database, search, seed, CHECKS, on_progress)
+    def _search(self, **new: Any) -> SearchSettings:
+        """How much to search, with new limits."""
+        return SearchSettings.given(**{**self.settings["search"], **new}).of(self.system)
+
+    def _exploration(self, report: OnProgress, **new: Any) -> Exploration:
+        search, seed = self._search(**new), self.settings["seed"]
+        return Exploration(self.system, self.database, search, seed, CHECKS, report)
 
     def _update_search(self, search: Settings) -> None:
-        limits = SearchSettings.given(**{**self.settings["search"], **search})
-        merged = limits.of(self.system).as_toml()
+        merged = self._search(**search).as_toml()
         if merged != self.settings["search"]:
             settings = {**self.settings, "search": merged}
             write_settings(self.path, settings)
@@ -1090,9 +1080,16 @@ def _checked_stages(stages: Any) -> tuple[str, ...]:
     return tuple(check_choice("stage", stage, STAGES) for stage in stages)
 
 
-def _check_progress(on_progress: Any) -> None:
+def _checked_progress(on_progress: Any) -> OnProgress:
     if on_progress is not None and not callable(on_progress):
         raise InputError(f"on_progress must be a function, not {on_progress!r}")
+    return on_progress or _nothing
+
+
+def _checked_seconds(max_seconds: Any) -> float | None:
+    if max_seconds is None:
+        return None
+    return check_number("max_seconds", max_seconds, "at least 0", lambda seconds: seconds >= 0)
 
 
 def _settings(system: LandscapeSystem, seed: int, search: SearchSettings) -> dict[str, Any]:

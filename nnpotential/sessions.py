@@ -44,7 +44,8 @@ def share(database, path, check_place):
         connection.execute("PRAGMA cache_spill = OFF")
         return connection
 
-    _close(database.session, database)
+    database.session.close()
+    _close(database)
     event.listen(database.engine, "do_connect", connect)
     database.connection = database.engine.connect()
 
@@ -65,11 +66,10 @@ def close_sessions(database):
     for session in list(database.session.registry.registry.values()):
         session.close()
         session.bind.close()
-    _close(database.session, database)
+    _close(database)  # not by `database.session`, which would begin one for a thread that has none
 
 
-def _close(session, database):
-    session.close()
+def _close(database):
     database.connection.close()
     database.engine.dispose()
 

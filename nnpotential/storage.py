@@ -17,6 +17,7 @@ __all__ = [
     "find_point",
     "forget_verification",
     "found_as_source",
+    "has_source",
     "is_grown",
     "is_verified",
     "is_well_formed",
@@ -27,6 +28,7 @@ __all__ = [
     "points_from_outside",
     "quench_hits",
     "record_outcome",
+    "set_aside",
     "store_minimum",
     "store_transition_state",
 ]
@@ -109,7 +111,7 @@ def add_hit(minimum, source):
 def notes(point):
     """What is noted on a minimum or transition state: hits by source, its verification.
 
-    Other programs may have left something of theirs in its place.
+    Other programs may have left something of theirs in its place, see `set_aside`.
     """
     data = point.user_data
     if data is None:
@@ -145,6 +147,25 @@ def forget_verification(point):
     """Let a minimum or transition state be as if it had never been verified."""
     kept = {k: v for k, v in notes(point).items() if k not in ("verified", "why")}
     point.user_data, point.invalid = kept, 0
+
+
+def set_aside(point, starts):
+    """Let no note of another program count as ours: it is kept whole, under ``user_data``.
+
+    Parameters
+    ----------
+    point : Minimum or TransitionState
+    starts : collection of str
+        The names of the starts of quenches.
+    """
+    noted, ours = notes(point), {*starts, *_OTHER_SOURCES}
+    if any(isinstance(note, int) and name not in ours for name, note in noted.items()):
+        point.user_data = {"user_data": noted}
+
+
+def has_source(minimum):
+    """Whether it is noted who found a minimum."""
+    return any(isinstance(note, int) for note in notes(minimum).values())
 
 
 def quench_hits(minimum):
@@ -202,10 +223,14 @@ def points_from_outside(database, pending):
         jobs = (f"check_{name}", f"polish_{name}")
         waiting = {job.args[0] for job in pending if job.kind in jobs}
         rows = database.session.query(kind._id, kind.user_data).order_by(kind._id)
-        found.append(
-            [row[0] for row in rows if "verified" not in notes(row) and row[0] not in waiting]
-        )
+        found.append([row[0] for row in rows if _is_unknown(row) and row[0] not in waiting])
     return found
+
+
+def _is_unknown(point):
+    # another program may have a note of its own by that name
+    verified = notes(point).get("verified")
+    return not isinstance(verified, str) or verified not in OUTCOMES
 
 
 def merge_minima(database, kept, other):

@@ -160,3 +160,43 @@ def test_open_or_create(tmp_path, net, ljat):
             Landscape.open_or_create(path, net, ljat, **{**how, **change})
     with pytest.raises(InputError, match=r"system\.kind"):
         Landscape.open_or_create(path, nnp.EggBox(), seed=3)
+
+
+def test_an_audit_without_a_size_leaves_the_setting(mapped):
+    assert mapped.settings["search"]["audit_sample"] == 0
+    assert mapped.audit()["n_sampled"] <= 20
+    assert Landscape.open(mapped.path).settings["search"]["audit_sample"] == 0
+    assert mapped.audit(sample=1)["n_sampled"] == 1
+    assert Landscape.open(mapped.path).settings["search"]["audit_sample"] == 1
+
+
+@pytest.mark.parametrize("method", ["audit", "explore"])
+@pytest.mark.parametrize(
+    ("wrong", "message"),
+    [
+        ({"max_seconds": "5"}, "max_seconds must be"),
+        ({"max_seconds": -1}, "max_seconds must be"),
+        ({"workers": 17}, "17 workers need a lookahead"),
+        ({"on_progress": 3}, "on_progress must be a function"),
+    ],
+)
+def test_wrong_options_are_refused_before_any_work(mapped, method, wrong, message):
+    before = mapped.settings
+    with pytest.raises(InputError, match=message):
+        getattr(mapped, method)(**wrong)
+    assert Landscape.open(mapped.path).settings == before
+
+
+def test_no_audit_of_nothing(mapped):
+    with pytest.raises(InputError, match="sample must be at least 1, not 0"):
+        mapped.audit(sample=0)
+
+
+@pytest.mark.parametrize("error", [BrokenPipeError(32, "Broken pipe"), TimeoutError()])
+def test_what_on_progress_raises_is_raised_as_it_is(mapped, error):
+    def fail(*_):
+        raise error
+
+    with pytest.raises(type(error)) as caught:
+        mapped.verify(fail)
+    assert caught.value is error

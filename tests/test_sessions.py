@@ -171,3 +171,14 @@ def test_a_forked_process_reads_on_connections_of_its_own(land):
         os._exit(0 if good else 1)
     assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
     assert land.database.number_of_minima() == n
+
+
+def test_closing_in_a_thread_that_never_read_opens_nothing(land):
+    def opened():
+        files = (os.path.join("/proc/self/fd", name) for name in os.listdir("/proc/self/fd"))
+        return sum(os.path.realpath(file) == str(land.path / "landscape.sqlite") for file in files)
+
+    assert land.database.number_of_minima() == 0 and opened()
+    with ThreadPoolExecutor(1) as executor:
+        executor.submit(land.close).result()
+    assert not opened()

@@ -136,7 +136,8 @@ def barrier_audit(noted):
     Returns
     -------
     dict or None
-        ``n_sampled``, bottlenecks, ``n_attempts``; ``fall``, the estimated relative
+        ``n_sampled``, bottlenecks; ``n_attempts``, of those planned those that were left to
+        make; ``fall``, the estimated relative
         fall of the mean barrier from before the audit; ``interval``, at a ``level``
         of 95 %; ``seen``, what of it has happened in the audit. None without an audit.
 
@@ -157,8 +158,9 @@ def barrier_audit(noted):
     like the furthest. It weighs as much as the share of late attempts that still found a new
     transition state (with the estimate of Laplace, (k + 1) / (n + 1)), for one that finds only
     what is known lowers nothing, however often it is repeated: the estimate of Good and Turing
-    for the chance of something new. The furthest fall of all is unknown where none fell, and
-    then taken to be a quarter: this is an assumption.
+    for the chance of something new. So an attempt that there was none left to make, since all of
+    its kind were made before, counts as one that found nothing. The furthest fall of all is
+    unknown where none fell, and then taken to be a quarter: this is an assumption.
 
     Few bottlenecks with all their minima, drawn by weight, tell more than as many minima:
     of 30 minima twenty bottlenecks hold 98 % of the sum of barriers. Most falls come in the first

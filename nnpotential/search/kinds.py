@@ -23,8 +23,8 @@ from ..storage import (
     OUTSIDE,
     add_hit,
     find_point,
+    has_source,
     merge_minima,
-    notes,
     quench_hits,
     record_outcome,
 )
@@ -127,7 +127,7 @@ class _Source(Kind):
         known.count_failures("quenches", failures)
         for point in found:
             known.add_minimum(point, self.source(*args))
-        known.trial.appeal()
+        known.trial.appeal(known.joins)
         return len(found)
 
     def progress(self, known, search):
@@ -391,7 +391,7 @@ class PolishMinimum(Kind):
         minimum = known.minimum(number)
         found, failures, *_ = result or _NOTHING
         known.count_failures(OUTSIDE, failures)
-        if not notes(minimum):
+        if not has_source(minimum):
             add_hit(minimum, OUTSIDE)
         if not found:
             record_outcome(minimum, "not converged")

@@ -24,6 +24,7 @@ from ..storage import (
     points_from_outside,
     quench_hits,
     record_outcome,
+    set_aside,
     store_minimum,
     store_transition_state,
 )
@@ -178,6 +179,7 @@ class Known:
                 self.ask("polish_transition_state", number)
 
     def _is_well_formed(self, point):
+        set_aside(point, self.system.starts)
         whole = is_well_formed(self.system, point)
         if not whole:
             record_outcome(point, MALFORMED)
@@ -245,7 +247,7 @@ class Known:
             return minimum
         before = quench_hits(minimum)
         add_hit(minimum, source)
-        if not minimum.invalid:
+        if minimum.id() in self.forest:
             self.count_again(minimum, before)
         elif notes(minimum).get("verified") == NOT_CHECKED:
             minimum.user_data = {k: v for k, v in notes(minimum).items() if k != "verified"}
@@ -281,7 +283,8 @@ class Known:
 
     def joins(self):
         """How many joins between quenches' minima are made, and of how many."""
-        asked = {*self.targets(), self.lowest()} - {None} - self.grown
+        by_growth_alone = self.grown - self._found_by["quenches"]
+        asked = {*(self.targets() - by_growth_alone), self.lowest()} - {None}
         return len(asked) - self.forest.n_groups(asked), len(asked) - 1
 
     def joined(self):

@@ -125,9 +125,18 @@ class Trial:
         merged, astray = noted["merged"] + underway, noted["astray"] + underway
         return merged >= times * TRIALS or astray >= times * ASTRAY
 
-    def appeal(self):
-        """There are more minima to be joined: where nothing was, another trial."""
-        if self.is_lost:
+    def appeal(self, joins):
+        """There may be more minima to be joined: another trial, but where half still are.
+
+        Parameters
+        ----------
+        joins : callable
+            As for `judge`.
+        """
+        if self._noted["apart"] is None:
+            return
+        made, wanted = joins()
+        if self.is_lost or 2 * made < wanted:
             self._noted |= self._BEGINNING
 
     @property

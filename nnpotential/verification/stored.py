@@ -127,7 +127,7 @@ def done_in_order(crew, jobs, kind, report):
             yield i, result
 
 
-def repair(system, database, crew=None, on_progress=None):
+def repair(system, database, crew=None, on_progress=None, seed=0):
     """Polish, verify and merge every point that is not verified.
 
     Such are the points that failed, but for those whose curvature vanishes,
@@ -142,6 +142,8 @@ def repair(system, database, crew=None, on_progress=None):
         Who does the work; by default this process.
     on_progress : callable, optional
         As for `Exploration`.
+    seed : int
+        Of the search that found them: what it left undone is done too.
 
     Returns
     -------
@@ -153,6 +155,6 @@ def repair(system, database, crew=None, on_progress=None):
             if notes(point).get("verified") not in ("ok", "degenerate", MALFORMED):
                 forget_verification(point)
     limits = SearchSettings(joined=Journal(database).tally["joined"])
-    search = Exploration(system, database, limits, 0, CHECKS, on_progress)
+    search = Exploration(system, database, limits, seed, CHECKS, on_progress)
     search.run(crew, stages=())
     return outcomes(database)

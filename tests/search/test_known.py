@@ -16,6 +16,7 @@ from nnpotential.search.journal import Journal
 from nnpotential.search.kinds import SEARCHES
 from nnpotential.search.known import Known
 from nnpotential.search.settings import SearchSettings
+from nnpotential.storage import GROWTH, notes, quench_hits
 from nnpotential.verification.kinds import CHECKS, CheckMinimum, CheckTransitionState
 
 KINDS = (*SEARCHES, *CHECKS)
@@ -255,6 +256,61 @@ def test_coverage_is_good_and_turings(box):
     assert known.coverage() == pytest.approx(1 - 1 / 6)  # one of six was found once
     known.add_minimum(Point(points[1].energy, points[1].x), "basin_hopping")  # no quench
     assert known.coverage() == pytest.approx(1 - 1 / 6)
+
+
+def test_a_minimum_from_outside_counts_once_when_it_is_polished():
+    """Quenches may end in it before: another program stored it during the search."""
+    system = EggBox()
+    database = system.create_database()
+    lowest = system.stationary_points()[0]
+    point = Point(lowest.energy, lowest.x)
+    for turn in (0, 1):  # two images of it
+        database.session.add(Minimum(lowest.energy, lowest.x + turn * 2 * np.pi))
+    known = Known(system, database, KINDS, 0)
+    known.ask_outsiders()
+    for _ in range(2):
+        known.add_minimum(point, "uniform")
+    assert known.coverage() == 0.0 and not known.has_minima() and known.targets() == set()
+    polish = known.kinds["polish_minimum"]
+    for number in (1, 2):
+        polish.merge(known, polish.run(system, known.minimum(number).coords), number)
+    assert known.coverage() == 1.0
+    assert database.number_of_minima() == 1
+    assert known.targets() == {database.minima()[0].id()}
+    assert quench_hits(database.minima()[0]) == 2
+
+
+@pytest.mark.parametrize("note", [{"step": 7}, {"step": 7, "verified": True}, "mine", None])
+def test_notes_of_another_program_are_no_hits(note):
+    system = EggBox()
+    database = system.create_database()
+    lowest = system.stationary_points()[0]
+    minimum = Minimum(lowest.energy, lowest.x)
+    minimum.user_data = note
+    database.session.add(minimum)
+    database.session.commit()
+    exploration = Exploration(system, database, SearchSettings(quenches=0), 0, CHECKS)
+    exploration.run(stages=())
+    found = notes(database.minima()[0])
+    theirs = {} if note is None else {"user_data": note}
+    assert found == {**theirs, "outside": 1, "verified": "ok"}
+    assert exploration.known.coverage() == 0.0
+    assert exploration.known.targets() == {minimum.id()}
+
+
+def test_joins_are_of_what_quenches_found_whoever_made_them(box):
+    system, known = box
+    minima = [p for p in system.stationary_points() if p.index == 0][:4]
+    ids = [known.add_minimum(Point(p.energy, p.x), "uniform").id() for p in minima]
+    assert known.joins() == (3, 3)
+    known.add_minimum(Point(minima[0].energy, minima[0].x), GROWTH)  # a walk came back to it
+    assert known.joins() == (3, 3)
+    for number in ids[1:]:
+        known.count_out(known.minimum(number))
+    assert known.joins() == (0, 0)
+    grown = [p for p in system.stationary_points() if p.index == 0][5]
+    known.add_minimum(Point(grown.energy, grown.x), GROWTH)
+    assert known.joins() == (0, 0) and len(known.targets()) == 2
 
 
 def test_failures_are_counted_with_the_lowest_energy(box):

@@ -177,7 +177,7 @@ def test_the_first_connections_tell_whether_any_joins():
         one.begin()
         one.judge(lambda: (30, 30), astray=False)  # growth may join two of them
         assert one.is_lost
-    trial.appeal()
+    trial.appeal(lambda: (0, 31))
     assert not trial.is_lost and not trial.is_open
 
 
@@ -197,7 +197,7 @@ def test_few_that_go_astray_are_enough(hopeful):
         trial.end()
         trial = Trial(noted)
     assert trial.is_lost
-    trial.appeal()
+    trial.appeal(lambda: (0, 31))
     assert not trial.is_lost and not trial.is_open
 
 
@@ -221,5 +221,15 @@ def test_a_trial_that_is_won_stays_so():
         for _ in range(2 * TRIALS):
             one.begin()
             one.judge(lambda: (15, 30), astray=True)
-            one.appeal()
+            one.appeal(lambda: (15, 30))
             assert not one.is_open and not one.is_lost
+
+
+def test_a_trial_that_is_won_is_held_again_where_most_is_apart():
+    trial = Trial({})
+    trial.judge(lambda: (1, 1), astray=False)
+    trial.appeal(lambda: (1, 40))
+    for _ in range(2 * TRIALS):
+        assert not trial.is_lost
+        trial.judge(lambda: (1, 40), astray=False)
+    assert trial.is_lost

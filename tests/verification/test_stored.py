@@ -3,7 +3,7 @@
 import json
 
 import pytest
-from landscapes import copy_of, replace, twin
+from landscapes import FEW, NET, copy_of, replace, twin
 
 from nnpotential import Landscape
 
@@ -67,3 +67,13 @@ def test_repair_mends_what_verification_finds(mapped):
     for name in ("n_minima", "n_transition_states", "n_components", "verified", "coverage"):
         assert after[name] == before[name]
     assert after["barriers"] == pytest.approx(before["barriers"], abs=1e-12)
+
+
+def test_repair_goes_on_with_the_seed_of_the_search(tmp_path, alone, ljat):
+    land = Landscape.create(tmp_path / "a", NET, ljat, regularization=1e-3, seed=5, **FEW)
+    land.explore(max_seconds=0)
+    assert land.summary()["jobs_pending"]
+    land.verify(repair=True)
+    assert not land.summary()["jobs_pending"]
+    found = [[m.energy for m in one.database.minima()] for one in (land, alone)]
+    assert found[0] and set(found[0]) <= set(found[1])
