@@ -426,19 +426,18 @@ class LandscapeSystem(PeleSystem, ABC):
         """The system that `save` and `describe` left."""
 
 
-_PARTS: dict[str, tuple[str, ...]] = {
-    "potential": (
-        "getEnergy",
-        "getEnergyGradient",
-        "getEnergyGradientHessian",
-        "hessian_vector_product",
-        "energies_gradients",
-    ),
-    "identity": ("tolerance", "are_same", "align", "zero_modes", "barren_modes", "n_self_images"),
-    "scales": ("energy", "tolerance"),
+def _members(part: type) -> list[str]:
+    return [name for name in vars(part) if not name.startswith("_")]
+
+
+_PARTS: dict[str, Sequence[str]] = {
+    "potential": _members(LandscapePotential),
+    "identity": ["tolerance", *_members(Identity)],
+    "scales": ["energy", "tolerance"],
     "n_dof": (),
-    "starts": ("items",),
-    "measures": ("items",),
+    "with_seed": (),
+    "starts": ["items"],
+    "measures": ["items"],
     "energy_label": (),
     "kind": (),
     "describe": (),
@@ -467,7 +466,8 @@ def check_system(system: Any) -> None:
         missing.append("a source of random starts (starts is empty)")
     if missing:
         raise InputError(
-            f"{type(system).__name__} is no system to search: it lacks {', '.join(missing)}"
+            f"{type(system).__name__} is no system to search: it lacks {', '.join(missing)} "
+            "(LandscapeSystem and Identity, to derive from, supply what has a default)"
         )
     check_number("identity.tolerance", system.identity.tolerance, "above 0", lambda x: x > 0)
     n = check_integer("n_dof", system.n_dof, 1)

@@ -32,8 +32,12 @@ def test_members_that_are_missing_are_named(tmp_path, cluster):
             return False
 
     cluster.identity = Half()
-    with pytest.raises(InputError, match=r"lacks identity\.align, identity\.zero_modes"):
+    with pytest.raises(InputError, match=r"lacks identity\.align, identity\.distances, "):
         check_system(cluster)
+    for member in ("align_second", "distances", "free_modes"):
+        assert member not in vars(Half)
+        with pytest.raises(InputError, match=rf"identity\.{member}\b"):
+            check_system(cluster)
     with pytest.raises(InputError, match="object is no system"):
         Landscape.create(tmp_path / "a", object())
     with pytest.raises(TypeError, match="abstract"):
