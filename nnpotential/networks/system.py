@@ -82,6 +82,9 @@ class LossSystem(LandscapeSystem):
     def shapes(self) -> dict[str, tuple[int, ...]]:
         """Of the parameters by name, in the order of a vector."""
 
+    def blocks(self) -> dict[str, tuple[int, ...]]:
+        return self.shapes
+
     @property
     @abstractmethod
     def layers(self) -> dict[str, NDArray[np.int64]]:
