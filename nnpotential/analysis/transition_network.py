@@ -12,7 +12,7 @@ from pele.storage import Database, Minimum, TransitionState
 from sqlalchemy.orm import undefer
 from threadpoolctl import threadpool_limits
 
-from ..contract import LandscapeSystem
+from ..contract import SPECTRUM_LIMIT, LandscapeSystem
 from ..errors import InputError
 from ..pulse import tell
 from ..search.journal import Journal
@@ -21,8 +21,6 @@ from ..storage import is_grown, is_verified, may_count, measured, notes, quench_
 from .passes import heights_from, unite_upward
 
 __all__ = ["StationaryPoints", "TransitionNetwork"]
-
-_LARGEST = 10_000  # coordinates up to which eigenvalues of a Hessian are computed
 
 
 @dataclass(frozen=True)
@@ -404,7 +402,7 @@ def _entry(system, point, n_negative, done):
         return point.energy, known, point.pgorder or 1, point.id()
     tell("determinants of Hessians", done, unit="points")
     known = np.nan
-    if system.n_dof <= _LARGEST:
+    if system.n_dof <= SPECTRUM_LIMIT:
         known = system.get_log_product_normalmode_freq(point.coords, n_negative)
     return point.energy, known, system.get_pgorder(point.coords), point.id()
 
