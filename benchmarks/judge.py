@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 import networkx as nx
 import numpy as np
 
+from nnpotential.analysis.passes import heights_from
 from nnpotential.findings import Connection, Point
 from nnpotential.verification.verify import verify_transition_state
 
@@ -134,9 +135,6 @@ class Judge:
                 graph.add_edge(i, j, energy=energy, number=number)
         loss = [energy for energy, _ in self.minima.distinct]
         lowest = min(self.common, key=loss.__getitem__)
-        tree = nx.minimum_spanning_tree(graph, weight="energy")
-        highest = {lowest: -np.inf}
-        for parent, child in nx.bfs_edges(tree, lowest):
-            highest[child] = max(highest[parent], tree.edges[parent, child]["energy"])
+        highest = heights_from(nx.minimum_spanning_tree(graph, weight="energy"), lowest)
         found = [highest.get(i, np.nan) - loss[i] for i in self.common if i != lowest]
         return np.array(found)

@@ -20,6 +20,7 @@ __all__ = [
     "DEGENERATE",
     "KRYLOV_LIMIT",
     "NATS",
+    "SPECTRUM_LIMIT",
     "TRAVELLING",
     "UNRESOLVED",
     "ZERO",
@@ -42,6 +43,7 @@ Array: TypeAlias = NDArray[np.float64]
 
 ZERO = 1e-9  # an eigenvalue this far below the largest counts as zero
 KRYLOV_LIMIT = 400  # coordinates above which products with vectors are cheaper than eigenvectors
+SPECTRUM_LIMIT = 10_000  # coordinates up to which all eigenvalues are computed for a measure
 
 # How a search for a stationary point can end besides well or out of steps.
 DEGENERATE = "converged to a degenerate minimum"

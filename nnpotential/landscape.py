@@ -57,7 +57,7 @@ from .search.exploration import Exploration
 from .search.joining import Joining
 from .search.settings import AUDIT_SAMPLE, STAGES, SearchSettings
 from .search.workers import Crew
-from .sessions import close_sessions
+from .sessions import close, close_sessions
 from .settings import (
     DATABASE,
     SETTINGS,
@@ -1041,9 +1041,7 @@ def _make(path: Path, system: LandscapeSystem, kind: Any, settings: dict[str, An
         with new_directory(path) as unfinished:
             system.save(unfinished)
             database = system.create_database(str(unfinished / DATABASE))
-            database.session.close()
-            database.connection.close()
-            database.engine.dispose()
+            close(database)
             write_settings(unfinished, settings)
             try:
                 again = kind.load(unfinished, read_settings(unfinished))

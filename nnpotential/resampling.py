@@ -10,7 +10,7 @@ import numpy as np
 
 __all__ = ["LEVEL", "interval", "rank_correlation", "share_interval"]
 
-LEVEL = 0.95
+LEVEL = 0.95  # of all intervals
 _RESAMPLES = 1000
 
 

@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from sqlalchemy import event
 from sqlalchemy.orm import Session, scoped_session
 
-__all__ = ["close_sessions", "hold", "session_of", "share", "snapshot", "version"]
+__all__ = ["close", "close_sessions", "hold", "session_of", "share", "snapshot", "version"]
 
 _PATIENCE = 30.0  # seconds to wait for the lock of another thread or process
 _VERSION, _SEALED, _BEHIND = "data_version", "sealed", "behind"
@@ -44,8 +44,7 @@ def share(database, path, check_place):
         connection.execute("PRAGMA cache_spill = OFF")
         return connection
 
-    database.session.close()
-    _close(database)
+    close(database)
     event.listen(database.engine, "do_connect", connect)
     database.connection = database.engine.connect()
 
@@ -66,10 +65,17 @@ def close_sessions(database):
     for session in list(database.session.registry.registry.values()):
         session.close()
         session.bind.close()
-    _close(database)  # not by `database.session`, which would begin one for a thread that has none
+    # not by `database.session`, which would begin one for a thread that has none
+    _disconnect(database)
 
 
-def _close(database):
+def close(database):
+    """Close a database that one thread alone has used."""
+    database.session.close()
+    _disconnect(database)
+
+
+def _disconnect(database):
     database.connection.close()
     database.engine.dispose()
 

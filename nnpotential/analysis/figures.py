@@ -12,8 +12,6 @@ from sqlalchemy.orm import undefer
 from ..contract import TRAVELLING, UNRESOLVED
 from ..resampling import LEVEL, share_interval
 from ..search.audit import barrier_audit, from_now
-from ..search.barriers import barriers_of, bottlenecks
-from ..search.forest import Forest
 from ..search.journal import Journal
 from ..search.pairs import Trial
 from ..search.settings import GROWN_MINIMA
@@ -28,6 +26,7 @@ from ..storage import (
     quench_hits,
 )
 from ..verification.certified import count_certificates
+from .passes import heights_from
 
 __all__ = [
     "audited_barriers",
@@ -103,13 +102,11 @@ def barriers_to_lowest(graph):
         Barrier in nats per sample by minimum, without the lowest itself and
         without minima that are not connected to it.
     """
-    minima = {m.id(): m for m in graph}
-    by_id = nx.Graph()
-    by_id.add_nodes_from((i, {"energy": m.energy}) for i, m in minima.items())
-    edges = graph.edges(data="energy")
-    by_id.add_edges_from((one.id(), two.id(), {"energy": e}) for one, two, e in edges)
-    barriers = barriers_of(bottlenecks(Forest(by_id), minima))
-    return {m: barriers[i] for i, m in minima.items() if i in barriers}
+    if not graph:
+        return {}
+    lowest = lowest_minimum(graph)
+    heights = heights_from(nx.minimum_spanning_tree(graph, weight="energy"), lowest)
+    return {m: heights[m] - m.energy for m in graph if m in heights and m is not lowest}
 
 
 def audited_barriers(database, barriers):

@@ -1,7 +1,8 @@
 """How far a landscape is a funnel: basins, superbasins, and barriers beside what they lead down."""
 
 import numpy as np
-from networkx.utils import UnionFind
+
+from .passes import unite_upward
 
 __all__ = [
     "barrier_ratios",
@@ -74,7 +75,7 @@ def superbasins(network, energies):
     ----------
     O. M. Becker and M. Karplus, J. Chem. Phys. 106, 1495 (1997).
     """
-    joined = np.array([top for top, *_ in _merges(network)])
+    joined = np.sort([top for *_, top in network.spanning_tree().edges(data="energy")])
     below = np.searchsorted(np.sort(network.minima.energies), energies, side="right")
     return below - np.searchsorted(joined, energies, side="right")
 
@@ -104,27 +105,15 @@ def downhill_barriers(network):
     ndarray, shape (n_minima,), in units of the energy
         NaN where no lower minimum is known to be connected.
     """
-    found = np.full(len(network), np.nan)
-    for top, _, upper in _merges(network):
-        found[upper] = top - network.minima.energies[upper]
-    return found
-
-
-def _merges(network):
-    """How superbasins become one as the level rises, and of which minimum one was the branch.
-
-    Yields
-    ------
-    (float, int, int)
-        The level, and the lowest minimum of either superbasin, the lower of the two first.
-    """
     energies = network.minima.energies
-    sets = UnionFind(range(len(network)))
-    lowest = list(range(len(network)))  # of the superbasin of each root
-    edges = network.spanning_tree().edges(data="energy")
-    for one, two, top in sorted(edges, key=lambda edge: edge[2]):
-        ends = (lowest[sets[one]], lowest[sets[two]])
-        lower, upper = sorted(ends, key=lambda k: (energies[k], k))
-        sets.union(one, two)
-        lowest[sets[one]] = lower
-        yield top, lower, upper
+    found = np.full(len(network), np.nan)
+
+    def unite(edge, *lowest):
+        lower, upper = sorted(lowest, key=lambda k: (energies[k], k))
+        found[upper] = edge[2] - energies[upper]
+        return lower
+
+    unite_upward(
+        {k: k for k in range(len(network))}, network.spanning_tree().edges(data="energy"), unite
+    )
+    return found

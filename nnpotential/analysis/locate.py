@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from pele.storage import Minimum
 
-from ..contract import ZERO, Array, rms
+from ..contract import SPECTRUM_LIMIT, ZERO, Array, rms
 from ..errors import InputError
 from ..pulse import tell
 from ..storage import find_point, is_verified
@@ -25,8 +25,6 @@ __all__ = [
     "compare",
     "locate",
 ]
-
-_LARGEST = 10_000  # coordinates up to which a Hessian is made
 
 
 @dataclass(frozen=True)
@@ -281,7 +279,7 @@ def _line(system: Any, x1: Array, x2: Array) -> Line:
 
 
 def _curvature(system: Any, x: Array) -> Spectra | None:
-    if x.size > _LARGEST:
+    if x.size > SPECTRUM_LIMIT:
         return None
     values = system.get_normalmodes(x)[0]
     layers = getattr(system, "layers", {})

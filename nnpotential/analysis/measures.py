@@ -3,6 +3,7 @@
 import numpy as np
 
 from ..errors import InputError
+from ..resampling import LEVEL
 from . import funnel, thermodynamics
 from .figures import distinct_energies, quantiles
 from .rates import rates
@@ -15,13 +16,7 @@ from .thermodynamics import (
     heat_capacity_peaks,
     share_without_barrier,
 )
-from .uncertainty import (
-    LEVEL,
-    bands,
-    heat_capacity_curve,
-    missing_minima,
-    with_missing_minima,
-)
+from .uncertainty import bands, heat_capacity_curve, missing_minima, with_missing_minima
 
 __all__ = ["measures", "with_labels"]
 

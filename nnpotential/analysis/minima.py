@@ -3,6 +3,7 @@
 import numpy as np
 from pele.storage import Minimum
 
+from ..contract import SPECTRUM_LIMIT
 from ..errors import InputError
 from ..resampling import LEVEL, interval, rank_correlation
 from .transition_network import TransitionNetwork
@@ -12,7 +13,6 @@ __all__ = ["CURVATURE", "coordinates", "correlations", "minima_table"]
 CURVATURE = ("trace", "log_determinant", "largest_eigenvalue")
 _AT_ONCE = 200  # points read
 _CURVATURES = (*CURVATURE, "smallest_eigenvalue")
-_LARGEST = 10_000  # coordinates up to which eigenvalues of a Hessian are computed
 
 
 def minima_table(system, database, report, network=None, *, curvature=True, measured=True):
@@ -94,7 +94,7 @@ def coordinates(database, ids, kind=Minimum):
 
 
 def _curvature(system, x):
-    if x.size > _LARGEST:
+    if x.size > SPECTRUM_LIMIT:
         return [np.nan] * len(_CURVATURES)
     # the known zero modes have eigenvalue 0 exactly
     values = system.get_normalmodes(x)[0]

@@ -12,16 +12,15 @@ from pele.storage import Database, Minimum, TransitionState
 from sqlalchemy.orm import undefer
 from threadpoolctl import threadpool_limits
 
-from ..contract import LandscapeSystem
+from ..contract import SPECTRUM_LIMIT, LandscapeSystem
 from ..errors import InputError
 from ..pulse import tell
 from ..search.journal import Journal
 from ..sessions import snapshot
 from ..storage import is_grown, is_verified, may_count, measured, notes, quench_hits
+from .passes import heights_from, unite_upward
 
 __all__ = ["StationaryPoints", "TransitionNetwork"]
-
-_LARGEST = 10_000  # coordinates up to which eigenvalues of a Hessian are computed
 
 
 @dataclass(frozen=True)
@@ -325,20 +324,18 @@ class TransitionNetwork:
         """
         kept = np.unique(np.asarray(kept, dtype=np.int64))
         place = {int(k): new for new, k in enumerate(kept)}
-        holder: dict[Any, int] = {}  # of a set of minima, one of those that are kept
-        sets = nx.utils.UnionFind(range(len(self)))
-        holder.update((k, k) for k in place)
         ends, chosen = [], []
-        for one, two, data in sorted(
-            self.spanning_tree().edges(data=True), key=lambda edge: edge[2]["energy"]
-        ):
-            roots = sets[one], sets[two]
-            held = [holder.get(root) for root in roots]
-            sets.union(*roots)
-            if None not in held:
-                ends.append([place[k] for k in held])
-                chosen.append(data["state"])
-            holder[sets[one]] = held[0] if held[0] is not None else held[1]
+
+        def unite(edge: Any, one: int | None, two: int | None) -> int | None:
+            """Of a group, one of those that are kept."""
+            if one is None or two is None:
+                return two if one is None else one
+            ends.append([place[one], place[two]])
+            chosen.append(edge[3])
+            return one
+
+        edges = [(*pair, d["energy"], d["state"]) for *pair, d in self._tree.edges(data=True)]
+        unite_upward({k: k if k in place else None for k in range(len(self))}, edges, unite)
         return replace(
             self,
             minima=self.minima.at(kept),
@@ -370,9 +367,8 @@ class TransitionNetwork:
     def _barriers(self) -> NDArray[np.float64]:
         heights = np.full(len(self), np.nan)
         if len(self):
-            heights[self.lowest] = -np.inf
-            for near, far in nx.bfs_edges(self._tree, self.lowest):
-                heights[far] = max(heights[near], self._tree.edges[near, far]["energy"])
+            found = heights_from(self._tree, self.lowest)
+            heights[list(found)] = list(found.values())
             heights[self.lowest] = self.minima.energies[self.lowest]
         return heights - self.minima.energies
 
@@ -406,7 +402,7 @@ def _entry(system, point, n_negative, done):
         return point.energy, known, point.pgorder or 1, point.id()
     tell("determinants of Hessians", done, unit="points")
     known = np.nan
-    if system.n_dof <= _LARGEST:
+    if system.n_dof <= SPECTRUM_LIMIT:
         known = system.get_log_product_normalmode_freq(point.coords, n_negative)
     return point.energy, known, system.get_pgorder(point.coords), point.id()
 

@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from ..resampling import LEVEL
 from .figures import coverage
 from .thermodynamics import (
     check_minima,
@@ -12,7 +13,6 @@ from .thermodynamics import (
 )
 
 __all__ = [
-    "LEVEL",
     "audit_band",
     "band",
     "bands",
@@ -21,7 +21,6 @@ __all__ = [
     "with_missing_minima",
 ]
 
-LEVEL = 0.95
 _RESAMPLES = 400
 _POINTS = 200  # of a curve
 _MOST = 1000  # times the known minima: more than that are not added
@@ -113,7 +112,7 @@ def with_missing_minima(network, n=_RESAMPLES, seed=0):
 
 
 def band(value, cases):
-    """The interval of 95 % of some cases, widened to hold what was found.
+    """The interval at `LEVEL` of some cases, widened to hold what was found.
 
     Parameters
     ----------
@@ -183,7 +182,7 @@ def bands(network, temperature, copies=None):
     Returns
     -------
     dict of str to dict
-        By measure: ``missing_minima``, the interval at 95 % under the model of
+        By measure: ``missing_minima``, the interval at `LEVEL` under the model of
         `with_missing_minima`; of the frustrations also ``barriers``, see `audit_band`, and
         ``both``. What is not known is not there.
     """

@@ -11,6 +11,7 @@ from typing import Any, Self
 
 from ..errors import InputError
 from ..files import atomic_write
+from ..sessions import close
 from ..settings import DATABASE, SETTINGS, read_settings, system_kind
 from ..systems.registry import system_class
 from .tables import Tables
@@ -85,9 +86,7 @@ class Shared:
         try:
             self.tables.write(database)
         finally:
-            database.session.close()
-            database.connection.close()
-            database.engine.dispose()
+            close(database)
 
 
 def check_name(name: str) -> None:

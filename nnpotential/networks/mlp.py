@@ -11,7 +11,7 @@ from ..contract import Array
 from ..errors import InputError
 from .activations import ACTIVATIONS, find_activation
 
-__all__ = ["INITIALIZATIONS", "MLP"]
+__all__ = ["INITIALIZATIONS", "MLP", "draw_parameters"]
 
 INITIALIZATIONS = ("glorot_uniform", "glorot_normal", "he_uniform", "he_normal", "gaussian")
 
@@ -158,14 +158,21 @@ class MLP:
         and J. Sun, ICCV (2015), 1026.
         """
         check_choice("initialization", initialization, INITIALIZATIONS)
-        scheme, _, shape = initialization.partition("_")
-        parts = []
-        for n_in, n_out in self._shapes():
-            variance = {"glorot": 2 / (n_in + n_out), "he": 2 / n_in, "gaussian": 1.0}[scheme]
-            n = (n_in + self.bias) * n_out
-            if shape == "uniform":
-                bound = np.sqrt(3 * variance)
-                parts.append(rng.uniform(-bound, bound, n))
-            else:
-                parts.append(rng.normal(0.0, np.sqrt(variance), n))
-        return np.concatenate(parts)
+        return np.concatenate(
+            [
+                draw_parameters(rng, initialization, n_in, n_out, (n_in + self.bias) * n_out)
+                for n_in, n_out in self._shapes()
+            ]
+        )
+
+
+def draw_parameters(
+    rng: np.random.Generator, initialization: str, n_in: int, n_out: int, n: int
+) -> Array:
+    """So many parameters of a layer at random; see `MLP.random_parameters`."""
+    scheme, _, shape = initialization.partition("_")
+    variance = {"glorot": 2 / (n_in + n_out), "he": 2 / n_in, "gaussian": 1.0}[scheme]
+    if shape == "uniform":
+        bound = np.sqrt(3 * variance)
+        return rng.uniform(-bound, bound, n)
+    return rng.normal(0.0, np.sqrt(variance), n)

@@ -24,6 +24,8 @@ _SPARE = 5  # soft modes computed beyond those asked for: ARPACK can miss the la
 _UNSEEN = 0.01  # of what counts as zero, that modes taken as eigenvectors may be wrong by
 _PRODUCTS = 16  # coordinates for each product that a Hessian costs: of 760 some 60
 _FIRST, _GROWTH, _LARGEST = 6, 1.4, 500  # vectors in a Krylov space
+_RISK, _LONGEST = 1e-3, 3000  # of overlooking an eigenvalue; steps of Lanczos that look for it
+_POLISHED = 1e-10  # norm of ``H v - lambda v``, nats per sample and squared weight
 # What may be left of the gradient where the radius limits the step, and of a full one; of the
 # mode followed, against its eigenvalue and the largest. With 0.3, and 0.1 and 1e-4 of the mode,
 # climbs of a 64-10-10 network took four times as long, and fewer arrived.
@@ -137,12 +139,12 @@ def _orthonormal_rows(rows, scale=None):
     return np.array(q).reshape(len(q), rows.shape[1]), r[: len(q)]
 
 
-def lowest_mode(product, n, threshold, risk=1e-3, max_steps=3000):
+def lowest_mode(product, n, threshold):
     """The lowest eigenvalue of a symmetric matrix, as far as its sign is wanted.
 
     Plain Lanczos from a random start. It ends as soon as a Ritz value is not
     above the threshold, or when an eigenvalue not above it would have been
-    overlooked with a probability below `risk`, or after `max_steps`: the last
+    overlooked with a probability below `_RISK`, or after `_LONGEST` steps: the last
     word is the verification's.
 
     Parameters
@@ -152,8 +154,6 @@ def lowest_mode(product, n, threshold, risk=1e-3, max_steps=3000):
     n : int
     threshold : float
         Eigenvalues up to this one are looked for.
-    risk : float
-    max_steps : int
 
     Returns
     -------
@@ -169,18 +169,18 @@ def lowest_mode(product, n, threshold, risk=1e-3, max_steps=3000):
     """
     start = np.random.default_rng(0).normal(size=n)
     diagonal, off, check = [], [], 20
-    for _, a, b in _lanczos(product, start, max_steps):
+    for _, a, b in _lanczos(product, start, _LONGEST):
         diagonal.append(a)
         off.append(b)
         k = len(diagonal)
-        if k < check and k < max_steps and b > 0:
+        if k < check and k < _LONGEST and b > 0:
             continue
         check = 1.1 * k
         scale = max(np.abs(diagonal).max(), np.finfo(float).tiny)  # LAPACK's is absolute
         matrix = np.array(diagonal) / scale, np.array(off[:-1]) / scale
         values = scale * scipy.linalg.eigvalsh_tridiagonal(*matrix)
         ratio = (values[0] - threshold) / (values[-1] - threshold)
-        if ratio <= 0 or 1.648 * np.sqrt(n) * np.exp(-np.sqrt(ratio) * (2 * k - 1)) < risk:
+        if ratio <= 0 or 1.648 * np.sqrt(n) * np.exp(-np.sqrt(ratio) * (2 * k - 1)) < _RISK:
             break
     if values[0] > threshold:
         return float(values[0]), None
@@ -404,14 +404,12 @@ class KrylovSpectrum:
             self._grow(int(_GROWTH * size))
         return not enough
 
-    def polish(self, i, tolerance=1e-10):
+    def polish(self, i):
         """Eigenvalue and -vector of Ritz vector `i` to the accuracy of the arithmetic.
 
         Parameters
         ----------
         i : int
-        tolerance : float
-            Norm of ``H v - lambda v``, nats per sample and squared weight.
 
         Returns
         -------
@@ -427,11 +425,11 @@ class KrylovSpectrum:
                 values, vectors = scipy.linalg.eigh(space.matrix, driver="evd")
                 at = int(np.argmax(np.abs(vectors[0])))
                 beyond = np.linalg.norm(space.coupling @ vectors[:, at])
-                if beyond <= tolerance or space.exhausted or size >= _LARGEST:
+                if beyond <= _POLISHED or space.exhausted or size >= _LARGEST:
                     break
                 size = int(_GROWTH * size)
             vector = vectors[:, at] @ space.basis
-            if beyond <= tolerance or space.exhausted:
+            if beyond <= _POLISHED or space.exhausted:
                 break
         return float(values[at]), vector
 

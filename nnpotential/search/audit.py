@@ -2,13 +2,13 @@
 
 import numpy as np
 
+from ..resampling import LEVEL
 from .ways import WAYS
 
 __all__ = ["EFFORT", "Audit", "barrier_audit", "from_now"]
 
 EFFORT = 8  # attempts at each bottleneck of the sample
 _RESAMPLES = 1000
-_LEVEL = 0.95
 _DOUBLINGS = 3  # of the effort, that the upper end foresees
 _USUAL = 0.25  # at least the share by which a barrier falls of which no example was seen
 
@@ -200,7 +200,7 @@ def barrier_audit(noted):
     for _ in range(_DOUBLINGS):
         left = left * (1 - lates[like(left.shape[1], n + 1)])
     high = fallen(left)
-    tail = 50 * (1 - _LEVEL)
+    tail = 50 * (1 - LEVEL)
     seen = max(0.0, float(fallen(after, noted["rest_after"])))
     fall = max(seen, float(fallen(after, rest * (1 - share.mean()))))
     return {
@@ -212,7 +212,7 @@ def barrier_audit(noted):
             min(fall, max(seen, float(np.percentile(low, tail)))),
             max(fall, float(np.percentile(high, 100 - tail))),
         ],
-        "level": _LEVEL,
+        "level": LEVEL,
     }
 
 

@@ -203,11 +203,6 @@ class Known:
         """The coordinates of a minimum."""
         return self.minimum(i).coords
 
-    @property
-    def graph(self):
-        """The graph of the `forest`."""
-        return self.forest.graph
-
     def distances(self, pairs):
         """The distances between minima, quickly aligned, one for each pair of ids."""
         pairs, known = [(min(pair), max(pair)) for pair in pairs], self._distances

@@ -15,7 +15,7 @@ from ..errors import InputError
 from ..files import atomic_write, printable
 from ..networks.datasets import Dataset
 from ..networks.losses import LOSSES, Loss, default_loss, find_loss
-from ..networks.mlp import INITIALIZATIONS
+from ..networks.mlp import INITIALIZATIONS, draw_parameters
 from ..networks.symmetry import Units, UnitSymmetry, softmax_shifts
 from ..networks.system import LossSystem, load_data
 from .torch_potential import OWN, TorchLossSettings, TorchPotential, is_bias, one_thread
@@ -262,10 +262,6 @@ class TorchSystem(LossSystem):
             arrays |= {f"{name}_{at}": a for at, a in enumerate(program.constants)}
         return text, arrays
 
-    def blocks(self):
-        """The module's parameters."""
-        return {name: tuple(shape) for name, shape in self.potential.program.parameters.items()}
-
     def describe(self):
         """The sections ``[dataset]``, ``[potential]``, ``[module]`` and ``[symmetry]``."""
         parameters = self.potential.program.parameters
@@ -394,16 +390,12 @@ def _draws(shapes, values, places):
 
 
 def _start(draws, initialization, rng):
-    scheme, _, shape = initialization.partition("_")
-    parts = []
-    for n_in, n_out, centre, size in draws:
-        variance = {"glorot": 2 / (n_in + n_out), "he": 2 / n_in, "gaussian": 1.0}[scheme]
-        if shape == "uniform":
-            bound = np.sqrt(3 * variance)
-            parts.append(centre + rng.uniform(-bound, bound, size))
-        else:
-            parts.append(centre + rng.normal(0.0, np.sqrt(variance), size))
-    return np.concatenate(parts)
+    return np.concatenate(
+        [
+            centre + draw_parameters(rng, initialization, n_in, n_out, size)
+            for n_in, n_out, centre, size in draws
+        ]
+    )
 
 
 # Files

@@ -155,7 +155,7 @@ class Values:
     grouped: bool = False
 
 
-def check_measure(name, system, what="measure"):
+def check_measure(name, system):
     """A measure of a system, by name, or one of one's own.
 
     Raises
@@ -165,7 +165,7 @@ def check_measure(name, system, what="measure"):
     """
     if isinstance(name, Measure):
         return name
-    return _defined(name, system, what, tuple(system.measures))
+    return _defined(name, system, "measure", tuple(system.measures))
 
 
 def check_colour(colour, system):

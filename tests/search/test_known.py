@@ -24,7 +24,7 @@ KINDS = (*SEARCHES, *CHECKS)
 
 def state(known):
     """All that the choice of the next job can follow from."""
-    graph = known.graph
+    graph = known.forest.graph
     return {
         "pending": known.pending,
         "nodes": dict(graph.nodes(data="energy")),
@@ -91,7 +91,7 @@ def test_restored_at_any_step_it_equals_the_live_one(monkeypatch, how):
     exploration.run()
     assert steps > 40
     known = exploration.known
-    assert not known.pending and known.graph.number_of_edges() > 1 and known.followed
+    assert not known.pending and known.forest.graph.number_of_edges() > 1 and known.followed
     if how != "checks fail":
         assert known.lowering.n_given_out == 6 and known.audit.is_over() and known.audit.sample
     invalid = sum(m.invalid for m in database.session.query(Minimum))
@@ -115,12 +115,12 @@ def test_points_are_asked_to_be_checked_once(box):
     system, known = box
     asked = [(job.kind, job.args) for job in known.pending]
     assert len(set(asked)) == len(asked) == 8 + 12
-    assert len(known.graph) == 8
-    assert known.graph.number_of_edges() == 12
+    assert len(known.forest.graph) == 8
+    assert known.forest.graph.number_of_edges() == 12
     lowest = system.stationary_points()[0]
     minimum = known.add_minimum(Point(lowest.energy, -lowest.x + 2 * np.pi), "uniform")
-    assert minimum.id() in known.graph
-    assert len(known.pending) == len(asked) and len(known.graph) == 8
+    assert minimum.id() in known.forest.graph
+    assert len(known.pending) == len(asked) and len(known.forest.graph) == 8
 
 
 def test_the_graph_keeps_the_lowest_of_each_pair(box):
@@ -133,21 +133,21 @@ def test_the_graph_keeps_the_lowest_of_each_pair(box):
     session.flush()
     for ts in (high, low):
         known.join(ts)
-        assert known.graph.edges[pair]["energy"] == low.energy
+        assert known.forest.graph.edges[pair]["energy"] == low.energy
     known.part(low)
-    assert known.graph.edges[pair]["energy"] == high.energy
+    assert known.forest.graph.edges[pair]["energy"] == high.energy
     low.invalid = 1
     known.part(high)
-    assert not known.graph.has_edge(*pair)
-    assert known.graph.number_of_edges() == 11
+    assert not known.forest.graph.has_edge(*pair)
+    assert known.forest.graph.number_of_edges() == 11
 
 
 def test_a_minimum_that_counts_no_more_takes_its_edges_along_and_back(box):
     _, known = box
     before = state(known)
-    minimum = known.minimum(next(iter(known.graph)))
+    minimum = known.minimum(next(iter(known.forest.graph)))
     known.count_out(minimum)
-    assert minimum.id() not in known.graph and known.graph.number_of_edges() == 9
+    assert minimum.id() not in known.forest.graph and known.forest.graph.number_of_edges() == 9
     known.count_in(minimum)
     assert state(known)["edges"] == before["edges"]
 
@@ -190,7 +190,7 @@ def test_bottlenecks_are_of_the_graph_as_it_is(box):
     steps = 0
     for ts in list(known.database.session.query(TransitionState)):
         known.part(ts)
-        assert known.bottlenecks() == bottlenecks(Forest(known.graph), known.targets())
+        assert known.bottlenecks() == bottlenecks(Forest(known.forest.graph), known.targets())
         steps += 1
     assert steps == 12 and known.bottlenecks() == []
     assert known.bottlenecks({1}) == []
