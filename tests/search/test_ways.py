@@ -114,8 +114,8 @@ def test_of_many_minima_some_are_looked_at():
     """Another draw, other minima; the same draw, the same."""
     known, n = OnALine(), 400
     for i in range(100, 100 + n):
-        known.graph.add_node(i, energy=8.0)
-        known.graph.add_edge(3, i, energy=8.5)
+        known.forest.graph.add_node(i, energy=8.0)
+        known.forest.graph.add_edge(3, i, energy=8.5)
     known.distances = lambda pairs: [(i * 7919 + j * 104729) % 1009 for i, j in pairs]
     [found] = bottlenecks(known.forest, {12})
     picked = [

@@ -36,20 +36,20 @@ def checked(known, kind, number):
 def test_exact_points_pass(known):
     for kind, n in ((CheckMinimum(), 8), (CheckTransitionState(), 12)):
         assert [checked(known, kind, i + 1) for i in range(n)] == ["ok"] * n
-    assert len(known.graph) == 8 and known.graph.number_of_edges() == 12
+    assert len(known.forest.graph) == 8 and known.forest.graph.number_of_edges() == 12
     assert known.journal.tally["corrected"] == 0
 
 
 def test_a_minimum_that_fails_counts_no_more_and_later_again(known):
     minimum = known.minimum(1)
     x = minimum.coords
-    n = known.graph.degree(1)
+    n = known.forest.graph.degree(1)
     minimum.coords = x + 1e-3
     assert checked(known, CheckMinimum(), 1) == "loss differs"
-    assert minimum.invalid and 1 not in known.graph
+    assert minimum.invalid and 1 not in known.forest.graph
     minimum.coords = x
     assert checked(known, CheckMinimum(), 1) == "ok"
-    assert not minimum.invalid and known.graph.degree(1) == n
+    assert not minimum.invalid and known.forest.graph.degree(1) == n
 
 
 def test_of_two_images_the_later_is_a_duplicate(known):
@@ -65,22 +65,22 @@ def test_a_check_that_failed_itself_says_so(known):
     CheckTransitionState().merge(known, None, 1)
     for point in (known.minimum(1), known.transition_state(1)):
         assert notes(point)["verified"] == NOT_CHECKED and point.invalid
-    assert 1 not in known.graph
+    assert 1 not in known.forest.graph
 
 
 def test_the_gradient_says_which_minima_a_transition_state_joins(known):
     ts = known.transition_state(1)
     right = ts.minimum1, ts.minimum2
-    wrong = [known.minimum(i) for i in sorted(next(nx.non_edges(known.graph)))]
+    wrong = [known.minimum(i) for i in sorted(next(nx.non_edges(known.forest.graph)))]
     known.part(ts)
     ts.minimum1, ts.minimum2 = wrong
     known.join(ts)
-    assert known.graph.has_edge(*(m.id() for m in wrong))
+    assert known.forest.graph.has_edge(*(m.id() for m in wrong))
     assert checked(known, CheckTransitionState(), 1) == "ok"
     assert {ts.minimum1, ts.minimum2} == set(right)
     assert ts.minimum1.id() < ts.minimum2.id()
-    assert known.graph.edges[ts.minimum1.id(), ts.minimum2.id()]["energy"] == ts.energy
-    assert not known.graph.has_edge(*(m.id() for m in wrong))
+    assert known.forest.graph.edges[ts.minimum1.id(), ts.minimum2.id()]["energy"] == ts.energy
+    assert not known.forest.graph.has_edge(*(m.id() for m in wrong))
     assert known.journal.tally["corrected"] == 1
     assert all(notes(m)["connections"] > 1 for m in right)
 
@@ -92,7 +92,7 @@ def test_a_transition_state_below_what_it_leads_to_does_not_count(known):
     ts.energy = min(end.energy for end in ends) - 1.0
     CheckTransitionState().merge(known, Verdict("descends elsewhere", ends=ends), 1)
     assert notes(ts)["verified"] == "not above" and ts.invalid
-    assert not known.graph.has_edge(*pair)
+    assert not known.forest.graph.has_edge(*pair)
 
 
 def test_corrected_connections(tmp_path, net, ljat, monkeypatch):
