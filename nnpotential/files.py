@@ -2,8 +2,8 @@
 
 import csv
 import os
+import secrets
 import shutil
-import tempfile
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -99,13 +99,13 @@ def atomic_write(path, mode="w", durable=True):
     """
     path, temporary = absolute(path), None
     try:
-        handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-        with os.fdopen(handle, mode, **({} if "b" in mode else {"encoding": "utf-8"})) as file:
+        new = mode.replace("w", "x")
+        with open(_beside(path), new, **({} if "b" in mode else {"encoding": "utf-8"})) as file:
+            temporary = file.name
             yield file
             if durable:
                 file.flush()
                 os.fsync(file.fileno())
-        os.chmod(temporary, 0o666 & ~_umask())
         os.replace(temporary, path)
     except BaseException as error:
         if temporary is not None:
@@ -140,13 +140,13 @@ def new_directory(path):
         raise InputError(f"{path} is {what}: choose a new or empty directory")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        unfinished = Path(tempfile.mkdtemp(dir=path.parent, prefix=f".{path.name}."))
+        unfinished = _beside(path)
+        unfinished.mkdir()
     except (FileExistsError, NotADirectoryError) as error:
         raise InputError(f"{path} cannot be made: {error.filename} is no directory") from None
     except OSError as error:
         raise InputError(f"{path} cannot be made: {error.strerror}") from None
     try:
-        unfinished.chmod(0o755)
         yield unfinished
         os.rename(unfinished, path)
     except BaseException as error:
@@ -176,7 +176,6 @@ def printable(name):
     return os.fspath(name).encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
 
 
-def _umask():
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask
+def _beside(path):
+    """A name for what is not finished yet, hidden, that nothing else has."""
+    return path.parent / f".{path.name}.{secrets.token_hex(4)}"

@@ -387,20 +387,24 @@ def _into(
     names: Sequence[str],
 ) -> Imported:
     """Points into a landscape that exists, from a program's files of these names."""
-    land = Landscape.open(path)
-    notes: list[str] = []
-    if inputs:
-        system, notes = read_network(files)
-        _check_same_network(path, land.system, system)
     minima, states = names[2:4]
-    if minima not in files:
-        raise InputError(
-            f"{path} is a landscape, whose points need coordinates: give {minima}"
-            + (f" and {states}" if "ts.data" in files else "")
-            + ", or choose a new place"
-        )
-    found = program.read(files, land.system.n_dof)
-    return Imported(land, _size(found), land.add_points(found), notes)
+    notes: list[str] = []
+    land = Landscape.open(path)
+    try:
+        if inputs:
+            system, notes = read_network(files)
+            _check_same_network(path, land.system, system)
+        if minima not in files:
+            raise InputError(
+                f"{path} is a landscape, whose points need coordinates: give {minima}"
+                + (f" and {states}" if "ts.data" in files else "")
+                + ", or choose a new place"
+            )
+        found = program.read(files, land.system.n_dof)
+        return Imported(land, _size(found), land.add_points(found), notes)
+    except BaseException:
+        land.close()
+        raise
 
 
 def _made(path: StrPath, files: Mapping[str, Path], seed: int) -> Imported:

@@ -99,7 +99,11 @@ class Request:
         """
         if path is not None and (path / "settings.toml").is_file():
             land = Landscape.open(path)
-            self._compare(path, land.settings)
+            try:
+                self._compare(path, land.settings)
+            except BaseException:
+                land.close()
+                raise
             return land
         if self._name is None:
             raise InputError(

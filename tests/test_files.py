@@ -46,6 +46,44 @@ def test_a_full_disk_leaves_the_old_file(tmp_path, monkeypatch):
     assert [p.name for p in tmp_path.iterdir()] == ["a"]
 
 
+@pytest.fixture(params=[0o022, 0o077, 0o002], ids=oct)
+def umask(request, monkeypatch):
+    """That of the process, which is not to be touched: it is also that of other threads."""
+
+    def touched(_):
+        raise AssertionError("the umask was touched")
+
+    before = os.umask(request.param)
+    try:
+        with monkeypatch.context() as patch:
+            patch.setattr(os, "umask", touched)
+            yield request.param
+    finally:
+        os.umask(before)
+
+
+def test_who_may_read_is_as_the_umask_says(tmp_path, umask):
+    for path in (tmp_path / "a", tmp_path / "a", tmp_path / "b"):  # new, and in place of another
+        with atomic_write(path) as file:
+            file.write("new")
+        assert path.stat().st_mode & 0o777 == 0o666 & ~umask
+    with new_directory(tmp_path / "c"):
+        pass
+    assert (tmp_path / "c").stat().st_mode & 0o777 == 0o777 & ~umask
+
+
+def test_a_temporary_file_takes_no_name_that_is_taken(tmp_path, monkeypatch):
+    monkeypatch.setattr("secrets.token_hex", lambda _: "same")
+    (tmp_path / ".a.same").write_text("mine")
+    with (
+        pytest.raises(InputError, match="a cannot be written: File exists"),
+        atomic_write(tmp_path / "a"),
+    ):
+        pytest.fail("it was begun")
+    assert (tmp_path / ".a.same").read_text() == "mine"
+    assert [p.name for p in tmp_path.iterdir()] == [".a.same"]
+
+
 @pytest.mark.parametrize("place", ["nowhere/a", "file/a"])
 def test_places_that_cannot_be_written(tmp_path, place):
     (tmp_path / "file").write_text("mine")

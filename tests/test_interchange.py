@@ -207,6 +207,14 @@ def test_points_without_coordinates_do_not_go_into_a_landscape(mapped, bare):
         import_pathsample(mapped.path, [bare])
 
 
+def test_an_import_that_is_refused_leaves_no_landscape_open(mapped, bare, monkeypatch):
+    closed = []
+    monkeypatch.setattr(nnp.Landscape, "close", lambda land: closed.append(land.path))
+    with pytest.raises(InputError, match=r"give points\.min"):
+        import_pathsample(mapped.path, [bare])
+    assert closed == [mapped.path]
+
+
 def test_a_place_that_is_taken(tmp_path, bare, exported):
     import_pathsample(tmp_path / "a", [bare])
     before = tree(tmp_path)

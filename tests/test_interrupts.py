@@ -6,8 +6,10 @@ import threading
 
 import pytest
 from landscapes import FEW, NET, contents
+from sqlalchemy import event
 
 from nnpotential import Landscape
+from nnpotential.analysis.reach import store_new
 from nnpotential.interrupts import uninterrupted
 
 
@@ -135,3 +137,12 @@ def test_ctrl_c_within_a_merge(tmp_path, ljat, alone, monkeypatch):
             interrupts += 1
     assert 3 < interrupts < 50
     assert contents(land) == contents(alone)
+
+
+def test_an_interrupt_waits_until_the_ends_of_training_are_committed(box, database):
+    event.listen(database.session, "before_commit", lambda _: press_ctrl_c(), once=True)
+    new = {"1": {"energy": 0.0, "coords": [0.0, 0.0, 0.0]}}
+    with pytest.raises(KeyboardInterrupt):
+        store_new(box, database, {"new": new})
+    database.session.rollback()
+    assert database.number_of_minima() == 1

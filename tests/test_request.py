@@ -144,6 +144,14 @@ def test_what_is_said_must_agree(mine, options, difference):
             Request(name, **options).open(place)
 
 
+def test_another_landscape_is_not_left_open(mine, monkeypatch):
+    closed = []
+    monkeypatch.setattr(Landscape, "close", lambda land: closed.append(land.path))
+    with pytest.raises(InputError, match="asked for 7"):
+        Request(None, seed=7).open(mine[1])
+    assert closed == [mine[1]]
+
+
 def test_the_name_must_agree(mine):
     _, place = mine
     for name, difference in (

@@ -13,8 +13,10 @@ from sqlalchemy.orm import undefer
 from ..checks import check_choice, check_integer
 from ..errors import InputError
 from ..index import points_near
+from ..interrupts import uninterrupted
 from ..resampling import LEVEL, interval
 from ..storage import is_verified, store_minimum
+from .figures import quantiles
 from .passes import lowest_passes, pair_barriers
 from .transition_network import TransitionNetwork
 
@@ -29,7 +31,6 @@ __all__ = [
 
 QUENCHES = "search's quenches"  # what all methods stand beside
 _SEED = 0x7EAC4  # tells seeds of runs from those of the search
-_QUANTILES = (0.0, 0.25, 0.5, 0.75, 1.0)
 
 
 class _Train:
@@ -173,7 +174,8 @@ def store_new(system, database, data):
     """Store the minima that are new, as points from outside; returns how many."""
     for new in data["new"].values():
         store_minimum(database, system.identity, new["energy"], np.array(new["coords"]))
-    database.session.commit()
+    with uninterrupted():
+        database.session.commit()
     return len(data["new"])
 
 
@@ -417,13 +419,7 @@ def _mean(values):
 
 
 def _spread(values):
-    if not len(values):
-        return {"mean": None, "interval": None, "quantiles": {}}
-    quantiles = np.quantile(values, _QUANTILES)
-    return {
-        **_mean(values),
-        "quantiles": {f"{q:g}": float(v) for q, v in zip(_QUANTILES, quantiles, strict=True)},
-    }
+    return {**_mean(values), "quantiles": quantiles(values)}
 
 
 def _number(value):

@@ -422,7 +422,7 @@ def measures(
         networks = [open_network(place, untrusted) for place in places]
         found = [measures_of(network, given or None, **sets) for network in networks]
     if figure:
-        draw_heat_capacity(networks[0], figure)
+        draw_heat_capacity(networks[0], found[0], figure)
         say(f"heat capacity: {figure}")
     if as_json:
         show_json(found if len(found) > 1 else found[0])

@@ -135,8 +135,7 @@ class _Machine:
         elif name in ("BINGET", "LONG_BINGET"):
             stack.append(self._remembered(argument))
         elif name in _TUPLES:
-            n = _TUPLES[name]
-            stack[-n:] = [tuple(map(self.finished, self._popped(n)))]
+            stack.append(tuple(map(self.finished, self._popped(_TUPLES[name]))))
         elif name == "TUPLE":
             parts = self._since_mark()
             stack.append(tuple(map(self.finished, parts)))
@@ -173,7 +172,9 @@ class _Machine:
     def _popped(self, n: int) -> list[Any]:
         if len(self.stack) < n:
             raise NotPlain("it is damaged (too few values)")
-        return self.stack[-n:]
+        values = self.stack[-n:]
+        del self.stack[-n:]
+        return values
 
     def _remembered(self, number: int) -> Any:
         value = self._memo[number]

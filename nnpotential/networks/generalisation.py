@@ -23,15 +23,16 @@ class _Figure:
 
     def lacking(self, loss, data):
         """What loss or data lack, the end of a sentence; empty if nothing."""
-        if "test set" in self.needs and not len(data.y_test):
-            return "needs a test set with every class in it"
+        n_test = len(data.y_test)
         if "classes" in self.needs and not loss.takes_labels:
             why = (
                 "this loss is another" if data.is_classification else "these data have real targets"
             )
-            return f"is for classes; {why}: use test-loss"
+            return f"is for classes; {why}: use {'test-loss' if n_test else 'train-loss'}"
         if "every class" in self.needs and len(np.unique(data.y_test)) < data.n_outputs:
             return "needs a test set with every class in it"
+        if "test set" in self.needs and not n_test:
+            return "needs a test set"
         return ""
 
 
@@ -42,9 +43,11 @@ def _remembered(function):
     @wraps(function)
     def answer(part, system, x):
         known, point = last.setdefault(system, {}), np.asarray(x).tobytes()
-        if known.get(part, (None,))[0] != point:
-            known[part] = point, function(part, system, x)
-        return known[part][1]
+        of, found = known.get(part, (None, None))
+        if of != point:
+            found = function(part, system, x)
+            known[part] = point, found  # where another thread may put its own at any time
+        return found
 
     return answer
 

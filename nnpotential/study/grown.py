@@ -15,6 +15,7 @@ from pathlib import Path
 
 import numpy as np
 
+from ..interrupts import uninterrupted
 from ..landscape import Landscape
 from ..networks.datasets import load_dataset
 from ..networks.mlp import MLP
@@ -177,7 +178,8 @@ def _grow(place, seedling, quick, workers, left, report):
             for x in seedling.begin():
                 found = land.system.get_minimizer()(x)
                 store_minimum(land.database, land.system.identity, found.energy, found.coords)
-            land.database.session.commit()
+            with uninterrupted():
+                land.database.session.commit()
         seconds = None if left == np.inf else left
         land.explore(report and tell, workers=workers, max_seconds=seconds, **search)
     finally:

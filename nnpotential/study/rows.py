@@ -2,6 +2,7 @@
 
 import json
 from collections import defaultdict
+from contextlib import closing
 
 import numpy as np
 from scipy import stats
@@ -11,6 +12,7 @@ from ..analysis.funnel import downhill_barriers, monotonic_sequence_basins, spre
 from ..analysis.thermodynamics import frustration, heat_capacity_peaks
 from ..files import atomic_write
 from ..landscape import Landscape
+from ..settings import DATABASE
 
 __all__ = ["ALL", "FIGURES", "RUNS", "figures_of", "means", "row_of", "sample_of"]
 
@@ -65,24 +67,25 @@ def row_of(path, runs=RUNS):
         the spread, ``n_minima`` and ``n_states`` of the whole network, and what a picture
         needs: ``energies``, ``ends``, ``heights`` of its sample.
     """
+    of = [_written(path), runs]  # what is found meanwhile may not be in the row
     try:
         kept = json.loads((path / _CACHE).read_text(encoding="utf-8"))
-        if kept["of"] == [_written(path), runs] and {*kept["row"]} >= ALL:
+        if kept["of"] == of and {*kept["row"]} >= ALL:
             return kept["row"]
     except (OSError, ValueError, KeyError):
-        kept = None  # made anew below
-    land = Landscape.open(path)
-    row = figures_of(land.network())
-    row |= {f"reach {name}": None for name in _METHODS} | _reach(land, row["spread"], runs)
-    land.close()
+        pass  # made anew
+    with closing(Landscape.open(path)) as land:
+        row = figures_of(land.network())
+        row |= {f"reach {name}": None for name in _METHODS} | _reach(land, row["spread"], runs)
     with atomic_write(path / _CACHE, durable=False) as file:
-        json.dump({"of": [_written(path), runs], "row": row}, file)
+        json.dump({"of": of, "row": row}, file)
     return row
 
 
 def _written(path):
-    """When a landscape was last worked on."""
-    return (path / "summary.json").stat().st_mtime_ns
+    """When something was last found; the summary is written by those, too, who only train."""
+    database = path / DATABASE
+    return database.stat().st_mtime_ns if database.exists() else None
 
 
 def _reach(land, width, runs):

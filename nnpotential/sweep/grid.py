@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from difflib import get_close_matches
 from functools import cached_property, lru_cache
 from inspect import Parameter
-from itertools import combinations, islice
+from itertools import combinations, islice, product
 from math import prod
 from pathlib import Path
 
@@ -258,7 +258,7 @@ class Grid:
             groups = list(map(list, combinations(vary, 2)))
         seen = set()
         for group in groups:
-            for choice in _product([len(self.axes[i].values) for i in group]):
+            for choice in product(*(range(len(self.axes[i].values)) for i in group)):
                 steps = list(first)
                 for i, step in zip(group, choice, strict=True):
                     steps[i] = step
@@ -270,15 +270,6 @@ class Grid:
 def _module(name):
     module = registered_module(name) if name is not None else None
     return None if module == "__main__" else module
-
-
-def _product(lengths):
-    if not lengths:
-        yield ()
-        return
-    for head in range(lengths[0]):
-        for tail in _product(lengths[1:]):
-            yield (head, *tail)
 
 
 def _check_keys(definition):

@@ -44,7 +44,7 @@ class _Job:
     slice: float = field(compare=False, default=0.0)
     seconds: float = field(compare=False, default=0.0)
     sent: int = field(compare=False, default=0)  # bytes through the engine, there and back
-    died: bool = field(compare=False, default=False)
+    deaths: int = field(compare=False, default=0)  # of these failures, those of its process
 
 
 class Run:
@@ -170,7 +170,7 @@ class Run:
                 f"the engine no longer works ({error or type(error).__name__}); {_KEPT}"
             ) from error
         except ProcessExpired as error:
-            job.died = True
+            job.deaths += 1
             self._failed(job, f"its process died (exit code {error.exitcode})")
         except Exception as error:
             self._failed(job, f"{type(error).__name__}: {error}")
@@ -185,7 +185,7 @@ class Run:
             self.bytes += len(archive)
         job.seconds += found.pop("seconds")
         done = found.pop("done")
-        self._hopeless = job.failures = 0
+        self._hopeless = job.failures = job.deaths = 0
         job.slice = min(2 * job.slice, LONGEST_SLICE)
         if done:
             self.finished.append(job.name)
@@ -203,7 +203,7 @@ class Run:
             return
         self.failed.append(job.name)
         self._end(job, "failed", error=why, seconds=round(job.seconds, 3))
-        self._hopeless = self._hopeless + 1 if job.died else 0
+        self._hopeless = self._hopeless + 1 if job.deaths == job.failures else 0
         if self._hopeless == HOPELESS:
             raise InputError(
                 f"the workers died in {HOPELESS} points in a row ({why}): make sure of memory for "

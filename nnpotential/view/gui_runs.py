@@ -42,8 +42,15 @@ class _Runner(DECRunner):
     def add_minima_transition_states(self, new_minima, new_ts):
         # pele takes two transition states of a pair whose energies are close for one, and
         # commits each point
+        gui = self.system.params.gui
+        gui._sort_lists = False
+        try:
+            self._store(new_minima, new_ts)
+        finally:
+            gui._sort_lists = True
+
+    def _store(self, new_minima, new_ts):
         database, identity = self.database, self.system.identity
-        self.system.params.gui._sort_lists = False
         stored = {}
         for m in new_minima:
             stored[m.id()], _ = store_minimum(database, identity, m.energy, m.coords)
@@ -55,7 +62,6 @@ class _Runner(DECRunner):
             )
             self.newtransition_states.add(found)
         database.session.commit()
-        self.system.params.gui._sort_lists = True
 
 
 class ConnectWindow(ConnectViewer):

@@ -2,8 +2,7 @@
 
 import numpy as np
 
-from ..analysis.thermodynamics import heat_capacity_peaks, log_occupations
-from ..analysis.uncertainty import heat_capacity_curve, with_missing_minima
+from ..analysis.thermodynamics import log_occupations
 from .canvas import COLOURS, ONE_COLUMN, canvas, label_decades
 
 __all__ = ["draw_heat_capacity"]
@@ -11,23 +10,24 @@ __all__ = ["draw_heat_capacity"]
 _NAMED = 2  # minima that lose, and that gain, most at a peak
 
 
-def draw_heat_capacity(network, path):
+def draw_heat_capacity(network, figures, path):
     """Draw the heat capacity by temperature, and below it the occupations that make its peaks.
 
     Parameters
     ----------
     network : TransitionNetwork
+    figures : dict
+        Its own, from `nnpotential.analysis.measures.measures`.
     path : path
         The suffix says the format (``.png``, ``.svg``, ``.pdf``).
 
     Raises
     ------
     InputError
-        If there is no minimum, or the drawing fails.
+        If the drawing fails.
     """
-    curve = heat_capacity_curve(network, with_missing_minima(network))
-    temperatures = curve["temperatures"]
-    peaks = heat_capacity_peaks(network)
+    curve, peaks = figures["heat_capacity_curve"], figures["heat_capacity_peaks"]
+    temperatures, shown = curve["temperatures"], _shown(network, peaks)[: len(COLOURS)]
     with canvas("the heat capacity", [path], ONE_COLUMN, 3.8) as page:
         above, below = page.subplots(2, sharex=True)
         if "low" in curve:
@@ -35,14 +35,14 @@ def draw_heat_capacity(network, path):
         above.plot(temperatures, curve["heat_capacity"], color="black")
         above.set_ylabel("$C_v/k$" if network.n_vibrations else r"$\mathrm{Var}(E)/T^2$")
         shares = np.exp([log_occupations(network, t) for t in temperatures])
-        for colour, k in zip(COLOURS, _shown(peaks), strict=False):
+        for colour, k in zip(COLOURS, shown, strict=False):
             below.plot(temperatures, shares[:, k], color=colour, label=str(network.minima.ids[k]))
-        rest = [k for k in range(len(network)) if k not in _shown(peaks)[: len(COLOURS)]]
+        rest = [k for k in range(len(network)) if k not in shown]
         if rest:
             below.plot(temperatures, shares[:, rest].sum(axis=1), "--", color="0.5", label="others")
         for peak in peaks:
             for axes in (above, below):
-                axes.axvline(peak.temperature, color="0.6", linewidth=0.5, zorder=0)
+                axes.axvline(peak["temperature"], color="0.6", linewidth=0.5, zorder=0)
         below.set(xscale="log", ylim=(-0.02, 1.02), ylabel="probability")
         label_decades(below.xaxis)
         below.set_xlabel(f"temperature, in units of the\n{network.energy_label}")
@@ -50,9 +50,10 @@ def draw_heat_capacity(network, path):
         below.legend(loc="center left", title="minimum", fontsize=6, title_fontsize=6)
 
 
-def _shown(peaks):
+def _shown(network, peaks):
     """Positions of the minima that lose and gain most, the highest peaks first, each once."""
     named = []
-    for peak in sorted(peaks, key=lambda peak: -peak.heat_capacity):
-        named += [k for ranked in (peak.losing, peak.gaining) for k, _ in ranked[:_NAMED]]
-    return list(dict.fromkeys(named))
+    for peak in sorted(peaks, key=lambda peak: -peak["heat_capacity"]):
+        named += [m["minimum"] for which in ("losing", "gaining") for m in peak[which][:_NAMED]]
+    place = {number: k for k, number in enumerate(network.minima.ids.tolist())}
+    return [place[number] for number in dict.fromkeys(named)]

@@ -128,17 +128,15 @@ def print_generalisation(found):
 
     Those with the AUC of single classes stand in the JSON, for want of room.
     """
-    if found["correlations"]:
-        every = next(iter(found["correlations"].values()))
-        columns = [name for name in every if not name.startswith("test-auc-")]
-        table = _table("rank correlation with", *columns)
-        for name, row in found["correlations"].items():
-            shown = (row[column] for column in columns)
+    rows = {k: row for k, row in found["correlations"].items() if not _is_of_a_class(k)}
+    if rows:
+        table = _table("rank correlation with", *next(iter(rows.values())))
+        for name, row in rows.items():
             cells = (
                 _with_interval({"mean": c["correlation"], "interval": c["interval"]}, 1, "{:.2f}")
-                for c in shown
+                for c in row.values()
             )
-            table.add_row(name, *(cell.replace("_", " ") for cell in cells))
+            table.add_row(name, *cells)
         show(table)
     together = found["ensembles"]
     if together is None:
@@ -213,7 +211,7 @@ def print_located(name, found, system):
     table.add_row("barrier to the lowest", "", _number(found.barrier))
     table.add_row("distance moved by the quench", "", _number(found.distance))
     for measure, values in found.measures.items():
-        if not measure.startswith("test-auc-"):  # those of single classes stand in the JSON
+        if not _is_of_a_class(measure):  # those stand in the JSON
             table.add_row(system.measures[measure].axis, *map(_number, values))
     show(table)
     if found.curvature is None:
@@ -255,6 +253,11 @@ def print_comparison(names, found, system):
     elif found.minima is not None:
         say("no path between the two minima is known: --connect looks for one")
     say("barriers: above the mean of the two ends")
+
+
+def _is_of_a_class(measure):
+    """Whether it is the AUC of a single class."""
+    return measure.startswith("test-auc-")
 
 
 def _table(first, *others):

@@ -91,7 +91,11 @@ def heard():
 
 def _mute(stream):
     """What is left in its buffer would fail again when Python ends."""
-    os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
+    lost = stream.fileno()
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    if nowhere != lost:  # else it was closed, and is the lowest free one
+        os.dup2(nowhere, lost)
+        os.close(nowhere)
 
 
 def _reach(figures):

@@ -1,5 +1,6 @@
 """The study of many landscapes, on a few that are mapped in seconds."""
 
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -12,6 +13,7 @@ from nnpotential import TransitionNetwork
 from nnpotential.analysis.figures import barriers_to_lowest
 from nnpotential.analysis.transition_network import StationaryPoints
 from nnpotential.storage import quench_hits
+from nnpotential.study import rows
 from nnpotential.study.archetypes import ATOMS, NETWORKS, parts
 from nnpotential.study.report import collect, report
 from nnpotential.study.rows import FIGURES, figures_of, means, row_of
@@ -47,6 +49,82 @@ def test_the_figures_of_a_landscape_are_those_of_its_quenches(folder):
     assert row["mean_barrier"] == pytest.approx(np.mean(list(barriers.values())))
     assert row["joined"] == 1.0
     assert row == row_of(path)  # kept, and the same
+
+
+@pytest.fixture(scope="module")
+def sparse(tmp_path_factory):
+    """A landscape that can be trained, and of which little is known."""
+    place, data = tmp_path_factory.mktemp("sparse"), nnp.load_dataset("ljat", n_train=40, n_test=20)
+    options = FEW | {"quenches": 2, "regularization": 1e-3}
+    land = nnp.Landscape.create(place / "a", nnp.MLP([3, 3, 4]), data, **options)
+    land.explore(draw=False)
+    land.close()
+    return land.path
+
+
+@pytest.fixture
+def network(sparse, tmp_path):
+    """A copy, to be changed."""
+    return shutil.copytree(sparse, tmp_path / "network")
+
+
+def explore_more(path):
+    land = nnp.Landscape.open(path)
+    land.explore(quenches=4, draw=False)
+    land.close()
+
+
+@pytest.fixture
+def opened(monkeypatch):
+    """How many landscapes were opened less those that were closed, each time."""
+    numbers, by_path, close = [0], nnp.Landscape.__init__, nnp.Landscape.close
+
+    def begin(land, path):
+        by_path(land, path)
+        numbers.append(numbers[-1] + 1)
+
+    def end(land):
+        close(land)
+        numbers.append(numbers[-1] - 1)
+
+    monkeypatch.setattr(nnp.Landscape, "__init__", begin)
+    monkeypatch.setattr(nnp.Landscape, "close", end)
+    return numbers
+
+
+def test_a_row_is_kept_until_more_is_found(network, opened):
+    row = row_of(network, 2)
+    assert row["reach lbfgs"] is not None
+    assert row_of(network, 2) == row and opened == [0, 1, 0]
+    row_of(network, 3)  # of more runs
+    assert opened == [0, 1, 0, 1, 0]
+    explore_more(network)
+    assert row_of(network, 3)["energies"] != row["energies"]
+
+
+def test_what_is_found_while_a_row_is_made_makes_it_old(network, monkeypatch):
+    def meanwhile(found):
+        figures = figures_of(found)
+        explore_more(network)
+        return figures
+
+    monkeypatch.setattr(rows, "figures_of", meanwhile)
+    before = row_of(network, 0)
+    monkeypatch.undo()
+    after = row_of(network, 0)
+    (network / "study.json").unlink()
+    assert row_of(network, 0) == after != before
+
+
+@pytest.mark.parametrize("error", [KeyboardInterrupt, RuntimeError])
+def test_a_row_that_fails_leaves_nothing_open(network, opened, monkeypatch, error):
+    def fails(_):
+        raise error
+
+    monkeypatch.setattr(rows, "figures_of", fails)
+    with pytest.raises(error):
+        row_of(network)
+    assert opened == [0, 1, 0]
 
 
 def test_nothing_is_said_of_barriers_where_few_are_joined():

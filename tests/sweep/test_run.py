@@ -8,11 +8,13 @@ import signal
 import subprocess
 import sys
 import time
+from collections import Counter
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 import tomli_w
+from pebble import ProcessExpired
 from small_sweep import DEFINITION, NAMES, SEARCH, command, ended, found
 from troubled import Troubled
 
@@ -153,6 +155,34 @@ def test_workers_that_all_die_end_the_sweep(tmp_path):
     definition = {**troubles(tmp_path, "die"), "seed": [0, 1, 2, 3, 4]}
     with pytest.raises(nnp.InputError, match="the workers died in 3 points in a row"):
         nnp.Sweep(tmp_path / "s", definition).run(workers=1)
+
+
+class Unlucky(ThreadPoolExecutor):
+    """Each point ends in these errors, one after another."""
+
+    def __init__(self, *errors):
+        super().__init__(1)
+        self.errors, self.tried = errors, Counter()
+
+    def submit(self, function, task):
+        future = Future()
+        future.set_exception(self.errors[self.tried[task.name] % len(self.errors)])
+        self.tried[task.name] += 1
+        return future
+
+
+def test_points_that_died_only_once_are_no_worker_s_fault(tmp_path):
+    died, mistaken = ProcessExpired("gone", code=-9), TypeError("a mistake")
+    for k, errors in enumerate([(died, mistaken, mistaken), (mistaken, died, died)]):
+        sweep = nnp.Sweep(tmp_path / f"{k}", DEFINITION)
+        with Unlucky(*errors) as executor:
+            assert sweep.run(executor=executor) == {"finished": 0, "failed": 4, "left": 0}
+    sweep = nnp.Sweep(tmp_path / "all", DEFINITION)
+    with (
+        Unlucky(died) as executor,
+        pytest.raises(nnp.InputError, match="died in 3 points in a row"),
+    ):
+        sweep.run(executor=executor)
 
 
 def test_an_engine_that_breaks_is_one_line(tmp_path):

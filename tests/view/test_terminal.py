@@ -84,6 +84,33 @@ def test_a_reader_that_is_gone_does_not_matter(monkeypatch):
     stream.close()  # what is left in its buffer goes nowhere, without an error
 
 
+def test_a_reader_that_is_gone_costs_no_descriptor(monkeypatch):
+    read, write = os.pipe()
+    stream = os.fdopen(write, "w")
+    monkeypatch.setattr("sys.stderr", stream)
+    before = lowest_free()
+    os.close(read)
+    say("nobody reads this")
+    assert lowest_free() == read < before
+    stream.close()
+
+
+def test_a_stream_that_was_closed_below_leads_nowhere(monkeypatch):
+    """A descriptor that is opened then has its number."""
+    stream = open(os.devnull, "w")  # noqa: SIM115
+    monkeypatch.setattr("sys.stderr", stream)
+    os.close(stream.fileno())
+    say("nobody reads this")
+    os.fstat(stream.fileno())
+    stream.close()
+
+
+def lowest_free():
+    number = os.open(os.devnull, os.O_RDONLY)
+    os.close(number)
+    return number
+
+
 def test_a_result_that_cannot_be_written_is_an_error(monkeypatch):
     stream = open("/dev/full", "w")  # noqa: SIM115
     monkeypatch.setattr("sys.stdout", stream)
