@@ -2,7 +2,7 @@
 
 import json
 from collections import defaultdict
-from contextlib import closing
+from contextlib import closing, suppress
 
 import numpy as np
 from scipy import stats
@@ -68,12 +68,10 @@ def row_of(path, runs=RUNS):
         needs: ``energies``, ``ends``, ``heights`` of its sample.
     """
     of = [_written(path), runs]  # what is found meanwhile may not be in the row
-    try:
+    with suppress(OSError, ValueError, KeyError):  # then it is made anew
         kept = json.loads((path / _CACHE).read_text(encoding="utf-8"))
         if kept["of"] == of and {*kept["row"]} >= ALL:
             return kept["row"]
-    except (OSError, ValueError, KeyError):
-        pass  # made anew
     with closing(Landscape.open(path)) as land:
         row = figures_of(land.network())
         row |= {f"reach {name}": None for name in _METHODS} | _reach(land, row["spread"], runs)
