@@ -37,7 +37,7 @@ def unite_upward(values, edges, unite):
     values : dict
         By node: of the group that it is by itself.
     edges : iterable of (node, node, float, ...)
-        By energy; of equals the first comes first.
+        Each with its energy; of equals the first in `edges` comes first.
     unite : callable
         ``unite(edge, one, other)`` is the value of a group from those of the two that the edge
         is the first to join, that of its first node before that of its second.
