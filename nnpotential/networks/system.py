@@ -104,8 +104,6 @@ class LossSystem(LandscapeSystem):
         p.structural_quench_params.newton_cost = self._newton_cost()
         local = p.double_ended_connect.local_connect_params
         if large:
-            # Matrix-free, L-BFGS is cheaper than Newton almost to the end.
-            p.structural_quench_params.lbfgs_tol = 1e-8
             # Where a band takes minutes, the search had better choose a new pair in between.
             p.double_ended_connect.niter = 3
             # With steps of up to 0.1 climbs of a 64-10-10 network take twice as many of them,
