@@ -305,7 +305,7 @@ class Landscape:
             Seconds after which a job of a worker counts as hanging. It is
             repeated, and set aside after three failures.
         stages : sequence of str
-            ``"minima"``, ``"connections"`` or both.
+            Some of ``"minima"``, ``"connections"`` and ``"audit"``, by default all.
         draw : bool
             Draw the graph at the end. If that fails it is a warning: all else
             is complete by then.

@@ -263,7 +263,7 @@ def _summarise(database):
         **audited_barriers(database, behind),
         "sample": {"n_minima": len(sample), "n_joined": sum(m.id() in sample for m in home)},
         "barrier_attempts": len(lowered),
-        "coverage": {"n_quenches": n_quenches, "n_minima": len(hits), **coverage(hits)},
+        "coverage": {"n_quenches": n_quenches, "n_minima": len(hits), **_reached(hits, minima)},
         "n_grown": len(grown),
         "quenches_stay_apart": Trial(journal.tally["trial"]).is_lost,
         "n_unconnected": len(graph) - len(barriers) - 1 if graph else 0,
@@ -290,6 +290,13 @@ def _summarise(database):
         "proved": proved,
         "seconds": {stage: round(s, 3) for stage, s in journal.tally["seconds"].items()},
     }
+
+
+def _reached(hits, minima):
+    """`coverage`, and a bound for all that is known: every minimum has a basin."""
+    seen = coverage(hits)
+    estimate = seen["chao1"]
+    return {**seen, "at_least": None if estimate is None else max(estimate, float(len(minima)))}
 
 
 def summarise_network(network):

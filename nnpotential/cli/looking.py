@@ -5,7 +5,7 @@ from typing import Annotated
 
 import numpy as np
 import typer
-from rich.table import Table
+from rich.table import Column, Table
 
 from ..analysis.measures import measures as measures_of
 from ..analysis.measures import with_labels
@@ -25,6 +25,7 @@ from ..view.terminal import (
     heard,
     print_measures,
     print_network_summary,
+    print_rows,
     print_summary,
     say,
     show,
@@ -194,11 +195,16 @@ def graph(
             found = [disconnectivity_graph(sources[0], paths, title=title, **drawing)]
         else:
             found = disconnectivity_graphs(sources, paths, titles=title, **drawing)
-    drawn = ", ".join(f"{len(one)} of {one.n_minima} minima" for one in found)
+    table = Table(Column("graph", overflow="fold"))
+    for head in ("minima", "drawn"):
+        table.add_column(head, justify="right", no_wrap=True)
+    for source, one in zip(sources, found, strict=True):
+        table.add_row(str(source), str(one.n_minima), str(len(one)))
+    show(table)
     first, *others = paths
     same = all(path.with_suffix("") == first.with_suffix("") for path in others)
     rest = [path.suffix if same else str(path) for path in others]
-    say(f"{drawn} drawn: {' and '.join([str(first), *rest])}")
+    say(f"drawn: {' and '.join([str(first), *rest])}")
 
 
 def _figure_files(sources, output, formats):
@@ -247,9 +253,17 @@ def report(
     of the lowest minima.
     """
     place = open_directory(directory)
+    figures = place.summary()
     with heard():
-        written = place.report(quick=quick, levels=levels, title=title)
-    say(f"report: {written} ({written.stat().st_size / 1e6:.1f} MB)")
+        written = place.report(quick=quick, levels=levels, title=title, summary=figures)
+    print_rows(
+        {
+            "minima": str(figures["n_minima"]),
+            "transition states": str(figures["n_transition_states"]),
+            "size": f"{written.stat().st_size / 1e6:.1f} MB",
+        }
+    )
+    say(f"report: {written}")
 
 
 @app.command()
@@ -320,9 +334,9 @@ def section(
     land = Landscape.open(directory)
     with heard():
         found = land.section(*(minima or ()))
-    if len(found.shares):
-        inside = float(np.median(np.asarray(found.shares).reshape(len(found.shares), -1).sum(1)))
-        say(f"it holds {100 * inside:.1f} % of the squared distance to another minimum (median)")
+    shares = [np.sum(share) for share in found.shares]
+    inside = f"{100 * np.median(shares):.1f} %" if shares else "-"
+    print_rows({"squared distance to another minimum within it, median": inside})
     say(f"drawn in {directory}")
 
 

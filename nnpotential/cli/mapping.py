@@ -22,8 +22,10 @@ from ..view.source import check_colour
 from ..view.terminal import (
     Reporter,
     audit_text,
+    failure_lines,
     heard,
     plan_text,
+    print_rows,
     say,
     show,
 )
@@ -166,7 +168,12 @@ def connect(
     job_timeout: JobTimeout = 3600.0,
     **search,
 ):
-    """Search transition states until all minima are connected, or partners run out."""
+    """Connect what is stored: all of 'explore' but its quenches, basin-hopping and audit.
+
+    Transition states are searched until all minima are connected, or partners run out. Where
+    these stay apart, or --grow asks for it, the landscape is grown from the lowest. Then barriers
+    are lowered, and soft modes followed. Every new point is verified, and the graph drawn anew.
+    """
     land = Landscape.open(directory)
     with Reporter() as reporter, interruptible(reporter, land):
         figures = land.explore(
@@ -213,8 +220,8 @@ def verify(
             table.add_row(outcome, meaning, *(str(count[kind, outcome]) for kind in kinds))
     show(table)
     failed = [r for r in results if r[2] != "ok"]
-    for kind, number, outcome in failed[:20]:
-        say(f"{kind} {number}: {outcome}")
+    for line in failure_lines(failed):
+        say(line)
     page_is_old(land)
     raise typer.Exit(1 if failed else 0)
 
@@ -248,8 +255,13 @@ def audit(
     if found is None:
         say("stopped before its end; what it found is kept, the same command continues")
         return
-    show(f"mean barrier {audit_text(land.summary())}")
-    say(f"bottlenecks: {found['n_sampled']}, attempts: {found['n_attempts']}")
+    print_rows(
+        {
+            "mean barrier": audit_text(land.summary()),
+            "bottlenecks": str(found["n_sampled"]),
+            "attempts": str(found["n_attempts"]),
+        }
+    )
     draw_graph(land)
     page_is_old(land)
 
@@ -284,8 +296,8 @@ def certify(directory: Directory, workers: Workers = 1, job_timeout: JobTimeout 
         f"proved: this landscape has at least {n_minima} minima and {n_states} transition states, "
         "no two of them images of each other"
     )
-    failed = [r for r in results if r[2] != CERTIFIED]
-    for kind, number, _, why in failed[:20]:
-        say(f"{kind} {number}: {why}")
+    failed = [(kind, n, why) for kind, n, outcome, why in results if outcome != CERTIFIED]
+    for line in failure_lines(failed):
+        say(line)
     page_is_old(land)
     raise typer.Exit(1 if failed else 0)

@@ -105,7 +105,7 @@ Untrusted = Annotated[
     bool,
     typer.Option(
         "--open-untrusted",
-        help="DIR is of unknown origin: it is read without unpickling, and stays as it is. "
+        help="DIR is of unknown origin: it is read without unpickling, no file in it is changed. "
         "'import --from untrusted' makes a landscape of it for all other commands.",
     ),
 ]

@@ -124,12 +124,20 @@ class NetworkDirectory:
         [found] = draw_graphs([[source]], paths, options, titles=[title])
         return len(found), found.n_minima
 
-    def report(self, *, quick: bool = False, levels: int = LEVELS, title: str | None = None) -> Any:
+    def report(
+        self,
+        *,
+        quick: bool = False,
+        levels: int = LEVELS,
+        title: str | None = None,
+        summary: dict[str, Any] | None = None,
+    ) -> Any:
         """Write ``report.html``, as `Landscape.report` does; nothing takes long here."""
         levels = check_integer("levels", levels, 2)
         title = self.path.name if title is None else title
         path = self.path / "report.html"
-        write_network_report(path, self._network, self.summary(), title=title, levels=levels)
+        figures = self.summary() if summary is None else summary
+        write_network_report(path, self._network, figures, title=title, levels=levels)
         return path
 
 

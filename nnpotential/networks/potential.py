@@ -97,8 +97,9 @@ class NNPotential(_kernel.KernelPotential):
         As the loss takes it: class labels from 0 up, shape ``(n_samples,)``,
         or targets ``(n_samples, n_out)``.
     loss : str
-        One of `LOSSES`: ``cross_entropy`` (softmax), or ``squared_error``, the
-        mean over outputs of ``(f_k - y_k)**2``.
+        One of `LOSSES`: ``cross_entropy`` (softmax), ``binary_cross_entropy`` (two
+        classes, one output, its logit), or ``squared_error``, the mean over outputs
+        of ``(f_k - y_k)**2``.
     regularization : float
         Weight of the L2 term, not negative.
     regularize_bias : bool

@@ -46,10 +46,10 @@ def newton(x, potential, zero_modes, *, scales=NATS, max_radius=1.0, nsteps=3000
         ``coords, energy, grad, rms, nfev, nhev, nsteps, success, message``;
         `nhev` counts Hessians, or products with one vector;
         `success` means converged, with no negative eigenvalue; where an
-        eigenvalue vanishes, `message` is `stationary.DEGENERATE`. A point
+        eigenvalue vanishes, `message` is `contract.DEGENERATE`. A point
         that moves on and on while the loss hardly changes is no success, and
-        `message` says whether it is `stationary.TRAVELLING` to infinity or
-        stays `stationary.UNRESOLVED`.
+        `message` says whether it is `contract.TRAVELLING` to infinity or
+        stays `contract.UNRESOLVED`.
 
     References
     ----------

@@ -225,7 +225,7 @@ class Known:
         return 1 - self._seen[1] / n if n else 0.0
 
     def has_minima(self):
-        """Whether any minimum counts."""
+        """Whether quenches found any minimum that counts."""
         return any(self._seen.elements())
 
     def lowest(self):

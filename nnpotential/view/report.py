@@ -16,13 +16,15 @@ from ..analysis.transition_network import TransitionNetwork
 from ..errors import InputError
 from ..pulse import tell
 from ..storage import OUTCOMES
-from ..verification.certificate import CERTIFICATES
-from ..verification.certified import NOT_YET
+from ..verification.certificate import CERTIFICATES, CERTIFIED
+from ..verification.certified import NOT_YET, certificates
+from ..verification.stored import outcomes
 from .levels import levels_of
 from .page import write_page
 from .tables import reach_sentences, reach_tables
 from .terminal import (
     coverage_text,
+    failure_lines,
     measure_rows,
     network_rows,
     peak_sentences,
@@ -99,6 +101,7 @@ def write_report(path, system, database, summary, *, title, reach=None, levels=L
         weights=weights,
         measures=None if quick else measures_of(network),
         reach=reach,
+        failed=_failed(database, summary),
     )
 
 
@@ -137,6 +140,7 @@ def write_network_report(path, network, summary, *, title, levels=LEVELS):
         weights=None,
         measures=measures_of(network),
         reach=None,
+        failed={},
     )
 
 
@@ -158,7 +162,9 @@ def _check(network):
 
 
 def _write(path, network, columns, *, labels, levels, measures, reach, summary, weights, **rest):
-    title, about, figures, lengths = (rest[n] for n in ("title", "about", "figures", "lengths"))
+    title, about, figures, lengths, failed = (
+        rest[n] for n in ("title", "about", "figures", "lengths", "failed")
+    )
     label = network.energy_label
     name, _, _ = label.partition("(")
     word, unit = (name.split() or ["energy"])[-1], label[len(name) :]
@@ -211,6 +217,7 @@ def _write(path, network, columns, *, labels, levels, measures, reach, summary, 
             summary.get("certified"), {**CERTIFICATES, NOT_YET: "not looked at yet"}
         ),
         proved=summary.get("proved"),
+        failed=failed,
         settings=_settings(summary),
     )
 
@@ -310,6 +317,17 @@ def _coverage(summary):
         ),
         reach: summary_rows(summary)[reach],
     }
+
+
+def _failed(database, summary):
+    """The points that no check or no proof passed, by name and cause, as the commands tell them."""
+    checked = ((kind, n, why) for kind, n, why in outcomes(database) if why != "ok")
+    proved = (
+        (kind, n, why)
+        for kind, n, outcome, why in (certificates(database) if summary["certified"] else ())
+        if outcome != CERTIFIED
+    )
+    return {"verified": failure_lines(checked), "certified": failure_lines(proved)}
 
 
 def _meanings(counts, meanings):

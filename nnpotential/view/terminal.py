@@ -19,12 +19,15 @@ from rich.table import Column, Table
 
 from ..errors import InputError
 from ..pulse import listening
+from ..storage import UNVERIFIED
+from ..verification.certified import NOT_YET
 
 __all__ = [
     "Reporter",
     "audit_text",
     "coverage_text",
     "duration",
+    "failure_lines",
     "heard",
     "measure_rows",
     "network_rows",
@@ -33,12 +36,16 @@ __all__ = [
     "prepare_streams",
     "print_measures",
     "print_network_summary",
+    "print_rows",
     "print_summary",
     "say",
     "show",
     "summary_rows",
     "temperature_rows",
 ]
+
+
+_NAMED = 20  # points that did not pass
 
 
 class _Console(Console):
@@ -108,6 +115,19 @@ def _reach(figures):
     return f"at least the {found} found; {estimate:.0f} by the quenches alone (Chao1)"
 
 
+def failure_lines(points):
+    """What did not pass, a line each: the first `_NAMED`, and how many more there are.
+
+    Parameters
+    ----------
+    points : iterable of (str, int, str)
+        ``"minimum"`` or ``"transition state"``, its id, and why; what only waits comes last.
+    """
+    points = sorted(points, key=lambda point: point[2] in (UNVERIFIED, NOT_YET))
+    said = [f"{kind} {number}: {why}" for kind, number, why in points[:_NAMED]]
+    return said + [f"and {len(points) - _NAMED} more"] * (len(points) > _NAMED)
+
+
 def coverage_text(coverage):
     """The share that quenches have seen, with its interval where the landscape has one."""
     share, ends = coverage["good_turing"], coverage.get("interval")
@@ -118,7 +138,7 @@ def coverage_text(coverage):
 
 def print_summary(figures):
     """The figures of a landscape."""
-    _print_rows(summary_rows(figures))
+    print_rows(summary_rows(figures))
     for remark in figures["remarks"]:
         say(f"note: {remark}")
 
@@ -194,7 +214,7 @@ def plan_text(search, n_dof):
 
 def print_network_summary(figures):
     """The figures of `summarise_network`."""
-    _print_rows(network_rows(figures))
+    print_rows(network_rows(figures))
 
 
 def network_rows(figures):
@@ -216,7 +236,8 @@ def network_rows(figures):
     }
 
 
-def _print_rows(rows):
+def print_rows(rows):
+    """Figures by label, a row each."""
     table = Table(show_header=False)
     table.add_column()
     table.add_column(justify="right")

@@ -167,6 +167,7 @@ def test_every_figure_by_hand(by_hand):
         "good_turing": 0.75,
         "interval": pytest.approx([0.30064, 1.0], abs=1e-5),  # Wilson's: one of four was new
         "chao1": 2.0,
+        "at_least": 4.0,  # found in whatever way
     }
     assert figures == {
         "n_minima": 4,

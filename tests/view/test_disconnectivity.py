@@ -70,9 +70,9 @@ def test_a_drawing_is_the_same_everywhere(tmp_path, land, drawing, setup):
     command = [*COMMAND, "graph", str(land.path)]
     environment = configured(tmp_path, setup)
     done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
-    assert (done.returncode, done.stdout) == (0, "")
+    assert done.returncode == 0 and "drawn" in done.stdout
     assert len(done.stderr.splitlines()) == 1
-    assert "minima drawn" in done.stderr
+    assert done.stderr.startswith("drawn: ")
     assert (land.path / "disconnectivity.png").read_bytes() == drawing
 
 

@@ -7,7 +7,7 @@ import re
 import numpy as np
 import pytest
 from browser import CHROMIUM, Browser
-from landscapes import copy_of
+from landscapes import copy_of, replace
 from transition_networks import by_hand
 
 from nnpotential import InputError, Landscape
@@ -167,9 +167,37 @@ def test_the_command_writes_the_page(alone, tmp_path, capsys, monkeypatch):
     with pytest.raises(SystemExit) as ended:
         main()
     told = capsys.readouterr()
-    assert (ended.value.code, told.out) == (0, "")
-    assert told.err.startswith(f"report: {path / 'report.html'} (")
+    assert ended.value.code == 0 and re.search(r"size +│ +\d+\.\d MB", told.out)
+    assert told.err == f"report: {path / 'report.html'}\n"
     assert content(path / "report.html")[1]["title"] == "mine"
+
+
+def test_what_fails_is_named_on_the_page(alone, tmp_path, run):
+    """As by `verify` and `certify`, and only there."""
+    pytest.importorskip("flint", reason="python-flint is not installed")
+    land = Landscape.open(copy_of(alone, tmp_path))
+    land.certify()
+    assert "Did not pass" not in land.report(quick=True).read_text(encoding="utf-8")
+    m = land.database.minima()[0]
+    way = np.random.default_rng(0).normal(size=m.coords.size)
+    replace(land, m, m.coords + 1e-6 * way / np.linalg.norm(way))
+    number = m.id()
+    land.database.session.commit()
+    land.certify()
+    text = land.report(quick=True).read_text(encoding="utf-8")
+    assert f"<li>minimum {number}: Newton step too long: 2 eta = " in text
+    assert "Without a proof" in text and "Did not pass" not in text
+    land.close()
+    code, _, err = run("verify", land.path)
+    said = [
+        line for line in err.splitlines() if re.match(r"(minimum|transition state) \d+: ", line)
+    ]
+    assert code == 1 and f"minimum {number}: not converged" in said
+    land = Landscape.open(land.path)
+    text = land.report(quick=True).read_text(encoding="utf-8")
+    listed = re.search(r"Did not pass</h3>\n<ul>\n(.*?)</ul>", text, re.DOTALL).group(1)
+    assert re.findall("<li>(.*)</li>", listed) == said
+    land.close()
 
 
 def test_a_place_without_a_landscape_gives_one_line(tmp_path, capsys, monkeypatch):

@@ -13,6 +13,7 @@ from nnpotential.view import terminal
 from nnpotential.view.terminal import (
     Reporter,
     audit_text,
+    failure_lines,
     heard,
     prepare_streams,
     print_summary,
@@ -35,6 +36,17 @@ def test_names_with_brackets_and_colons_are_shown_as_they_are(capsys):
     show("[bold]b :smile: 12 'c'")
     out, err = capsys.readouterr()
     assert (out, err) == ("[bold]b :smile: 12 'c'\n", "[red]a[/] :smile:\n")
+
+
+def test_of_what_fails_the_first_are_named_and_the_rest_counted():
+    points = [("minimum", 1, "unverified"), *(("minimum", n, "wrong index") for n in range(2, 21))]
+    lines = failure_lines(points)
+    assert len(lines) == 20
+    assert (lines[0], lines[-1]) == ("minimum 2: wrong index", "minimum 1: unverified")
+    points.append(("transition state", 1, "not above"))
+    *lines, rest = failure_lines(points)
+    assert (len(lines), lines[-1], rest) == (20, "transition state 1: not above", "and 1 more")
+    assert failure_lines([]) == []
 
 
 def test_a_pipe_gets_a_line_now_and_then(capsys, clock):
