@@ -150,7 +150,7 @@ def forget_verification(point):
 
 
 def set_aside(point, starts):
-    """Let no note of another program count as ours: it is kept whole, under ``user_data``.
+    """Let no number noted by another program count as hits: it is kept, under ``user_data``.
 
     Parameters
     ----------
@@ -159,8 +159,12 @@ def set_aside(point, starts):
         The names of the starts of quenches.
     """
     noted, ours = notes(point), {*starts, *_OTHER_SOURCES}
-    if any(isinstance(note, int) and name not in ours for name, note in noted.items()):
-        point.user_data = {"user_data": noted}
+    theirs = {name: n for name, n in noted.items() if isinstance(n, int) and name not in ours}
+    if theirs:
+        before = noted.pop("user_data", {})
+        before = before if isinstance(before, dict) else {"user_data": before}
+        kept = {name: note for name, note in noted.items() if name not in theirs}
+        point.user_data = {**kept, "user_data": {**before, **theirs}}
 
 
 def has_source(minimum):

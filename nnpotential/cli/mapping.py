@@ -196,7 +196,8 @@ def verify(
         typer.Option(
             "--repair",
             help="Then polish, verify and merge the points that failed, and those that plain pele "
-            "or another program stored.",
+            "or another program stored. What an interrupted search had begun is done too: when it "
+            "goes on, it ends elsewhere than it would have.",
         ),
     ] = False,
     workers: Workers = 1,
@@ -273,7 +274,7 @@ def certify(directory: Directory, workers: Workers = 1, job_timeout: JobTimeout 
     Newton-Kantorovich for every verified point, rigorous to the last rounding. What is proved is
     kept with the point, and the same command does only what is new or has changed; Ctrl-C loses
     nothing. Of fully connected networks and the exact landscapes. Needs the extra [certify]. The
-    exit code is 1 if anything is left without a proof.
+    exit code is 1 if any of these is left without a proof.
     """
     land = Landscape.open(directory)
     kept = "what is proved is kept, the same command continues"
@@ -296,6 +297,9 @@ def certify(directory: Directory, workers: Workers = 1, job_timeout: JobTimeout 
         f"proved: this landscape has at least {n_minima} minima and {n_states} transition states, "
         "no two of them images of each other"
     )
+    left_out = sum(n for o, n in land.summary()["verified"].items() if o != "ok")
+    if left_out:
+        say(f"left out, as they have not passed verification: {left_out} points")
     failed = [(kind, n, why) for kind, n, outcome, why in results if outcome != CERTIFIED]
     for line in failure_lines(failed):
         say(line)

@@ -132,6 +132,7 @@ class Known:
             ids.update(job.args[0] for job in self.pending if job.kind == kind)
         self.unpolished = states
         for minimum in all_points(self.database, Minimum, self.system.n_dof):
+            set_aside(minimum, self.system.starts)
             if not minimum.invalid and minimum.id() not in minima:
                 self.count_in(minimum, alone=True)
         # columns, as objects would look up the minima of each
@@ -179,7 +180,6 @@ class Known:
                 self.ask("polish_transition_state", number)
 
     def _is_well_formed(self, point):
-        set_aside(point, self.system.starts)
         whole = is_well_formed(self.system, point)
         if not whole:
             record_outcome(point, MALFORMED)

@@ -14,7 +14,14 @@ from ..search.exploration import SILENCE, Exploration, waiting_text
 from ..search.journal import Journal
 from ..search.settings import SearchSettings
 from ..search.workers import JobFailed
-from ..storage import MALFORMED, UNVERIFIED, forget_verification, notes, points_from_outside
+from ..storage import (
+    MALFORMED,
+    UNVERIFIED,
+    forget_verification,
+    notes,
+    points_from_outside,
+    set_aside,
+)
 from .kinds import CHECKS, CheckMinimum, CheckTransitionState
 
 __all__ = ["done_in_order", "outcomes", "recheck", "repair"]
@@ -80,6 +87,7 @@ def recheck(system, database, crew, report):
         kind, number, name, check, _ = points[i]
         point = session.get(kind, number, options=[undefer(kind.user_data)])
         with uninterrupted():
+            set_aside(point, system.starts)
             check.record(system, database, point, verdict)
             text = f"{name} {number}: {notes(point)['verified']}"
             session.commit()

@@ -289,13 +289,20 @@ def test_notes_of_another_program_are_no_hits(note):
     minimum.user_data = note
     database.session.add(minimum)
     database.session.commit()
-    exploration = Exploration(system, database, SearchSettings(quenches=0), 0, CHECKS)
-    exploration.run(stages=())
-    found = notes(database.minima()[0])
     theirs = {} if note is None else {"user_data": note}
-    assert found == {**theirs, "outside": 1, "verified": "ok"}
-    assert exploration.known.coverage() == 0.0
-    assert exploration.known.targets() == {minimum.id()}
+    for further in ({}, {"rank": 3}):  # noted on a minimum that has passed, too
+        minimum.user_data = {**notes(minimum), **further}
+        database.session.commit()
+        exploration = Exploration(system, database, SearchSettings(quenches=0), 0, CHECKS)
+        exploration.run(stages=())
+        found = notes(database.minima()[0])
+        if further and isinstance(note, dict):
+            theirs = {"user_data": {**note, **further}}
+        elif further:
+            theirs = {"user_data": {**theirs, **further}}
+        assert found == {**theirs, "outside": 1, "verified": "ok"}
+        assert exploration.known.coverage() == 0.0
+        assert exploration.known.targets() == {minimum.id()}
 
 
 def test_joins_are_of_what_quenches_found_whoever_made_them(box):

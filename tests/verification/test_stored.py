@@ -6,6 +6,7 @@ import pytest
 from landscapes import FEW, NET, copy_of, replace, twin
 
 from nnpotential import Landscape
+from nnpotential.storage import notes
 
 
 def test_verify_agrees(explored):
@@ -77,3 +78,14 @@ def test_repair_goes_on_with_the_seed_of_the_search(tmp_path, alone, ljat):
     assert not land.summary()["jobs_pending"]
     found = [[m.energy for m in one.database.minima()] for one in (land, alone)]
     assert found[0] and set(found[0]) <= set(found[1])
+
+
+def test_verification_sets_aside_what_others_noted(mapped):
+    before = mapped.summary()["coverage"]
+    minimum = mapped.database.minima()[0]
+    minimum.user_data = {**minimum.user_data, "step": 7}
+    mapped.database.session.commit()
+    assert mapped.summary()["coverage"] != before
+    assert {outcome for *_, outcome in mapped.verify()} == {"ok"}
+    assert mapped.summary()["coverage"] == before
+    assert notes(mapped.database.minima()[0])["user_data"] == {"step": 7}
