@@ -23,6 +23,9 @@ from common import machine, pin_to_one_core, write_table
 # isort: split
 from pele.storage import Database, Minimum, TransitionState
 
+from nnpotential.sessions import close
+from nnpotential.storage import is_verified
+
 HERE = Path(__file__).parents[1]
 # options of explore, and seconds after which it is stopped where it has not ended
 CASES = {
@@ -49,13 +52,9 @@ def explored(options, limit, checkout, path):
     stages = json.loads((path / "summary.json").read_text(encoding="utf-8"))["seconds"]
     database = Database(str(path / "landscape.sqlite"), createdb=False)
     counts = [
-        sum(
-            (point.user_data or {}).get("verified") == "ok"
-            for point in database.session.query(kind)
-        )
-        for kind in (Minimum, TransitionState)
+        sum(map(is_verified, database.session.query(kind))) for kind in (Minimum, TransitionState)
     ]
-    database.session.close()
+    close(database)
     return took, stages, counts
 
 

@@ -16,6 +16,7 @@ __all__ = [
     "check_integer",
     "check_labels",
     "check_number",
+    "check_seconds",
     "check_targets",
     "frozen",
     "label_hint",
@@ -89,6 +90,19 @@ def check_number(name, value, wanted, good):
     if number is None or not good(number):
         raise InputError(f"{name} must be {wanted}, not {value!r}")
     return number
+
+
+def check_seconds(max_seconds):
+    """Return a limit of time, a number that is not negative, or None.
+
+    Raises
+    ------
+    InputError
+        If it is neither.
+    """
+    if max_seconds is None:
+        return None
+    return check_number("max_seconds", max_seconds, "at least 0", lambda seconds: seconds >= 0)
 
 
 def check_flag(name, value):

@@ -38,7 +38,7 @@ from .analysis.paths import PathProfile, path_profile
 from .analysis.reach import check_against, check_methods, reach_figures, run_methods, store_new
 from .analysis.sections import Plane, Profiles, plane, profiles
 from .analysis.transition_network import TransitionNetwork
-from .checks import check_choice, check_integer, check_number, plain
+from .checks import check_choice, check_integer, check_seconds, plain
 from .contract import LandscapeSystem, check_system
 from .database import database_fault, open_database
 from .errors import InputError
@@ -326,7 +326,7 @@ class Landscape:
         crew = Crew(self.system, workers, executor, job_timeout)
         stages = _checked_stages(stages)
         report = _checked_progress(on_progress)
-        max_seconds = _checked_seconds(max_seconds)
+        max_seconds = check_seconds(max_seconds)
         self._search(**search).check_workers(crew.workers)
         with self._working(search) as figures:
             self._exploration(report).run(crew, stages, max_seconds)
@@ -409,7 +409,7 @@ class Landscape:
         usual = self._search().audit_sample or AUDIT_SAMPLE
         size = usual if sample is None else check_integer("sample", sample, 1)
         crew = Crew(self.system, workers, executor, job_timeout)
-        report, max_seconds = _checked_progress(on_progress), _checked_seconds(max_seconds)
+        report, max_seconds = _checked_progress(on_progress), check_seconds(max_seconds)
         self._search(audit_sample=size).check_workers(crew.workers)
         with self._working({} if sample is None else {"audit_sample": size}):
             exploration = self._exploration(report, audit_sample=size)
@@ -1001,7 +1001,7 @@ class Landscape:
 
 
 def _nothing(*_: Any) -> None:
-    """Nothing more is to be done than what was stored asks for."""
+    """No word of progress; no job beyond what was stored asks for."""
 
 
 def _ends(graph: nx.Graph, start: Any, end: Any) -> list[Any]:
@@ -1082,12 +1082,6 @@ def _checked_progress(on_progress: Any) -> OnProgress:
     if on_progress is not None and not callable(on_progress):
         raise InputError(f"on_progress must be a function, not {on_progress!r}")
     return on_progress or _nothing
-
-
-def _checked_seconds(max_seconds: Any) -> float | None:
-    if max_seconds is None:
-        return None
-    return check_number("max_seconds", max_seconds, "at least 0", lambda seconds: seconds >= 0)
 
 
 def _settings(system: LandscapeSystem, seed: int, search: SearchSettings) -> dict[str, Any]:

@@ -18,6 +18,7 @@ from ..storage import OUTCOMES
 from ..systems.registry import SYSTEMS
 from ..verification.certificate import CERTIFICATES, CERTIFIED
 from ..verification.certified import NOT_YET
+from ..verification.stored import outcomes
 from ..view.source import check_colour
 from ..view.terminal import (
     Reporter,
@@ -297,7 +298,7 @@ def certify(directory: Directory, workers: Workers = 1, job_timeout: JobTimeout 
         f"proved: this landscape has at least {n_minima} minima and {n_states} transition states, "
         "no two of them images of each other"
     )
-    left_out = sum(n for o, n in land.summary()["verified"].items() if o != "ok")
+    left_out = sum(outcome != "ok" for *_, outcome in outcomes(land.database))
     if left_out:
         say(f"left out, as they have not passed verification: {left_out} points")
     failed = [(kind, n, why) for kind, n, outcome, why in results if outcome != CERTIFIED]

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import tomli_w
 
-from ..checks import check_number, plain
+from ..checks import check_seconds, plain
 from ..errors import InputError
 from ..files import absolute, atomic_write
 from ..landscape import Landscape
@@ -136,8 +136,7 @@ class Sweep:
             If another process runs the sweep, it cannot be written, or the
             workers fail, not a point.
         """
-        if max_seconds is not None:
-            max_seconds = check_number("max_seconds", max_seconds, "at least 0", lambda s: s >= 0)
+        max_seconds = check_seconds(max_seconds)
         if only is not None and not 0 <= only < len(self):
             raise InputError(f"there is no point {only}: they are numbered 0 to {len(self) - 1}")
         wanted = range(len(self)) if only is None else [only]
