@@ -132,7 +132,22 @@ def _examine(system, point, index):
     steps = [step, *_moved_by_rounding(system.potential, x, gradient, solve)]
     if any(s is None or np.abs(s).max() > scales.step for s in steps):
         return "unresolved", None
+    if any(_curvature_vanishes_along(system.potential, x, s) for s in steps):
+        return "degenerate", None
     return "ok", mode
+
+
+def _curvature_vanishes_along(potential, x, step):
+    """Whether the curvature along a Newton step is another by more than half twice the step away.
+
+    Where all curvature vanishes, as in the middle of a monkey saddle, no eigenvalue is small beside
+    the largest. But there Newton's steps, up to the sign of their parts, are a fixed share of the
+    way to the point, and what curvature there is changes by as much over it. The quantity is that of
+    Kantorovich's theorem, along the step (P. Deuflhard, Newton Methods for Nonlinear
+    Problems, Springer, 2011, section 2.1).
+    """
+    here, there = (potential.hessian_vector_product(y, step) for y in (x, x - 2 * step))
+    return norm(there - here) > 0.5 * norm(here)
 
 
 def _moved_by_rounding(potential, x, gradient, solve, samples=2):

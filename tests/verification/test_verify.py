@@ -4,6 +4,7 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
+from numpy.polynomial import polynomial
 from pele.storage import Minimum
 from scipy.integrate import LSODA
 from surfaces import Rough
@@ -106,19 +107,22 @@ def test_what_contradicts_the_search_is_followed_more_accurately(
     assert judge(*ends) == "ok"
 
 
-def test_verification_is_not_fooled_by_a_step_that_is_small_by_accident():
-    class System:
-        potential, scales = Rough(1e-8, 1e-12), Scales()
-        identity = type("None", (), {"zero_modes": staticmethod(lambda x: np.empty((2, 0)))})
+def _free(potential):
+    """A system of two parameters without a symmetry."""
+    identity = SimpleNamespace(zero_modes=lambda x: np.empty((2, 0)))
+    return SimpleNamespace(potential=potential, identity=identity, scales=Scales())
 
+
+def test_verification_is_not_fooled_by_a_step_that_is_small_by_accident():
+    potential = Rough(1e-8, 1e-12)
     # of many points in the noise pick the one whose Newton step happens to vanish
     rng = np.random.default_rng(0)
     points = np.column_stack([np.zeros(2000), 1e-4 * rng.uniform(-1, 1, 2000)])
-    steps = [np.abs(System.potential.getGradient(x) / [1.0, 1e-8]).max() for x in points]
+    steps = [np.abs(potential.getGradient(x) / [1.0, 1e-8]).max() for x in points]
     x = points[int(np.argmin(steps))]
     assert min(steps) < 1e-6
-    point = Minimum(System.potential.getEnergyGradient(x)[0], x)
-    assert verify_point(System, point, index=0) == "unresolved"
+    point = Minimum(potential.getEnergyGradient(x)[0], x)
+    assert verify_point(_free(potential), point, index=0) == "unresolved"
 
 
 @pytest.mark.parametrize("system", [nnp.LennardJonesCluster(13), nnp.BinaryLennardJones(33)])
@@ -130,3 +134,61 @@ def test_what_the_flow_reaches_meets_the_definition(system):
         start = minimum.coords + rng.normal(scale=0.03, size=system.n_dof)
         reached = follow_gradient(system, start)
         assert verify_point(system, reached, index=0) == "ok"
+
+
+class _Polynomial:
+    """A polynomial of several variables by `numpy.polynomial`, with its exact derivatives."""
+
+    def __init__(self, coefficients):
+        self.coefficients = np.asarray(coefficients, dtype=float)
+
+    def _at(self, x, *axes):
+        c = self.coefficients
+        for axis in axes:
+            c = polynomial.polyder(c, axis=axis)
+        return float(polynomial.polyval2d(*x, c))
+
+    def getEnergyGradient(self, x):
+        return self._at(x), self.getGradient(x)
+
+    def getGradient(self, x):
+        return np.array([self._at(x, i) for i in range(2)])
+
+    def getHessian(self, x):
+        return np.array([[self._at(x, i, j) for i in range(2)] for j in range(2)])
+
+    def hessian_vector_product(self, x, v):
+        return self.getHessian(x) @ v
+
+
+_MONKEY = [[0, 0, 0, 0], [0, 0, -3, 0], [0, 0, 0, 0], [1, 0, 0, 0]]  # x^3 - 3 x y^2
+_QUARTIC = [[0, 0, 0, 0, 1], [0] * 5, [0] * 5, [0] * 5, [-1, 0, 0, 0, 0]]  # y^4 - x^4
+_BOWL = [[0, 0, 0, 0, 1], [0] * 5, [0] * 5, [0] * 5, [1, 0, 0, 0, 0]]
+
+
+@pytest.mark.parametrize("away", [1e-8, 1e-7, 1e-6])
+@pytest.mark.parametrize(
+    ("coefficients", "index"), [(_MONKEY, 1), (_QUARTIC, 1), (_BOWL, 0)], ids=str
+)
+def test_a_point_where_all_curvature_vanishes_is_degenerate(coefficients, index, away):
+    """Beside it the Hessian has the right signs, and no eigenvalue that is small beside another."""
+    potential = _Polynomial(coefficients)
+    system = _free(potential)
+    outcomes = set()
+    for angle in np.linspace(0, 2 * np.pi, 20):
+        x = away * np.array([np.cos(angle), np.sin(angle)])
+        point = SimpleNamespace(coords=x, energy=potential.getEnergyGradient(x)[0])
+        outcomes.add(verify_point(system, point, index))
+    assert "degenerate" in outcomes
+    assert outcomes <= {"degenerate", "not converged"}
+
+
+def test_a_point_of_small_curvature_that_lasts_is_none():
+    """What counts is not how small it is, but whether it is there a Newton step away."""
+    coefficients = np.zeros((4, 4))
+    coefficients[2, 0], coefficients[0, 2], coefficients[3, 0] = -1e-7, 1e-7, 1e-7
+    x = np.array([1e-9, 1e-9])
+    potential = _Polynomial(coefficients)
+    system = _free(potential)
+    point = SimpleNamespace(coords=x, energy=potential.getEnergyGradient(x)[0])
+    assert verify_point(system, point, 1) == "ok"
