@@ -12,6 +12,8 @@ __all__ = ["AUDIT_SAMPLE", "STAGES", "WALKS_TIMES_COORDINATES", "SearchSettings"
 
 STAGES = ("minima", "connections", "audit")
 
+AUTO = "auto"  # of an option that the search chooses as it goes, where None cannot be written
+
 AUDIT_SAMPLE = 20
 TRIALS = 12  # connections of neighbours, and so many more for each join, that tell that they fail
 ASTRAY = 6  # of these, where bands shorten no way, tell as much
@@ -36,6 +38,8 @@ def _option(default: Any, text: str, *stages: str, **what: Any) -> Any:
 @dataclass(frozen=True)
 class SearchSettings:
     """How much to search; whatever is wrong is an `InputError`.
+
+    An integer that may be None may be `AUTO` as well.
 
     Parameters
     ----------
@@ -129,10 +133,14 @@ class SearchSettings:
 
     def __post_init__(self) -> None:
         for option in fields(self):
-            value = getattr(self, option.name)
-            if "least" in option.metadata and (value, option.default) != (None, None):
-                value = check_integer(option.name, value, option.metadata["least"])
-                object.__setattr__(self, option.name, value)
+            value, least = getattr(self, option.name), option.metadata.get("least")
+            if least is None:
+                continue
+            if isinstance(value, str) and value == AUTO and option.default is None:
+                value = None
+            if (value, option.default) != (None, None):
+                value = check_integer(option.name, value, least)
+            object.__setattr__(self, option.name, value)
         for name in ("until_coverage", "until_barrier"):
             share = check_number(
                 name, getattr(self, name), "at least 0 and below 1", lambda share: 0 <= share < 1
@@ -218,9 +226,9 @@ class SearchSettings:
             )
 
     def as_toml(self) -> dict[str, Any]:
-        """The section ``[search]`` of ``settings.toml``."""
-        entries = {**asdict(self), "initializations": list(self.initializations or ())}
-        return {name: value for name, value in entries.items() if value is not None}
+        """The section ``[search]`` of ``settings.toml``, `AUTO` for what was left to the search."""
+        entries = {name: AUTO if v is None else v for name, v in asdict(self).items()}
+        return {**entries, "initializations": list(self.initializations or ())}
 
 
 def _affordable(n_dof: int) -> int:

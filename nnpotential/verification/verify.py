@@ -142,9 +142,9 @@ def _curvature_vanishes_along(potential, x, step):
 
     Where all curvature vanishes, as in the middle of a monkey saddle, no eigenvalue is small beside
     the largest. But there Newton's steps, up to the sign of their parts, are a fixed share of the
-    way to the point, and what curvature there is changes by as much over it. The quantity is that of
-    Kantorovich's theorem, along the step (P. Deuflhard, Newton Methods for Nonlinear
-    Problems, Springer, 2011, section 2.1).
+    way to the point, and what curvature there is changes by as much over it. The quantity is that
+    of Kantorovich's theorem, along the step (P. Deuflhard, Newton Methods for Nonlinear Problems,
+    Springer, 2011, section 2.1).
     """
     here, there = (potential.hessian_vector_product(y, step) for y in (x, x - 2 * step))
     return norm(there - here) > 0.5 * norm(here)

@@ -15,7 +15,7 @@ from nnpotential.search.forest import Forest
 from nnpotential.search.kinds import BY_THE_WAY, LINK, NEIGHBOURS, SEARCHES
 from nnpotential.search.lowering import FLAT, Lowering
 from nnpotential.search.pairs import Attempts, Trial
-from nnpotential.search.settings import ASTRAY, STAGES, TRIALS, SearchSettings
+from nnpotential.search.settings import ASTRAY, AUTO, STAGES, TRIALS, SearchSettings
 from nnpotential.search.ways import WAYS
 from nnpotential.systems.functions import LinearAutoencoder
 
@@ -541,7 +541,7 @@ def test_a_landscape_with_one_minimum_is_searched_by_default(whole):
     assert kinds["single_ended"] == 12 and kinds["rearrange"] > 30
     tried = figures["soft_modes_followed"], figures["images_tried"]
     assert tried == (12, kinds["rearrange"]) and figures["images_with_new_transition_state"] == 0
-    assert "soft_modes" not in whole.settings["search"]
+    assert whole.settings["search"]["soft_modes"] == AUTO
 
 
 @pytest.mark.parametrize(("workers", "stop_after"), [(1, 10), (2, 40)])

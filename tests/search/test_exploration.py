@@ -10,7 +10,7 @@ from nnpotential import Landscape
 from nnpotential.findings import Failure, Findings
 from nnpotential.search.journal import Journal
 from nnpotential.search.kinds import LINK, Quench
-from nnpotential.search.settings import AUDIT_SAMPLE
+from nnpotential.search.settings import AUDIT_SAMPLE, AUTO
 from nnpotential.settings import read_settings, write_settings
 
 
@@ -60,7 +60,7 @@ def test_barriers_are_lowered_and_audited_by_default(whole):
     assert audit["n_sampled"] == 1 and audit["n_attempts"] == count["audit"] > 5
     low, high = audit["interval"]
     assert low <= audit["fall"] <= high
-    assert "untrap_attempts" not in whole.settings["search"]
+    assert whole.settings["search"]["untrap_attempts"] == AUTO
     assert set(figures["verified"]) == {"ok"}
     tally = contents(whole)[2]
     assert sum(way["cost"] > 0 for way in tally["lowering"]["ways"].values()) > 1
@@ -116,7 +116,7 @@ def test_a_landscape_of_before_the_audit(tmp_path, whole):
     assert again.settings["search"]["untrap_attempts"] == 20
     # and may be left to the search from now on
     again.explore(untrap_attempts=None, draw=False)
-    assert "untrap_attempts" not in again.settings["search"]
+    assert again.settings["search"]["untrap_attempts"] == AUTO
 
 
 def test_of_the_quenches_a_sample_is_joined_and_more_of_them_later(tmp_path, whole):
