@@ -20,6 +20,7 @@ from .files import absolute, new_directory
 from .landscape import Landscape
 from .networks.system import NNSystem
 from .settings import SETTINGS, is_network
+from .verification.stored import left_out_text
 
 __all__ = [
     "Exported",
@@ -85,9 +86,18 @@ class Exported:
     network: TransitionNetwork | None = None
 
     @classmethod
-    def of(cls, place: Path, names: list[str], network: TransitionNetwork, notes: Any = ()) -> Self:
-        """Of a network that was written."""
-        return cls(place, names, (len(network), len(network.states)), list(notes), network)
+    def of(
+        cls,
+        place: Path,
+        names: list[str],
+        network: TransitionNetwork,
+        source: Landscape | NetworkDirectory,
+        notes: Any = (),
+    ) -> Self:
+        """Of a network that was written, and what it is from."""
+        left_out = left_out_text(source.database) if isinstance(source, Landscape) else None
+        notes = [note for note in (left_out, *notes) if note]
+        return cls(place, names, (len(network), len(network.states)), notes, network)
 
 
 def open_directory(path: StrPath, untrusted: bool = False) -> Landscape | NetworkDirectory:
@@ -310,7 +320,7 @@ def export_pathsample(
         else:
             found = PathsampleDatabase(place.network())
             names = found.write(folder)
-    return Exported.of(target, names, found.network, notes)
+    return Exported.of(target, names, found.network, place, notes)
 
 
 def export_topsearch(
@@ -353,7 +363,7 @@ def export_topsearch(
         )
     if min(_size(found)) == 1:
         notes.append("TopSearch 0.0.3 does not read a single minimum or transition state")
-    return Exported.of(target, names, found.network, notes)
+    return Exported.of(target, names, found.network, place, notes)
 
 
 def _files(sources: Sequence[StrPath], known: Sequence[str]) -> dict[str, Path]:

@@ -142,7 +142,7 @@ def export_graphml(
     file = _new(export_place(path, output, "network.graphml"))
     network = _network(path, place)
     write_graphml(file, network, _measures(place, network))
-    return Exported.of(file, [file.name], network)
+    return Exported.of(file, [file.name], network, place)
 
 
 def export_csv(
@@ -172,7 +172,7 @@ def export_csv(
     with new_directory(target) as folder:
         network = _network(path, place)
         names = write_tables(folder, network, _measures(place, network))
-    return Exported.of(target, names, network)
+    return Exported.of(target, names, network, place)
 
 
 def import_graphml(path: StrPath, file: StrPath, **told: Any) -> Imported:

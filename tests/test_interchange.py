@@ -14,11 +14,15 @@ from nnpotential.exchange import points as module
 from nnpotential.exchange.directory import NetworkDirectory
 from nnpotential.interchange import (
     export_pathsample,
+    export_topsearch,
     import_pathsample,
     open_directory,
     open_network,
 )
 from nnpotential.lock import held
+from nnpotential.sharing import export_csv, export_graphml
+from nnpotential.storage import record_outcome
+from nnpotential.verification.stored import outcomes
 
 ORACLE = Path(__file__).parents[2] / "shared" / "oracle"
 MINIMA = """\
@@ -339,6 +343,18 @@ def test_a_copy_is_exported_the_same(tmp_path, small, exported):
     assert [p.read_bytes() for p in sorted(again.iterdir())] == [
         p.read_bytes() for p in sorted(exported.iterdir())
     ]
+
+
+@pytest.mark.parametrize("write", [export_pathsample, export_topsearch, export_graphml, export_csv])
+def test_an_export_says_what_it_leaves_out(tmp_path, mapped, write):
+    minimum, *_ = mapped.database.minima()
+    record_outcome(minimum, "wrong index")
+    mapped.database.session.commit()
+    failed = sum(outcome != "ok" for *_, outcome in outcomes(mapped.database))
+    done = write(mapped.path, tmp_path / "out")
+    assert f"left out, as they have not passed verification: {failed} points" in done.notes
+    n_minima = mapped.database.number_of_minima()
+    assert done.size[0] == n_minima - 1
 
 
 def test_points_from_outside_count_in_no_figure(tmp_path, exported, run):

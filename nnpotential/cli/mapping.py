@@ -18,7 +18,7 @@ from ..storage import OUTCOMES
 from ..systems.registry import SYSTEMS
 from ..verification.certificate import CERTIFICATES, CERTIFIED
 from ..verification.certified import NOT_YET
-from ..verification.stored import outcomes
+from ..verification.stored import left_out_text
 from ..view.source import check_colour
 from ..view.terminal import (
     Reporter,
@@ -298,9 +298,9 @@ def certify(directory: Directory, workers: Workers = 1, job_timeout: JobTimeout 
         f"proved: this landscape has at least {n_minima} minima and {n_states} transition states, "
         "no two of them images of each other"
     )
-    left_out = sum(outcome != "ok" for *_, outcome in outcomes(land.database))
+    left_out = left_out_text(land.database)
     if left_out:
-        say(f"left out, as they have not passed verification: {left_out} points")
+        say(left_out)
     failed = [(kind, n, why) for kind, n, outcome, why in results if outcome != CERTIFIED]
     for line in failure_lines(failed):
         say(line)

@@ -287,6 +287,11 @@ def load_dataset(
     given_X, given_y = X, y
     X = check_inputs(X)
     if regression:
+        if name in DATASETS:
+            notes.append(
+                f"the numbers of the classes of {name} are taken as real targets; for classes "
+                "there is cross_entropy"
+            )
         y = check_targets(y, len(X))
     else:
         y = check_labels(y, len(X))

@@ -24,7 +24,7 @@ from ..storage import (
 )
 from .kinds import CHECKS, CheckMinimum, CheckTransitionState
 
-__all__ = ["done_in_order", "outcomes", "recheck", "repair"]
+__all__ = ["done_in_order", "left_out_text", "outcomes", "recheck", "repair"]
 
 _KINDS = (
     (Minimum, "minimum", CheckMinimum(), Point.of),
@@ -54,6 +54,12 @@ def outcomes(database):
         .options(undefer(kind.user_data))
         .order_by(kind._id)
     ]
+
+
+def left_out_text(database):
+    """How many points count nowhere, as they have not passed verification, or None if none."""
+    n = sum(outcome != "ok" for *_, outcome in outcomes(database))
+    return f"left out, as they have not passed verification: {n} points" if n else None
 
 
 def recheck(system, database, crew, report):

@@ -264,6 +264,14 @@ def test_a_class_without_a_test_sample_is_said(caplog, y, n_test, said):
     assert said is None or said in caplog.text
 
 
+def test_classes_that_are_taken_as_real_targets_are_said(caplog):
+    load_dataset("iris")
+    assert not caplog.messages
+    data = load_dataset("iris", regression=True)
+    assert not data.is_classification
+    assert "the numbers of the classes of iris are taken as real targets" in caplog.text
+
+
 def test_a_split_file_that_lacks_a_class_is_said(tmp_path, caplog):
     x = np.zeros((4, 1))
     Dataset(x, [0, 1, 2, 0], x, [0, 1, 1, 0]).save(tmp_path / "split.npz")
