@@ -24,6 +24,7 @@ import nnpotential as nnp
 from nnpotential import Landscape
 from nnpotential.cli import shared
 from nnpotential.networks.losses import LOSSES
+from nnpotential.storage import record_outcome
 
 COMMAND = [sys.executable, "-P", "-m", "nnpotential"]
 SMALL = ["--n-train", "50", "--n-test", "50", "--hidden", "3", "--regularization", "1e-3"]
@@ -475,6 +476,17 @@ def test_a_coloured_graph_is_drawn_once(run, landscape, monkeypatch):
     colours.clear()
     assert run("connect", landscape)[0] == 0
     assert colours == [None]
+
+
+def test_a_page_is_old_only_where_verification_found_something_else(run, mapped):
+    mapped.report(quick=True)
+    _, _, err = run("verify", mapped.path)
+    assert "renews it" not in err
+    minimum, *_ = mapped.database.minima()
+    record_outcome(minimum, "wrong index")
+    mapped.database.session.commit()
+    _, _, err = run("verify", mapped.path)
+    assert "renews it" in err
 
 
 @pytest.mark.parametrize(

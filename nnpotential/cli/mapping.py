@@ -18,7 +18,7 @@ from ..storage import OUTCOMES
 from ..systems.registry import SYSTEMS
 from ..verification.certificate import CERTIFICATES, CERTIFIED
 from ..verification.certified import NOT_YET
-from ..verification.stored import left_out_text
+from ..verification.stored import left_out_text, outcomes
 from ..view.source import check_colour
 from ..view.terminal import (
     Reporter,
@@ -210,6 +210,7 @@ def verify(
     of the search. The exit code is 1 if any point fails.
     """
     land = Landscape.open(directory)
+    before = outcomes(land.database)
     with Reporter() as reporter, interruptible(reporter, "the same command begins anew"):
         results = land.verify(reporter, repair=repair, workers=workers, job_timeout=job_timeout)
     kinds = ("minimum", "transition state")
@@ -224,7 +225,8 @@ def verify(
     failed = [r for r in results if r[2] != "ok"]
     for line in failure_lines(failed):
         say(line)
-    page_is_old(land)
+    if results != before:
+        page_is_old(land)
     raise typer.Exit(1 if failed else 0)
 
 
