@@ -32,6 +32,7 @@ CASES = {
     "main": ("ljat --n-train 100 --regularization 1e-3", 600),
     "deep": ("ljat --n-train 100 --regularization 1e-3 --hidden 5,5,5", 120),
     "digits": ("digits --hidden 32,32 --quenches 4 --basin-hopping-runs 0", 540),
+    "large": ("digits --hidden 256,128 --quenches 1 --basin-hopping-runs 0", 540),
 }
 
 

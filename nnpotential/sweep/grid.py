@@ -17,7 +17,7 @@ from ..errors import InputError
 from ..networks.datasets import DATASETS, GENERATED, load_dataset
 from ..pulse import tell
 from ..request import silent
-from ..search.settings import SearchSettings
+from ..search.settings import SearchSettings, without_auto
 from ..systems.registry import (
     IMPORT_FIRST,
     SYSTEMS,
@@ -184,6 +184,8 @@ class Grid:
                     settings.setdefault(section, {})[key] = value
                 else:
                     settings[key] = value
+        if isinstance(settings.get("search"), dict):
+            settings["search"] = without_auto(settings["search"])
         return settings
 
     def size(self, point):

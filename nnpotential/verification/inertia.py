@@ -212,7 +212,7 @@ class Curvature:
             return "undecided", None, None
         return (
             "ok",
-            lambda b: conjugate_gradients(size, b, 1e-6),
+            lambda b: conjugate_gradients(size, self._outside(b), 1e-6),
             modes[:, 0] if modes.size else None,
         )
 

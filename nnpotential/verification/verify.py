@@ -78,8 +78,9 @@ def verify_transition_state(system, ts):
     if outcome != "ok":
         return Verdict(outcome)
     starts = [ts.coords + side * _PUSHOFF * mode for side in (1, -1)]
+    known = [Point(m.energy, m.coords) for m in (ts.minimum1, ts.minimum2)]
     for tolerance in _TOLERANCES:
-        ends = [follow_gradient(system, start, tolerance) for start in starts]
+        ends = [follow_gradient(system, start, tolerance, known) for start in starts]
         decided = all(end is not None for end in ends)
         if decided and _are_the_minima_of(ts, ends, system.identity):
             above = ts.energy > ts.minimum1.energy and ts.energy > ts.minimum2.energy
@@ -132,22 +133,29 @@ def _examine(system, point, index):
     steps = [step, *_moved_by_rounding(system.potential, x, gradient, solve)]
     if any(s is None or np.abs(s).max() > scales.step for s in steps):
         return "unresolved", None
-    if any(_curvature_vanishes_along(system.potential, x, s) for s in steps):
+    if _curvature_vanishes_along(system.potential, x, max(steps, key=norm), solve):
         return "degenerate", None
     return "ok", mode
 
 
-def _curvature_vanishes_along(potential, x, step):
-    """Whether the curvature along a Newton step is another by more than half twice the step away.
+def _curvature_vanishes_along(potential, x, step, solve):
+    """Whether the curvature along a Newton step is another, by half, at twice the step.
 
     Where all curvature vanishes, as in the middle of a monkey saddle, no eigenvalue is small beside
     the largest. But there Newton's steps, up to the sign of their parts, are a fixed share of the
-    way to the point, and what curvature there is changes by as much over it. The quantity is that
-    of Kantorovich's theorem, along the step (P. Deuflhard, Newton Methods for Nonlinear Problems,
-    Springer, 2011, section 2.1).
+    way to the point, and what curvature there is changes by as much over it. The change is
+    measured in the curvature itself, as in the covariant theorem of Newton and Mysovskikh (P.
+    Deuflhard, Newton Methods for Nonlinear Problems, Springer, 2011, section 2.1): a soft mode may
+    well bend a stiff one.
+
+    Parameters
+    ----------
+    solve : callable
+        As of `Curvature.judge`.
     """
     here, there = (potential.hessian_vector_product(y, step) for y in (x, x - 2 * step))
-    return norm(there - here) > 0.5 * norm(here)
+    change = solve(there - here)
+    return change is None or norm(change) > 0.5 * norm(step)
 
 
 def _moved_by_rounding(potential, x, gradient, solve, samples=2):
@@ -164,7 +172,7 @@ def _moved_by_rounding(potential, x, gradient, solve, samples=2):
         yield solve(potential.getGradient(nearby) - gradient - way)
 
 
-def follow_gradient(system, x, tolerance=1e-4, max_time=1e11, max_steps=100_000):
+def follow_gradient(system, x, tolerance=1e-4, known=(), max_time=1e11, max_steps=100_000):
     """Integrate ``dx/dt = -g`` from `x` to a minimum.
 
     Parameters
@@ -173,6 +181,9 @@ def follow_gradient(system, x, tolerance=1e-4, max_time=1e11, max_steps=100_000)
     x : ndarray, shape (n_parameters,)
     tolerance : float
         Local error of a step of the integrator, see `gradient_flow`.
+    known : sequence of Point
+        Minima that are verified by themselves: where proofs are dear, what turns out to be one
+        of them is not proved to be a minimum again.
     max_time : float
         In units of squared parameters per ``system.scales.energy``.
     max_steps : int
@@ -185,15 +196,15 @@ def follow_gradient(system, x, tolerance=1e-4, max_time=1e11, max_steps=100_000)
     flow = gradient_flow(system.potential, x, tolerance, system.scales)
     for _ in range(max_steps):
         if flow.may_be_near(_NEAR):
-            arrived = _nearby_minimum(system, flow)
+            arrived = _nearby_minimum(system, flow, known)
             if arrived is not None:
                 return arrived
         if flow.time * system.scales.energy > max_time or not flow.step():
             break
-    return _nearby_minimum(system, flow)
+    return _nearby_minimum(system, flow, known)
 
 
-def _nearby_minimum(system, flow):
+def _nearby_minimum(system, flow, known=()):
     """The minimum that the flow is bound for, or None if it is not plain.
 
     Newton steps with the Hessian of one point shrink as fast as it is like that of the points
@@ -210,9 +221,13 @@ def _nearby_minimum(system, flow):
         found = _shrinking_steps(system, flow, flow.x, step_from, arrived)
     if found is None:
         return None
+    _, x = found
+    if _by_products(flow):
+        for minimum in known:
+            if system.identity.are_same(x, minimum.coords):
+                return minimum
     # it is stored where the search went elsewhere, so it has to meet the definition too; nor do
     # the steps feel a mode along which there is no gradient
-    _, x = found
     curvature = Curvature(system.potential, x, system.identity.zero_modes(x))
     outcome, solve, _ = curvature.judge(0)
     if outcome != "ok":
@@ -231,7 +246,8 @@ def _shrinking_steps(system, flow, x, step_from, arrived):
             return None
         accurate = arrived > _ARRIVED or here <= system.scales.rms or here > 0.5 * before
         if norm(step) <= arrived and accurate:
-            return Point(float(energy), x)
+            # a step that is no more than rounding makes no point better, a longer one does
+            return Point(float(energy), x + step if arrived > _ARRIVED else x)
         length = np.sqrt(max(-gradient @ step, 0.0))  # in the norm of the Hessian
         if length > 0.5 * length_before and np.abs(step).max() > system.scales.step:
             return None

@@ -14,6 +14,7 @@ from nnpotential.contract import Scales
 from nnpotential.findings import Connection, Point, Verdict
 from nnpotential.points.saddle import descend
 from nnpotential.verification import verify
+from nnpotential.verification.flow import ChebyshevFlow
 from nnpotential.verification.verify import follow_gradient, verify_point, verify_transition_state
 
 
@@ -88,9 +89,9 @@ def test_what_contradicts_the_search_is_followed_more_accurately(
     other = next(p for p in points if not any(same(p.coords, end.coords) for end in ends))
     asked, wrong = [], ()
 
-    def follow(system, x, tolerance):
+    def follow(system, x, tolerance, known):
         asked.append(tolerance)
-        return other if tolerance in wrong else follow_gradient(system, x, tolerance)
+        return other if tolerance in wrong else follow_gradient(system, x, tolerance, known)
 
     monkeypatch.setattr(verify, "follow_gradient", follow)
 
@@ -105,6 +106,31 @@ def test_what_contradicts_the_search_is_followed_more_accurately(
     assert asked == [1e-4] * 2 + [1e-6] * 2
     wrong = (1e-4,)
     assert judge(*ends) == "ok"
+
+
+def test_where_proofs_are_dear_a_known_minimum_is_not_proved_again(
+    system, saddle_point, monkeypatch
+):
+    """What the flow meets elsewhere is: it may be stored."""
+    monkeypatch.setattr(verify, "gradient_flow", ChebyshevFlow)
+    monkeypatch.setattr(verify, "_FACTORISED", 0)
+    proved = []
+    judge = verify.Curvature.judge
+
+    def counted(self, index, mode=None):
+        proved.append(index)
+        return judge(self, index, mode)
+
+    monkeypatch.setattr(verify.Curvature, "judge", counted)
+    starts = [saddle_point.coords + side * 0.01 * saddle_point.eigenvec for side in (1, -1)]
+    ends = [follow_gradient(system, x) for x in starts]
+    assert proved == [0, 0]
+    for known in ([], ends[:1], ends):
+        proved.clear()
+        found = [follow_gradient(system, x, known=known) for x in starts]
+        assert proved == [0] * (2 - len(known))
+        assert all(a.energy == b.energy for a, b in zip(found, ends, strict=True))
+        assert all(a in known for a in found[: len(known)])
 
 
 def _free(potential):
@@ -151,6 +177,9 @@ class _Polynomial:
     def getEnergyGradient(self, x):
         return self._at(x), self.getGradient(x)
 
+    def point(self, x):
+        return Point(self._at(x), np.array(x))
+
     def getGradient(self, x):
         return np.array([self._at(x, i) for i in range(2)])
 
@@ -177,18 +206,29 @@ def test_a_point_where_all_curvature_vanishes_is_degenerate(coefficients, index,
     outcomes = set()
     for angle in np.linspace(0, 2 * np.pi, 20):
         x = away * np.array([np.cos(angle), np.sin(angle)])
-        point = SimpleNamespace(coords=x, energy=potential.getEnergyGradient(x)[0])
-        outcomes.add(verify_point(system, point, index))
+        outcomes.add(verify_point(system, potential.point(x), index))
     assert "degenerate" in outcomes
     assert outcomes <= {"degenerate", "not converged"}
+
+
+def test_stiff_curvature_does_not_hide_that_the_soft_one_vanishes():
+    potential = _Polynomial([[0, 0, 1e-3], [0] * 3, [0] * 3, [0] * 3, [1, 0, 0]])  # x^4 + y^2/1000
+    for y in (0.0, 1e-12, 1e-11):
+        point = potential.point([2e-6, y])
+        assert verify_point(_free(potential), point, 0) == "degenerate"
 
 
 def test_a_point_of_small_curvature_that_lasts_is_none():
     """What counts is not how small it is, but whether it is there a Newton step away."""
     coefficients = np.zeros((4, 4))
     coefficients[2, 0], coefficients[0, 2], coefficients[3, 0] = -1e-7, 1e-7, 1e-7
-    x = np.array([1e-9, 1e-9])
     potential = _Polynomial(coefficients)
-    system = _free(potential)
-    point = SimpleNamespace(coords=x, energy=potential.getEnergyGradient(x)[0])
-    assert verify_point(system, point, 1) == "ok"
+    assert verify_point(_free(potential), potential.point([1e-9, 1e-9]), 1) == "ok"
+
+
+@pytest.mark.parametrize("soft", [1e-6, 1e-7, 1e-8])
+def test_nor_is_one_in_a_valley_that_bends(soft):
+    """Along its soft curvature the stiff one beside it turns fast: (y - x^2)^2 + soft x^2."""
+    potential = _Polynomial([[0, 0, 1], [0] * 3, [soft, -2, 0], [0] * 3, [1, 0, 0]])
+    for x in (1e-8, 1e-7):
+        assert verify_point(_free(potential), potential.point([x, x * x]), 0) == "ok"
