@@ -86,18 +86,17 @@ class Exported:
     network: TransitionNetwork | None = None
 
     @classmethod
-    def of(
-        cls,
-        place: Path,
-        names: list[str],
-        network: TransitionNetwork,
-        source: Landscape | NetworkDirectory,
-        notes: Any = (),
-    ) -> Self:
-        """Of a network that was written, and what it is from."""
-        left_out = left_out_text(source.database) if isinstance(source, Landscape) else None
-        notes = [note for note in (left_out, *notes) if note]
-        return cls(place, names, (len(network), len(network.states)), notes, network)
+    def of(cls, place: Path, names: list[str], network: TransitionNetwork, notes: Any = ()) -> Self:
+        """Of a network that was written."""
+        return cls(place, names, (len(network), len(network.states)), list(notes), network)
+
+
+def unverified_notes(source: Landscape | NetworkDirectory, network: TransitionNetwork) -> list[str]:
+    """What to note of the points that are not in a network of all verified ones."""
+    if not isinstance(source, Landscape):
+        return []
+    note = left_out_text(source.database, len(network) + len(network.states))
+    return [] if note is None else [note]
 
 
 def open_directory(path: StrPath, untrusted: bool = False) -> Landscape | NetworkDirectory:
@@ -320,7 +319,8 @@ def export_pathsample(
         else:
             found = PathsampleDatabase(place.network())
             names = found.write(folder)
-    return Exported.of(target, names, found.network, place, notes)
+    notes = unverified_notes(place, found.network) + notes
+    return Exported.of(target, names, found.network, notes)
 
 
 def export_topsearch(
@@ -354,7 +354,7 @@ def export_topsearch(
         whole = place.points(TopsearchNetwork)
         found = whole.as_it_holds()
         names = found.write(folder)
-    notes = []
+    notes = unverified_notes(place, whole.network)
     left_out = len(whole.network.states) - len(found.network.states)
     if left_out:
         notes.append(
@@ -363,7 +363,7 @@ def export_topsearch(
         )
     if min(_size(found)) == 1:
         notes.append("TopSearch 0.0.3 does not read a single minimum or transition state")
-    return Exported.of(target, names, found.network, place, notes)
+    return Exported.of(target, names, found.network, notes)
 
 
 def _files(sources: Sequence[StrPath], known: Sequence[str]) -> dict[str, Path]:

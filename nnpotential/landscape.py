@@ -365,7 +365,8 @@ class Landscape:
         report = _checked_progress(on_progress)
         crew = Crew(self.system, workers, executor, job_timeout)
         with self._working():
-            recheck(self.system, self.database, crew, report)
+            names = self.settings["search"].get("initializations", ())
+            recheck(self.system, self.database, crew, report, names)
             if repair:
                 crew = Crew(self.system, workers, executor, job_timeout)
                 seed = self.settings["seed"]

@@ -17,6 +17,7 @@ from .interchange import (
     check_exportable,
     export_place,
     open_directory,
+    unverified_notes,
 )
 from .landscape import Landscape
 from .pulse import tell
@@ -142,7 +143,7 @@ def export_graphml(
     file = _new(export_place(path, output, "network.graphml"))
     network = _network(path, place)
     write_graphml(file, network, _measures(place, network))
-    return Exported.of(file, [file.name], network, place)
+    return Exported.of(file, [file.name], network, unverified_notes(place, network))
 
 
 def export_csv(
@@ -172,7 +173,7 @@ def export_csv(
     with new_directory(target) as folder:
         network = _network(path, place)
         names = write_tables(folder, network, _measures(place, network))
-    return Exported.of(target, names, network, place)
+    return Exported.of(target, names, network, unverified_notes(place, network))
 
 
 def import_graphml(path: StrPath, file: StrPath, **told: Any) -> Imported:

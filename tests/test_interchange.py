@@ -22,7 +22,6 @@ from nnpotential.interchange import (
 from nnpotential.lock import held
 from nnpotential.sharing import export_csv, export_graphml
 from nnpotential.storage import record_outcome
-from nnpotential.verification.stored import outcomes
 
 ORACLE = Path(__file__).parents[2] / "shared" / "oracle"
 MINIMA = """\
@@ -347,14 +346,17 @@ def test_a_copy_is_exported_the_same(tmp_path, small, exported):
 
 @pytest.mark.parametrize("write", [export_pathsample, export_topsearch, export_graphml, export_csv])
 def test_an_export_says_what_it_leaves_out(tmp_path, mapped, write):
-    minimum, *_ = mapped.database.minima()
+    """States whose minimum has failed, too."""
+    states = mapped.database.transition_states()
+    minimum = next(ts.minimum1 for ts in states if ts.minimum1 is not ts.minimum2)
     record_outcome(minimum, "wrong index")
     mapped.database.session.commit()
-    failed = sum(outcome != "ok" for *_, outcome in outcomes(mapped.database))
-    done = write(mapped.path, tmp_path / "out")
-    assert f"left out, as they have not passed verification: {failed} points" in done.notes
-    n_minima = mapped.database.number_of_minima()
-    assert done.size[0] == n_minima - 1
+    network = mapped.network()
+    n_left_out = mapped.database.number_of_minima() + len(states)
+    n_left_out -= len(network) + len(network.states)
+    assert n_left_out > 1
+    notes = write(mapped.path, tmp_path / "out").notes
+    assert f"have not passed verification: {n_left_out} of all points" in notes[0]
 
 
 def test_points_from_outside_count_in_no_figure(tmp_path, exported, run):

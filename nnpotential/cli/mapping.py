@@ -300,7 +300,7 @@ def certify(directory: Directory, workers: Workers = 1, job_timeout: JobTimeout 
         f"proved: this landscape has at least {n_minima} minima and {n_states} transition states, "
         "no two of them images of each other"
     )
-    left_out = left_out_text(land.database)
+    left_out = left_out_text(land.database, len(results))
     if left_out:
         say(left_out)
     failed = [(kind, n, why) for kind, n, outcome, why in results if outcome != CERTIFIED]

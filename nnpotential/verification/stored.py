@@ -56,13 +56,14 @@ def outcomes(database):
     ]
 
 
-def left_out_text(database):
-    """How many points count nowhere, as they have not passed verification, or None if none."""
-    n = sum(outcome != "ok" for *_, outcome in outcomes(database))
-    return f"left out, as they have not passed verification: {n} points" if n else None
+def left_out_text(database, n_taken):
+    """How many of the stored points are not among those that were taken, or None if none."""
+    n = sum(database.session.query(kind).count() for kind, *_ in _KINDS) - n_taken
+    why = "left out, as they or their minima have not passed verification"
+    return f"{why}: {n} of all points" if n else None
 
 
-def recheck(system, database, crew, report):
+def recheck(system, database, crew, report, initializations=()):
     """Verify every stored point anew, but those from outside; each outcome is committed.
 
     Parameters
@@ -72,6 +73,8 @@ def recheck(system, database, crew, report):
     crew : Crew
     report : callable
         ``report(stage, done, total, text)``.
+    initializations : sequence of str
+        Names under which hits of quenches may be noted, besides the system's starts.
     """
     session = database.session
     outside = points_from_outside(database, Journal(database).pending())
@@ -93,7 +96,7 @@ def recheck(system, database, crew, report):
         kind, number, name, check, _ = points[i]
         point = session.get(kind, number, options=[undefer(kind.user_data)])
         with uninterrupted():
-            set_aside(point, system.starts)
+            set_aside(point, {*system.starts, *initializations})
             check.record(system, database, point, verdict)
             text = f"{name} {number}: {notes(point)['verified']}"
             session.commit()
