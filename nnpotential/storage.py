@@ -43,7 +43,7 @@ OUTCOMES = {
     "unresolved": "coordinates uncertain by more than a tenth of the identity tolerance",
     "loss differs": "the stored loss is not that of the stored point",
     "wrong index": "not zero negative eigenvalues (minimum) or one (transition state)",
-    "degenerate": "a vanishing eigenvalue beyond the known zero modes",
+    "degenerate": "an eigenvalue, or all curvature, vanishes beyond the known zero modes",
     "duplicate": "an image of a minimum stored before",
     "not above": "not above both its minima",
     "descends elsewhere": "steepest descent leads to other minima than those stored",
