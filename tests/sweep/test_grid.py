@@ -221,6 +221,20 @@ def test_landscapes_that_are_compared_are_not_grown_unasked():
     assert SearchSettings().n_to_grow(apart=True) > 0 == SearchSettings().n_to_grow(apart=False)
 
 
+def test_what_is_left_to_the_search_is_so_however_it_is_written():
+    system = {"system": {"name": "lj7"}}
+    some, left = Grid({**system, "search": {"soft_modes": [2, "auto"], "joined": "auto"}})
+    assert left.label == "soft_modes-auto"
+    assert (some.effort.soft_modes, left.effort.soft_modes) == (2, None)
+    [plain] = Grid(system)
+    assert left.key == plain.key != some.key
+    # what is compared is grown only where it is asked for
+    [grown] = Grid({**system, "search": {"grow": "auto"}})
+    assert grown.effort.grow is None and plain.effort.grow == 0 and grown.key != plain.key
+    with pytest.raises(InputError, match="quenches must be an integer, not 'auto'"):
+        Grid({**system, "search": {"quenches": "auto"}})
+
+
 def test_a_setting_that_came_later_leaves_finished_points_what_they_are():
     """The key of a point of a sweep that was run before there was growth."""
     search = {"quenches": 3}
