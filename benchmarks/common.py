@@ -41,7 +41,7 @@ def machine():
 
 def pin_to_one_core():
     if hasattr(os, "sched_setaffinity"):
-        os.sched_setaffinity(0, {os.cpu_count() - 1})
+        os.sched_setaffinity(0, {max(os.sched_getaffinity(0))})
 
 
 class TimeUp(BaseException):
