@@ -167,11 +167,19 @@ def repair(system, database, crew=None, on_progress=None, seed=0):
     list of (str, int, str)
         As from `outcomes`.
     """
-    for kind, *_ in _KINDS:
-        for point in database.session.query(kind):
-            if notes(point).get("verified") not in ("ok", "degenerate", MALFORMED):
-                forget_verification(point)
+    may_move = {m for m in database.session.query(Minimum) if not _is_settled(m)}
+    for minimum in may_move:
+        forget_verification(minimum)
+    for ts in database.session.query(TransitionState):
+        # it was found to lead to a minimum as it is, not as it will be
+        if not _is_settled(ts) or {ts.minimum1, ts.minimum2} & may_move:
+            forget_verification(ts)
     limits = SearchSettings(joined=Journal(database).tally["joined"])
     search = Exploration(system, database, limits, seed, CHECKS, on_progress)
     search.run(crew, stages=())
     return outcomes(database)
+
+
+def _is_settled(point):
+    """Whether a point has passed, or would only fail again."""
+    return notes(point).get("verified") in ("ok", "degenerate", MALFORMED)

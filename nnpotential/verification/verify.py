@@ -133,13 +133,14 @@ def _examine(system, point, index):
     steps = [step, *_moved_by_rounding(system.potential, x, gradient, solve)]
     if any(s is None or np.abs(s).max() > scales.step for s in steps):
         return "unresolved", None
-    if _curvature_vanishes_along(system.potential, x, max(steps, key=norm), solve):
-        return "degenerate", None
-    return "ok", mode
+    change = _change_of_curvature(system.potential, x, max(steps, key=norm), solve)
+    if change is None:
+        return "unresolved", None
+    return ("degenerate", None) if change > 0.5 else ("ok", mode)
 
 
-def _curvature_vanishes_along(potential, x, step, solve):
-    """Whether the curvature along a Newton step is another, by half, at twice the step.
+def _change_of_curvature(potential, x, step, solve):
+    """By what share the curvature along a Newton step is another at twice the step.
 
     Where all curvature vanishes, as in the middle of a monkey saddle, no eigenvalue is small beside
     the largest. But there Newton's steps, up to the sign of their parts, are a fixed share of the
@@ -152,10 +153,15 @@ def _curvature_vanishes_along(potential, x, step, solve):
     ----------
     solve : callable
         As of `Curvature.judge`.
+
+    Returns
+    -------
+    float or None
+        None if it cannot be solved for.
     """
     here, there = (potential.hessian_vector_product(y, step) for y in (x, x - 2 * step))
     change = solve(there - here)
-    return change is None or norm(change) > 0.5 * norm(step)
+    return None if change is None else norm(change) / (norm(step) or 1.0)
 
 
 def _moved_by_rounding(potential, x, gradient, solve, samples=2):

@@ -6,7 +6,8 @@ import pytest
 from landscapes import FEW, NET, copy_of, replace, twin
 
 from nnpotential import Landscape
-from nnpotential.storage import notes
+from nnpotential.storage import is_verified, notes, record_outcome
+from nnpotential.verification.stored import repair
 
 
 def test_verify_agrees(explored):
@@ -68,6 +69,24 @@ def test_repair_mends_what_verification_finds(mapped):
     for name in ("n_minima", "n_transition_states", "n_components", "verified", "coverage"):
         assert after[name] == before[name]
     assert after["barriers"] == pytest.approx(before["barriers"], abs=1e-12)
+
+
+def test_repair_looks_again_at_the_states_of_a_minimum_that_moves(mapped):
+    """That they lead to it was found out of where it was."""
+    before = mapped.summary()
+    states = mapped.database.transition_states()
+    ts = next(t for t in states if t.minimum1 != t.minimum2)
+    gone = ts.minimum1
+    gone.energy, gone.coords = ts.minimum2.energy, ts.minimum2.coords
+    record_outcome(gone, "wrong index")
+    mapped.database.session.commit()
+    assert is_verified(ts)
+    outcomes = {outcome for *_, outcome in repair(mapped.system, mapped.database)}
+    assert outcomes == {"ok"}
+    assert {outcome for *_, outcome in mapped.verify()} == {"ok"}
+    after = mapped.summary()
+    assert after["n_transition_states"] == before["n_transition_states"]
+    assert after["losses"] == pytest.approx(before["losses"], abs=1e-12)
 
 
 def test_repair_goes_on_with_the_seed_of_the_search(tmp_path, alone, ljat):
