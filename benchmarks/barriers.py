@@ -161,8 +161,8 @@ def main():
             seeds.append(measure(judge, results, options.seconds))
     found = {"machine": machine(), "seconds": options.seconds, "note": options.note}
     found["seeds"] = seeds
-    title = f"{label(sizes, options.n_train)}, regularization {options.regularization:g}"
-    report(title, found, options.output)
+    case = f"{label(sizes, options.n_train)}, regularization {options.regularization:g}"
+    report(f"{case}, {options.seconds:g} s", found, options.output)
     return 0
 
 
