@@ -16,6 +16,8 @@ HEAD = """\
 judged. CPU seconds of one thread, children included; contestants of a seed go one after another.
 The machine is shared: whether the other hyperthread is busy or not changes what a CPU second is
 worth by up to 1.5, so compare within a run. Several numbers in a cell are those of the seeds.
+Of two runs of one network the longer one lets `default` come to its own end, unless it says
+otherwise.
 
 ![Mean barrier against CPU seconds](barriers.png)
 
