@@ -240,7 +240,8 @@ def _ended(ended):
 def _figure(networks, path):
     """How many minima each has joined, and their mean barrier over that of all finds together."""
     plt.rcParams.update({"font.size": 8, "axes.spines.top": False, "axes.spines.right": False})
-    rows, columns = min(len(networks), _ROWS), -(-len(networks) // _ROWS)
+    columns = -(-len(networks) // _ROWS)
+    rows = -(-len(networks) // columns)
     figure, axes = plt.subplots(
         2 * rows,
         columns,
