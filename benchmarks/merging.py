@@ -43,7 +43,8 @@ class MadeUp:
         self.states = [self.state(*map(self.minima.__getitem__, pair)) for pair in self.joined]
         session = land.database.session
         notes = (
-            {"glorot_uniform" if i < SAMPLED else "connections": 1, "verified": "ok"} for i in range(n)
+            {"glorot_uniform" if i < SAMPLED else "connections": 1, "verified": "ok"}
+            for i in range(n)
         )
         session.bulk_insert_mappings(
             Minimum,
