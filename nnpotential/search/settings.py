@@ -15,7 +15,6 @@ __all__ = [
     "WALKS_TIMES_COORDINATES",
     "SearchSettings",
     "option_text",
-    "without_auto",
 ]
 
 STAGES = ("minima", "connections", "audit")
@@ -144,9 +143,11 @@ class SearchSettings:
             value, least = getattr(self, option.name), option.metadata.get("least")
             if least is None:
                 continue
-            left = option.default is None and (value is None or _is_auto(value))
-            checked = None if left else check_integer(option.name, value, least)
-            object.__setattr__(self, option.name, checked)
+            if isinstance(value, str) and value == AUTO and option.default is None:
+                value = None
+            if (value, option.default) != (None, None):
+                value = check_integer(option.name, value, least)
+            object.__setattr__(self, option.name, value)
         for name in ("until_coverage", "until_barrier"):
             share = check_number(
                 name, getattr(self, name), "at least 0 and below 1", lambda share: 0 <= share < 1
@@ -235,17 +236,6 @@ class SearchSettings:
         """The section ``[search]`` of ``settings.toml``, `AUTO` for what was left to the search."""
         entries = {name: AUTO if v is None else v for name, v in asdict(self).items()}
         return {**entries, "initializations": list(self.initializations or ())}
-
-
-def _is_auto(value: Any) -> bool:
-    """Whether a value is `AUTO`."""
-    return isinstance(value, str) and value == AUTO
-
-
-def without_auto(options: dict[str, Any]) -> dict[str, Any]:
-    """Options by name, None for `AUTO` where that may stand."""
-    left = {o.name for o in fields(SearchSettings) if o.default is None and "least" in o.metadata}
-    return {k: None if k in left and _is_auto(v) else v for k, v in options.items()}
 
 
 def _affordable(n_dof: int) -> int:

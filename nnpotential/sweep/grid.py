@@ -17,7 +17,7 @@ from ..errors import InputError
 from ..networks.datasets import DATASETS, GENERATED, load_dataset
 from ..pulse import tell
 from ..request import silent
-from ..search.settings import SearchSettings, without_auto
+from ..search.settings import SearchSettings
 from ..systems.registry import (
     IMPORT_FIRST,
     SYSTEMS,
@@ -184,8 +184,6 @@ class Grid:
                     settings.setdefault(section, {})[key] = value
                 else:
                     settings[key] = value
-        if isinstance(settings.get("search"), dict):
-            settings["search"] = without_auto(settings["search"])
         return settings
 
     def size(self, point):

@@ -113,6 +113,7 @@ class Point:
         for section, known in default_settings(self.settings).items():
             known = {k: v for k, v in known.items() if v is not Parameter.empty}
             found[section] = {**known, **self.settings.get(section, {})}
+        found["search"] = asdict(self.effort)
         if self.sha256 is not None:
             found["dataset"] |= {"name": Path(found["dataset"]["name"]).name, "sha256": self.sha256}
         return found

@@ -167,12 +167,14 @@ def repair(system, database, crew=None, on_progress=None, seed=0):
     list of (str, int, str)
         As from `outcomes`.
     """
-    may_move = {m for m in database.session.query(Minimum) if not _is_settled(m)}
-    for minimum in may_move:
-        forget_verification(minimum)
+    may_move = set()
+    for minimum in database.session.query(Minimum):
+        if not _is_settled(minimum):
+            forget_verification(minimum)
+            may_move.add(minimum.id())
     for ts in database.session.query(TransitionState):
         # it was found to lead to a minimum as it is, not as it will be
-        if not _is_settled(ts) or {ts.minimum1, ts.minimum2} & may_move:
+        if not _is_settled(ts) or {ts._minimum1_id, ts._minimum2_id} & may_move:
             forget_verification(ts)
     limits = SearchSettings(joined=Journal(database).tally["joined"])
     search = Exploration(system, database, limits, seed, CHECKS, on_progress)
